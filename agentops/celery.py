@@ -1,0 +1,96 @@
+"""Celery: how tasks travel. What is due when stands in SCHEDULE; what a task does stands in its app's tasks.py.
+
+The broker may lose everything at any moment. So a task claims its row before it works, a sweep finds what was lost,
+and nothing here tries to make messages safe beyond what is free.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import celeryd_init, task_postrun, task_prerun
+
+from agentops import env
+from agentops.common.queues import Queue, route
+from agentops.portal.engines import roles
+from agentops.portal.engines.errors import EngineError
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentops.settings")
+
+_MINUTE, _HOUR = 60.0, 3600.0
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "finalise idle runs": {"task": "agentops.traces.tasks.finalise_idle_runs", "schedule": 15.0},
+    "register end users": {"task": "agentops.traces.tasks.register_end_users", "schedule": _MINUTE},
+    "apply retention": {"task": "agentops.traces.tasks.apply_retention", "schedule": _HOUR},
+    "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
+}
+
+_SOFT_LIMIT_SECONDS, _HARD_LIMIT_SECONDS = 240, 300
+_VISIBILITY_SECONDS = 900  # longer than any task, or a running one would be given to a second worker
+_PUBLISH_TIMEOUT_SECONDS = 0.4
+_WORKER_TIMEOUT_SECONDS = 10.0
+
+_engines = env.engines()
+_transport_options = {
+    "visibility_timeout": _VISIBILITY_SECONDS,
+    "unacked_restore_throttle": 1,  # look for abandoned messages every 10 s, not every 100 s
+    "socket_timeout": _PUBLISH_TIMEOUT_SECONDS,
+    "socket_connect_timeout": _PUBLISH_TIMEOUT_SECONDS,
+    "socket_keepalive": True,
+    "max_retries": 0,  # to connect; kombu's own default sleeps 2 s, then 4 s, in the request
+}
+
+app = Celery("agentops")
+app.conf.update(
+    broker_url=_engines.broker_url,
+    broker_transport_options=_transport_options,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    task_default_queue=Queue.DEFAULT.value,
+    task_routes=route,
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_publish_retry=False,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_soft_time_limit=_SOFT_LIMIT_SECONDS,
+    task_time_limit=_HARD_LIMIT_SECONDS,
+    worker_prefetch_multiplier=1,
+    worker_max_tasks_per_child=2000,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    enable_utc=True,
+    timezone="UTC",
+    beat_scheduler="agentops.common.beat:LeaderScheduler",
+    beat_schedule=SCHEDULE,
+    beat_leader_database=_engines.database,
+)
+# Left alone, Celery closes the database connection around every task; Django's own rule, below, keeps a sound one.
+app.conf["CELERY_DB_REUSE_MAX"] = 1_000_000_000
+app.autodiscover_tasks()
+
+
+def prepare_worker(conf: Any, **_: Any) -> None:
+    """A worker can wait longer for the broker than a request can; and it must not be above row-level security."""
+    conf.broker_transport_options = _transport_options | {"socket_timeout": _WORKER_TIMEOUT_SECONDS, "max_retries": 3}
+    if env.env_str("AGENTOPS_ROLE") != "maintenance":
+        try:
+            roles.check_app_role(env.engines().database)
+        except EngineError as error:
+            raise SystemExit(str(error)) from error
+
+
+def drop_dead_connections(**_: Any) -> None:
+    """What Django does around a request: close a database connection that is broken or too old."""
+    from django.db import close_old_connections
+
+    close_old_connections()
+
+
+celeryd_init.connect(prepare_worker)
+task_prerun.connect(drop_dead_connections)
+task_postrun.connect(drop_dead_connections)

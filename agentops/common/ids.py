@@ -1,0 +1,31 @@
+"""Identifiers: time-ordered UUIDs for rows, and the hexadecimal forms that OpenTelemetry uses."""
+
+from __future__ import annotations
+
+import uuid
+
+import uuid_utils
+
+
+def new_id() -> uuid.UUID:
+    """A UUID version 7 (RFC 9562): sorts by the time it was made, so B-trees grow at one end."""
+    return uuid.UUID(int=uuid_utils.uuid7().int)
+
+
+def span_hex(span_id: int) -> str:
+    """The 16 hex digits of a span id that is kept as a signed 64-bit integer."""
+    return f"{span_id & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def span_int(text: str) -> int:
+    """The signed 64-bit integer of 16 hex digits. Raises ValueError for anything else."""
+    if len(text) != 16:
+        raise ValueError("a span id is 16 hex digits")
+    return int.from_bytes(bytes.fromhex(text), "big", signed=True)
+
+
+def trace_uuid(text: str) -> uuid.UUID:
+    """The UUID of a trace id of 32 hex digits. Raises ValueError for anything else."""
+    if len(text) != 32:
+        raise ValueError("a run id is 32 hex digits")
+    return uuid.UUID(bytes=bytes.fromhex(text))

@@ -1,0 +1,48 @@
+"""The kinds a table can be. Every model is one of these or stands in `settings.GLOBAL_TABLES`; a test holds that."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar, Literal
+
+from django.db import models
+
+from agentops.common.ids import new_id
+
+Kind = Literal["tenant", "ledger", "global"]
+
+
+class TenantOwned(models.Model):
+    """Rows of one tenant: forced row-level security, read and written only inside that tenant's scope."""
+
+    table_kind: ClassVar[Kind] = "tenant"
+    extra_policies: ClassVar[tuple[str, ...]] = ()  # `name ... TO role USING (...)`, beyond the standard three
+
+    tenant_id = models.UUIDField()
+
+    class Meta:
+        abstract = True
+
+
+class AppendOnly(TenantOwned):
+    """Tenant-owned rows that the application may add and read, never change: the grants say so, and so does the ORM."""
+
+    table_kind: ClassVar[Kind] = "ledger"
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        raise TypeError(f"{type(self).__name__} rows are appended by their service, never saved")
+
+    def delete(self, *args: object, **kwargs: object) -> tuple[int, dict[str, int]]:
+        raise TypeError(f"{type(self).__name__} rows are never deleted")
+
+
+class HasId(models.Model):
+    """A time-ordered id that is made by us, so that it is known before the row is written."""
+
+    id: models.UUIDField[uuid.UUID, uuid.UUID] = models.UUIDField(primary_key=True, default=new_id, editable=False)
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,32 @@
+"""Money is an integer of nano-dollars (10⁻⁹ USD); decimals only at the edges, floats nowhere."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+
+NANO = 1_000_000_000
+_NANO_DECIMAL = Decimal(NANO)
+
+
+def usd_text(nano_usd: int | None) -> str | None:
+    """The API's form of an amount: a plain decimal string of dollars, at least six places, exact."""
+    if nano_usd is None:
+        return None
+    sign = "-" if nano_usd < 0 else ""
+    whole, rest = divmod(abs(nano_usd), NANO)
+    places = f"{rest:09d}"
+    return f"{sign}{whole}.{places[:6]}{places[6:].rstrip('0')}"
+
+
+def nano_usd(amount: Decimal | str) -> int:
+    """Dollars as nano-dollars, rounded half to even once.
+
+    Raises ValueError for what is no finite decimal number.
+    """
+    try:
+        value = Decimal(amount)
+        if not value.is_finite():
+            raise ValueError("an amount is a finite decimal number of dollars")
+        return int((value * _NANO_DECIMAL).to_integral_value(rounding=ROUND_HALF_EVEN))
+    except InvalidOperation as error:
+        raise ValueError("an amount is a finite decimal number of dollars") from error

@@ -1,0 +1,418 @@
+"""`bench faults`: `kill -9` at random instants under load; what was acknowledged is there once, and all sums add up.
+
+A whole product (`manage.py up` on a directory of its own, durable) takes batches over HTTP while its web workers,
+Celery workers, PostgreSQL and Valkey are killed one after the other. Senders behave as exporters do: a batch without
+an answer, or with 503, is sent again; now and then one is given up, and may then be there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import http.client
+import json
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+from django.conf import settings
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from psycopg import sql
+
+from agentops import env
+from agentops.portal.engines import processes
+from agentops.traces.normalise.times import rfc3339
+
+TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", "valkey")
+SENDERS = 4
+BATCH = 24
+GIVE_UP_SHARE = 0.1
+_PAUSE_SECONDS = 0.8  # at most, between what recovered and the next kill
+_PATIENCE_SECONDS = 60.0
+_SECOND = 1_000_000_000
+_MODEL = "gpt-4o-2024-08-06"
+_ENGINE_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL")
+_Id = tuple[uuid.UUID, int]
+
+
+class FaultError(RuntimeError):
+    """The product did not come up, or did not come back."""
+
+
+@dataclass
+class Batch:
+    """One request, and what became of it."""
+
+    path: str
+    content_type: str
+    body: bytes
+    ids: frozenset[_Id]
+    attempts: int = 0
+    is_acknowledged: bool = False
+    is_given_up: bool = False
+
+
+@dataclass
+class Seen:
+    """What the senders saw, together."""
+
+    batches: list[Batch] = field(default_factory=list)
+    statuses: collections.Counter[str] = field(default_factory=collections.Counter)
+    wrong: list[str] = field(default_factory=list)  # answers that no failure of an engine excuses
+    acknowledged_at: float = 0.0
+
+
+def run(
+    *, rounds: int, seed: int | None = None, only: str | None = None, say: Callable[[str], None] = lambda line: None
+) -> dict[str, Any]:
+    """Kill `rounds` times, processes of every kind or `only` of one. The answer's `sound` is the verdict.
+
+    Raises FaultError, with the ends of all logs, where the product does not come back.
+    """
+    seed = secrets.randbelow(1 << 32) if seed is None else seed
+    dice = random.Random(seed)
+    begun = time.monotonic()
+    with _product() as product:
+        say(f"up on {product.directory} after {time.monotonic() - begun:.1f} s; seed {seed}")
+        kills, slowest, seen = _kill_under_load(product, rounds, [only] if only else list(TARGETS), dice, say)
+        stored, twice = _stored(product)
+        equal = product.manage("ledger", "check", "--json")
+    return _verdict(seen, stored, twice) | {
+        "ledger_equal": bool(equal["equal"]),
+        "sound": _verdict(seen, stored, twice)["spans_right"] and bool(equal["equal"]) and not seen.wrong,
+        "seed": seed,
+        "rounds": rounds,
+        "kills": dict(kills),
+        "slowest_recovery_seconds": round(slowest, 2),
+        "answers": dict(seen.statuses),
+        "wrong_answers": seen.wrong[:5],
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+
+
+def _verdict(seen: Seen, stored: set[_Id], twice: int) -> dict[str, Any]:
+    acknowledged = {one for batch in seen.batches if batch.is_acknowledged for one in batch.ids}
+    sent = {one for batch in seen.batches for one in batch.ids}
+    halves = [batch for batch in seen.batches if batch.is_given_up and 0 < len(batch.ids & stored) < len(batch.ids)]
+    missing, invented = len(acknowledged - stored), len(stored - sent)
+    return {
+        "batches": len(seen.batches),
+        "batches_sent_again": sum(batch.attempts > 1 for batch in seen.batches),
+        "batches_given_up": sum(batch.is_given_up for batch in seen.batches),
+        "spans_acknowledged": len(acknowledged),
+        "spans_stored": len(stored),
+        "spans_missing": missing,
+        "spans_twice": twice,
+        "spans_nobody_sent": invented,
+        "batches_in_part": len(halves),
+        "spans_right": bool(acknowledged) and not (missing or twice or invented or halves),
+    }
+
+
+# -- load and kills ---------------------------------------------------------------------------------------------------
+
+
+def _kill_under_load(
+    product: _Product, rounds: int, targets: list[str], dice: random.Random, say: Callable[[str], None]
+) -> tuple[collections.Counter[str], float, Seen]:
+    seen, stop, lock = Seen(), threading.Event(), threading.Lock()
+    shared = [uuid.UUID(int=dice.getrandbits(128)) for _ in range(6)]  # runs that all senders add to
+    senders = [
+        threading.Thread(target=_send, args=(product, random.Random(dice.random()), shared, seen, lock, stop))
+        for _ in range(SENDERS)
+    ]
+    for sender in senders:
+        sender.start()
+    kills: collections.Counter[str] = collections.Counter()
+    slowest = 0.0
+    try:
+        _until(lambda: seen.acknowledged_at > 0, "the first batch is acknowledged")
+        for number in range(rounds):
+            time.sleep(dice.random() * _PAUSE_SECONDS)  # a random instant is the point
+            if rounds <= 2 * len(targets):  # few rounds: each kind in turn, waited for
+                target = targets[number % len(targets)]
+                _until(lambda target=target: bool(product.pids(target)), f"{target} is there again")  # type: ignore[misc]
+            else:
+                target = dice.choice(targets)
+            at = time.monotonic()
+            if not product.kill(target, dice):
+                continue  # it has not come back from its last death
+            kills[target] += 1
+            _until(lambda at=at: seen.acknowledged_at > at, f"a batch is acknowledged after the end of {target}")  # type: ignore[misc]
+            slowest = max(slowest, time.monotonic() - at)
+            say(f"round {number + 1}: {target} killed, acknowledged again after {time.monotonic() - at:.2f} s")
+    finally:
+        stop.set()
+        for sender in senders:
+            sender.join(_PATIENCE_SECONDS)
+    if any(sender.is_alive() for sender in senders):
+        raise FaultError("a sender never got its last batch acknowledged")
+    return kills, slowest, seen
+
+
+def _send(
+    product: _Product,
+    dice: random.Random,
+    shared: list[uuid.UUID],
+    seen: Seen,
+    lock: threading.Lock,
+    stop: threading.Event,
+) -> None:
+    """One exporter: batch after batch, each again and again until it is acknowledged (or, seldom, given up)."""
+    link: http.client.HTTPConnection | None = None
+    while not stop.is_set():
+        batch = _batch(dice, shared)
+        with lock:
+            seen.batches.append(batch)
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while not batch.is_acknowledged and time.monotonic() < until:
+            batch.attempts += 1
+            link = link or http.client.HTTPConnection("127.0.0.1", product.port, timeout=20)
+            try:
+                link.request("POST", batch.path, batch.body, product.headers(batch.content_type))
+                answer = link.getresponse()
+                said = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                link.close()
+                link = None
+                _note(seen, lock, type(error).__name__)
+            else:
+                _take_answer(batch, answer, said, seen, lock)
+            if not batch.is_acknowledged:
+                if dice.random() < GIVE_UP_SHARE:
+                    batch.is_given_up = True
+                    break
+                time.sleep(0.02 + dice.random() * 0.05)
+    if link is not None:
+        link.close()
+
+
+def _take_answer(batch: Batch, answer: http.client.HTTPResponse, said: bytes, seen: Seen, lock: threading.Lock) -> None:
+    _note(seen, lock, str(answer.status))
+    if answer.status == 200 and not _refuses(batch, said):
+        batch.is_acknowledged = True
+        seen.acknowledged_at = time.monotonic()
+    elif answer.status != 503 or not answer.headers["Retry-After"]:
+        with lock:
+            seen.wrong.append(f"{answer.status} {said[:200]!r}")
+
+
+def _refuses(batch: Batch, said: bytes) -> bool:
+    """An export without a word is a full success; our own form counts."""
+    return bool(orjson.loads(said)["rejected"]) if batch.content_type == "application/json" else bool(said)
+
+
+def _note(seen: Seen, lock: threading.Lock, what: str) -> None:
+    with lock:
+        seen.statuses[what] += 1
+
+
+def _until(condition: Callable[[], bool], what: str) -> None:
+    if not processes.wait_until(condition, _PATIENCE_SECONDS):
+        raise FaultError(f"waited {_PATIENCE_SECONDS:.0f} s until {what}")
+
+
+# -- batches ----------------------------------------------------------------------------------------------------------
+
+
+def _batch(dice: random.Random, shared: list[uuid.UUID]) -> Batch:
+    """Calls around calls in some shared runs and one of its own, in one of both forms."""
+    runs = [*dice.sample(shared, 2), uuid.UUID(int=dice.getrandbits(128))]
+    spans: list[_Made] = []
+    for place in range(BATCH):
+        inside = place % 3 == 2  # every third is inside the one before, and repeats its call
+        run = spans[-1][0] if inside else runs[place % 2 if place < BATCH - 6 else 2]
+        parent = spans[-1][1] if inside else None
+        spans.append((run, dice.getrandbits(63) or 1, parent, dice.randrange(1, 500)))
+    ids = frozenset((span[0], span[1]) for span in spans)
+    if dice.random() < 0.5:
+        return Batch("/v1/traces", "application/x-protobuf", _protobuf(spans), ids)
+    return Batch("/api/v1/traces", "application/json", _native(spans), ids)
+
+
+_Made = tuple[uuid.UUID, int, int | None, int]  # run, span, parent, input tokens
+
+
+def _protobuf(spans: list[_Made]) -> bytes:
+    now = time.time_ns()
+    request = ExportTraceServiceRequest()
+    group = request.resource_spans.add().scope_spans.add()
+    for run, span_id, parent, tokens in spans:
+        span = group.spans.add()
+        span.trace_id, span.span_id, span.name = run.bytes, span_id.to_bytes(8, "big"), "chat"
+        if parent is not None:
+            span.parent_span_id = parent.to_bytes(8, "big")
+        span.start_time_unix_nano, span.end_time_unix_nano = now - _SECOND, now
+        words = {"gen_ai.operation.name": "chat", "gen_ai.request.model": _MODEL, "gen_ai.provider.name": "openai"}
+        for key, value in words.items():
+            span.attributes.add(key=key).value.string_value = value
+        span.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = tokens
+    return request.SerializeToString()
+
+
+def _native(spans: list[_Made]) -> bytes:
+    now = time.time_ns()
+    times = {"started_at": rfc3339(now - _SECOND), "ended_at": rfc3339(now)}
+    model = {"kind": "llm", "name": "chat", "model": _MODEL, "provider": "openai"}
+    found = [
+        {
+            "trace_id": run.hex,
+            "span_id": f"{span_id:016x}",
+            "parent_span_id": None if parent is None else f"{parent:016x}",
+            "input_tokens": tokens,
+            **model,
+            **times,
+        }
+        for run, span_id, parent, tokens in spans
+    ]
+    return orjson.dumps({"spans": found})
+
+
+# -- the product ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Product:
+    """A running `up`."""
+
+    directory: Path
+    port: int
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes]
+    tenant: uuid.UUID = field(default_factory=uuid.uuid4)
+    key: str = ""
+
+    def manage(self, *words: str, stdin: str = "") -> dict[str, Any]:
+        """A command of the product on this directory; answers its JSON."""
+        ended = subprocess.run(  # noqa: S603  our own command
+            [sys.executable, "manage.py", *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=settings.BASE_DIR,
+            env=self.environment,
+        )
+        lines = ended.stdout.strip().splitlines()
+        if not lines or not lines[-1].startswith("{"):
+            raise FaultError(f"{' '.join(words)} ended with {ended.returncode}: {ended.stderr[-500:]}")
+        return dict(json.loads(lines[-1]))
+
+    def headers(self, content_type: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}", "Content-Type": content_type}
+
+    def kill(self, target: str, dice: random.Random) -> bool:
+        """`kill -9` of one process of a kind; False where none is running now."""
+        found = [pid for pid in self.pids(target) if processes.is_running(pid)]
+        if not found:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(dice.choice(found), signal.SIGKILL)
+            return True
+        return False
+
+    def pids(self, target: str) -> list[int]:
+        """The processes of a kind."""
+        if target.startswith("postgres"):
+            servers = {pid: _words(pid) for pid in processes.running_in(self.directory / "postgres", "postgres")}
+            if target == "postgres":
+                return [pid for pid, words in servers.items() if words[1:2] == ["-D"]]
+            # Not the startup process: PostgreSQL 18.6 waits for ever for one that was killed while it recovered.
+            return [pid for pid, words in servers.items() if words[0].startswith(f"postgres: {env.APP_ROLE}")]
+        if target == "valkey":
+            return processes.running_in(self.directory / "valkey", "valkey-server")
+        programs = {pid: _words(pid) for pid in processes.children(self.process.pid)}
+        if target == "celery worker":
+            return [pid for pid, words in programs.items() if "celery" in words and "worker" in words]
+        masters = [pid for pid, words in programs.items() if "gunicorn" in words]
+        return [pid for master in masters for pid in processes.children(master)]
+
+
+def _words(pid: int) -> list[str]:
+    """The command line of a process; one empty word where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return [""]
+
+
+@contextlib.contextmanager
+def _product() -> Iterator[_Product]:
+    """`manage.py up` on a new directory, with a tenant and its key; taken away at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="agentops-faults-"))
+    directory.chmod(0o755)
+    try:
+        product = _start(directory)
+        try:
+            _until(lambda: _is_ready(product), "the product is ready")
+            made = product.manage(
+                *("create_tenant", "faults", "--name", "Faults", "--plan", "pro", "--owner", "owner@faults.invalid"),
+                *("--password-stdin", "--json"),
+                stdin=secrets.token_urlsafe() + "\n",
+            )
+            product.tenant = uuid.UUID(made["tenant_id"])
+            product.key = product.manage("create_api_key", "faults", "--scopes", "ingest,read", "--json")["key"]
+            yield product
+        except FaultError as error:
+            raise FaultError(f"{error}\n{_last_words(directory)}") from error
+        finally:
+            processes.stop(product.process, [(signal.SIGTERM, 30.0)])
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _last_words(directory: Path) -> str:
+    """The end of every log: the directory is about to go."""
+    found = []
+    for log in (directory / "up.log", *sorted((directory / "log").glob("*.log"))):
+        lines = log.read_text(errors="replace").splitlines()[-15:]
+        found.append("\n  ".join([f"{log.name}:", *lines]))
+    return "\n".join(found)
+
+
+def _start(directory: Path) -> _Product:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    environment = {name: value for name, value in os.environ.items() if name not in _ENGINE_VARIABLES}
+    environment |= {"AGENTOPS_DATA_DIR": str(directory), "DJANGO_SETTINGS_MODULE": "agentops.settings"}
+    process = processes.spawn(
+        [sys.executable, "manage.py", "up", "--port", str(port), "--data-dir", str(directory)],
+        log=directory / "up.log",
+        environment=environment,
+        cwd=settings.BASE_DIR,
+    )
+    return _Product(directory, port, environment, process)
+
+
+def _is_ready(product: _Product) -> bool:
+    log = (product.directory / "up.log").read_text(errors="replace")
+    if product.process.poll() is not None:
+        raise FaultError(f"up has ended:\n{log[-2000:]}")
+    return any(line.startswith("ready ") for line in log.splitlines())
+
+
+def _stored(product: _Product) -> tuple[set[_Id], int]:
+    """The spans in the table, and how many of them stand there more than once."""
+    run_dir = Path(json.loads((product.directory / env.STATE_FILE).read_text())["run_dir"])
+    params = env.embedded_engines(product.directory, run_dir=run_dir).database
+    with psycopg.connect(**params) as link:
+        link.execute(sql.SQL("SET app.tenant_id = {}").format(sql.Literal(str(product.tenant))))
+        rows = link.execute("SELECT run_id, span_id, count(*) FROM traces_span GROUP BY run_id, span_id").fetchall()
+    link.close()
+    return {(row[0], row[1]) for row in rows}, sum(row[2] > 1 for row in rows)

@@ -1,0 +1,66 @@
+"""The programs of `up`: web, two kinds of worker, beat, and in a demo the traffic."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from agentops import env
+from agentops.common.queues import Queue
+from agentops.portal.engines.supervisor import Program
+
+_KEEP_ALIVE_SECONDS = 75
+_GRACEFUL_SECONDS = 10
+_WEB, _WORKERS, _BEAT = 0, 1, 2  # the order of the stop
+_NO_CHECKS = {"CELERY_SKIP_CHECKS": "1"}  # three programs would import every page of the product to look at its URLs
+_CELERY = (sys.executable, "-m", "celery", "-A", "agentops.celery")
+_QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
+
+
+def web(host: str, port: int) -> Program:
+    """gunicorn with threads: most requests wait for PostgreSQL, and long polls wait for people."""
+    workers = env.env_int("AGENTOPS_WEB_WORKERS", 2, at_least=1)
+    threads = env.env_int("AGENTOPS_WEB_THREADS", 4, at_least=1)
+    heartbeat = "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"  # noqa: S108 - gunicorn makes its file safely
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    options = {
+        "bind": bind,
+        "worker-class": "gthread",
+        "workers": str(workers),
+        "threads": str(threads),
+        "keep-alive": str(_KEEP_ALIVE_SECONDS),
+        "graceful-timeout": str(_GRACEFUL_SECONDS),
+        "timeout": "60",
+        "worker-tmp-dir": heartbeat,
+        "log-level": "warning",
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    argv = [sys.executable, "-m", "gunicorn", *words, "--no-control-socket", "agentops.wsgi:application"]
+    return Program("web", argv, {"AGENTOPS_PROCESS": "agentops-web"}, stop_seconds=_GRACEFUL_SECONDS + 3.0, level=_WEB)
+
+
+def worker() -> Program:
+    """The workers of every queue but the maintenance one, as the application's role."""
+    queues = ",".join(queue.value for queue in Queue if queue is not Queue.MAINTENANCE)
+    concurrency = env.env_int("AGENTOPS_WORKER_CONCURRENCY", 2, at_least=1)
+    argv = [*_CELERY, "worker", "-n", "worker@%h", "-Q", queues, f"--concurrency={concurrency}", *_QUIET]
+    return Program("worker", argv, {"AGENTOPS_PROCESS": "agentops-worker", **_NO_CHECKS}, level=_WORKERS)
+
+
+def maintenance() -> Program:
+    """The one worker that connects as the owner of the tables."""
+    argv = [*_CELERY, "worker", "-n", "maintenance@%h", "-Q", Queue.MAINTENANCE.value, "--pool=solo", *_QUIET]
+    environment = {"AGENTOPS_ROLE": "maintenance", "AGENTOPS_PROCESS": "agentops-maintenance", **_NO_CHECKS}
+    return Program("maintenance", argv, environment, level=_WORKERS)
+
+
+def beat() -> Program:
+    """The clock that sends the periodic tasks."""
+    argv = [*_CELERY, "beat", "--pidfile=", "--loglevel=WARNING"]
+    return Program("beat", argv, {"AGENTOPS_PROCESS": "agentops-beat", **_NO_CHECKS}, stop_seconds=5.0, level=_BEAT)
+
+
+def demo_traffic(base_url: str) -> Program:
+    """Simulated agents, which speak to the web like any customer's; they stop first."""
+    argv = [sys.executable, "manage.py", "demo_traffic", "--base-url", base_url]
+    return Program("demo", argv, stop_seconds=5.0, level=_WEB - 1)

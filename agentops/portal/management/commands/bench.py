@@ -1,0 +1,67 @@
+"""`manage.py bench NAME`: figures, with the machine, the load and the version."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from agentops.portal.bench import machine
+
+FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", "valkey")
+
+
+class Command(BaseCommand):
+    help = "Measure: ingest, search, faults. Works on the engines of a running `up`, or of the environment."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        benches = parser.add_subparsers(dest="bench", required=True)
+        ingest = benches.add_parser("ingest", help="spans per second over HTTP, beside parse plus COPY of the same run")
+        ingest.add_argument("--spans", type=int, default=120_000)
+        search = benches.add_parser("search", help="p50 and p95 of every filter and of the run page, on a filled table")
+        search.add_argument("--spans", type=int, default=10_000_000)
+        search.add_argument("--tenants", type=int, default=200)
+        search.add_argument("--fill-only", action="store_true", help="fill the tables and measure nothing")
+        search.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
+        search.add_argument("--repeat", type=int, default=20, help="queries per figure")
+        faults = benches.add_parser(
+            "faults", help="kill -9 under load, on engines of its own; is all that was acknowledged there"
+        )
+        faults.add_argument("--rounds", type=int, default=200)
+        faults.add_argument("--seed", type=int, help="the seed of an earlier run, to play its dice again")
+        faults.add_argument("--only", choices=FAULT_TARGETS, help="kill only processes of this kind")
+        for one in (ingest, search, faults):
+            one.add_argument("--json", action="store_true", help="the last line is one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from agentops.portal.bench import faults, ingest, search
+
+        benches: dict[str, Callable[[], dict[str, Any]]] = {
+            "ingest": lambda: ingest.run(spans=options["spans"]),
+            "faults": lambda: faults.run(
+                rounds=options["rounds"], seed=options["seed"], only=options["only"], say=self.stdout.write
+            ),
+            "search": lambda: search.run(
+                spans=options["spans"],
+                tenants=options["tenants"],
+                fill_only=options["fill_only"],
+                keep=options["keep"],
+                repeat=options["repeat"],
+                say=self.stdout.write,
+            ),
+        }
+        figures = {"bench": options["bench"], "machine": machine.describe(), **benches[options["bench"]]()}
+        for name, value in figures.items():
+            if isinstance(value, dict):
+                self.stdout.write(f"{name}:")
+                for inner, figure in value.items():
+                    self.stdout.write(f"  {inner}: {figure}")
+            else:
+                self.stdout.write(f"{name}: {value}")
+        if options["json"]:
+            self.stdout.write(json.dumps(figures, default=str))
+        if figures.get("sound") is False:
+            sys.exit(1)

@@ -1,0 +1,112 @@
+"""Marks: the fixed word, shape and tone of a state. Nothing is said by colour alone.
+
+Shapes are drawn in a box of 12 by 12; tones are classes of static/css/marks.css.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+# Every shape differs in outline, so that it can be told in one colour and at 12 px.
+_SHAPES = {
+    "ring": '<circle cx="6" cy="6" r="4.25" fill="none" stroke="currentColor" stroke-width="1.75" stroke-dasharray="4.6 2.1"/>',
+    "disc": '<circle cx="6" cy="6" r="4.75"/>',
+    "circle": '<circle cx="6" cy="6" r="4.25" fill="none" stroke="currentColor" stroke-width="1.75"/>',
+    "tick": '<path d="M2 6.6 4.8 9.4 10.2 3" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/>',
+    "cross": '<path d="M2.75 2.75l6.5 6.5m0-6.5l-6.5 6.5" stroke="currentColor" stroke-width="2.1" stroke-linecap="round"/>',
+    "square": '<rect x="2" y="2" width="8" height="8" rx="1"/>',
+    "bars": '<path d="M3.6 2.5v7M8.4 2.5v7" stroke="currentColor" stroke-width="2.2" stroke-linecap="round"/>',
+    "triangle": '<path d="M6 1.2 11.4 10.6H.6z"/>',
+    "diamond": '<path d="M6 .6 11.4 6 6 11.4.6 6z"/>',
+    "chevron": '<path d="M2 8 6 4l4 4" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/>',
+    "dash": '<path d="M2.5 6h7" stroke="currentColor" stroke-width="2.2" stroke-linecap="round"/>',
+    "octagon": '<path d="M3.8.8h4.4l3 3v4.4l-3 3H3.8l-3-3V3.8z"/>',
+    "arrow": '<path d="M2 6h7.2M6.4 3 9.4 6l-3 3" fill="none" stroke="currentColor" stroke-width="1.9" stroke-linecap="round" stroke-linejoin="round"/>',
+    "spark": '<path d="M6 .8 7.3 4.7 11.2 6 7.3 7.3 6 11.2 4.7 7.3.8 6 4.7 4.7z"/>',
+    "lines": '<path d="M2 3h8M2 6h8M2 9h5" stroke="currentColor" stroke-width="1.7" stroke-linecap="round"/>',
+    "bolt": '<path d="M7.2.6 2 7h3.4l-.7 4.4L10 5H6.5z"/>',
+    "shield": '<path d="M6 .8 10.4 2.4v3.3c0 2.6-1.9 4.6-4.4 5.5C3.5 10.3 1.6 8.3 1.6 5.7V2.4z"/>',
+    **{
+        f"steps{filled}": "".join(
+            f'<rect x="{0.6 + 2.85 * i:g}" y="{8.2 - 2.1 * i:g}" width="2.1" height="{3 + 2.1 * i:g}" rx=".5"'
+            + ("" if i < filled else ' opacity=".28"')
+            + "/>"
+            for i in range(4)
+        )
+        for filled in (1, 2, 3, 4)
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    word: str
+    shape: str
+    tone: str = "quiet"  # quiet | ok | warn | bad | busy, and the kinds of spans
+    meaning: str = ""  # on hover
+
+
+STATUS = {
+    "running": Mark("Running", "ring", "busy", "Spans still arrive"),
+    "ok": Mark("OK", "tick", "ok", "Finished without an error"),
+    "error": Mark("Error", "cross", "bad", "Finished with an error"),
+    "waiting": Mark("Waiting", "bars", "warn", "Waits for a person"),
+    "killed": Mark("Stopped", "octagon", "bad", "Stopped by a kill switch or a cap"),
+    "unset": Mark("Finished", "disc", "quiet", "Finished; the agent did not say how"),
+    "unknown": Mark("Unknown", "dash", "quiet", "Never said how it ended"),
+}
+SEVERITY = {
+    "1": Mark("SEV-1", "octagon", "bad", "Act now, whatever the hour"),
+    "2": Mark("SEV-2", "triangle", "bad", "Act now"),
+    "3": Mark("SEV-3", "diamond", "warn", "Act in working hours"),
+    "4": Mark("SEV-4", "circle", "quiet", "For the record"),
+}
+TIER = {
+    "1": Mark("Tier 1", "steps1", "quiet", "Reads only, or is undone at no cost"),
+    "2": Mark("Tier 2", "steps2", "quiet", "The person it acts for confirms"),
+    "3": Mark("Tier 3", "steps3", "warn", "An approver confirms exactly these bytes"),
+    "4": Mark("Tier 4", "steps4", "bad", "Two people confirm, and a delay passes"),
+}
+KIND = {
+    "run": Mark("Run", "circle", "kind-run", "The run itself"),
+    "llm": Mark("Model", "spark", "kind-llm", "A call of a model"),
+    "tool": Mark("Tool", "square", "kind-tool", "A call of a tool"),
+    "reasoning": Mark("Reasoning", "lines", "kind-reasoning", "A step of reasoning"),
+    "side_effect": Mark("Side effect", "bolt", "kind-side_effect", "Changed something outside"),
+    "retrieval": Mark("Retrieval", "arrow", "kind-retrieval", "Looked something up"),
+    "guardrail": Mark("Guardrail", "shield", "kind-guardrail", "A check or a decision of the guard"),
+    "other": Mark("Other", "dash", "kind-other", "Any other work"),
+}
+
+
+def render(table: dict[str, Mark], key: Any, *, is_short: bool = False) -> SafeString:
+    """A mark's HTML. An unknown key is shown by its own name, so that a new state is seen and not hidden."""
+    name = _name(key)
+    mark = table.get(name) or Mark(name.replace("_", " ").capitalize() or "–", "dash")
+    if is_short:
+        text = '<span class="kind tone-{}" title="{}">{}<span class="sr-only">{}</span></span>'
+        return format_html(text, mark.tone, mark.word, shape(mark.shape), mark.word)
+    return format_html(
+        '<span class="mark tone-{}" title="{}">{}{}</span>',
+        mark.tone,
+        mark.meaning or mark.word,
+        shape(mark.shape),
+        mark.word,
+    )
+
+
+def shape(name: str) -> SafeString:
+    """A shape's SVG, hidden from screen readers: the word beside it says the same."""
+    drawing = _SHAPES[name]
+    return mark_safe(f'<svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{drawing}</svg>')  # noqa: S308 - from the table above
+
+
+def _name(key: Any) -> str:
+    if isinstance(key, enum.Enum):
+        return str(key.value if isinstance(key.value, str) else key.name).lower()
+    return "" if key is None else str(key).lower()

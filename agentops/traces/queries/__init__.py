@@ -1,0 +1,67 @@
+"""Reads of runs, spans and the health of ingest. Every function runs inside a scope and filters by tenant besides."""
+
+from agentops.traces.models import Run
+from agentops.traces.queries.checks import ledger_is_the_spans, runs_are_their_spans
+from agentops.traces.queries.figures import RunFigures, run_figures
+from agentops.traces.queries.health import dead_letters, ingest_by_tenant, ingest_health
+from agentops.traces.queries.people import (
+    all_tenants,
+    colleagues,
+    runs_by_id,
+    searches_of,
+    shares_of,
+    tenants_by_id,
+)
+from agentops.traces.queries.runs import (
+    COUNT_MOST,
+    RunPage,
+    bounded_count,
+    find_runs,
+    get_run,
+    has_runs,
+    neighbours_by_prompt,
+)
+from agentops.traces.queries.spans import (
+    Children,
+    SpanPage,
+    around,
+    children,
+    events_of,
+    first_spans,
+    get_span,
+    orphans,
+    span_page,
+)
+
+__all__ = [
+    "COUNT_MOST",
+    "Children",
+    "Run",
+    "RunFigures",
+    "RunPage",
+    "SpanPage",
+    "all_tenants",
+    "around",
+    "bounded_count",
+    "children",
+    "colleagues",
+    "dead_letters",
+    "events_of",
+    "find_runs",
+    "first_spans",
+    "get_run",
+    "get_span",
+    "has_runs",
+    "ingest_by_tenant",
+    "ingest_health",
+    "ledger_is_the_spans",
+    "neighbours_by_prompt",
+    "orphans",
+    "run_figures",
+    "runs_are_their_spans",
+    "runs_by_id",
+    "searches_of",
+    "shares_of",
+    "span_page",
+    "tenants_by_id",
+]

@@ -1,0 +1,1 @@
+"""Pages of runs, of one run, of saved searches and of the health of ingest."""

@@ -1,0 +1,401 @@
+"""The one transaction that stores spans: rows, run totals, facets, charges; all or nothing, each span once.
+
+    lock the runs that exist → drop what is already stored → write the runs → COPY the spans → facets → charge
+
+A run's row is the arbiter. Existing runs are locked in id order before anything is compared. For a new run nothing
+can be locked yet, so two batches may race for it: both insert its row, in id order too, the loser waits there, finds
+that the row exists after all and raises `Raced`; its caller rolls back and begins again. Spans are inserted under
+their run's row only, never before it: two batches that insert the same spans in another order would deadlock. Order
+of locks everywhere: runs, spans, facets, ledger, hourly sums.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from agentops.budgets import services as budgets
+from agentops.budgets.types import Charge, EntryKind
+from agentops.common import clock
+from agentops.traces import nesting, rollup
+from agentops.traces.models.run import RunStatus
+from agentops.traces.rollup import Counted, RunState
+from agentops.traces.rows import RUN_COLUMNS, SPAN_STAGING, run_row, run_state, span_row
+from agentops.traces.types import Span, SpanKind, SpanStatus
+
+_RUN_NAMES = ", ".join(RUN_COLUMNS)
+_RUN_CHANGES = "finalised_at = coalesce(r.finalised_at, n.finalised_at), " + ", ".join(
+    f"{name} = n.{name}" for name in RUN_COLUMNS if name not in ("tenant_id", "run_id", "day", "finalised_at")
+)
+
+_FACET_LIST = "unnest(%s::int2[], %s::text[], %s::timestamptz[], %s::uuid[]) AS n (key, value, started_at, run_id)"
+_FacetRow = tuple[int, str, int, uuid.UUID]  # key, value, start in nanoseconds, run
+
+
+class Raced(Exception):
+    """Another batch stored a part of the same new run first. Begin the transaction again."""
+
+
+@dataclass(slots=True)
+class Written:
+    """What a batch did: spans that were new, and spans that were there already (or twice in the batch)."""
+
+    accepted: int
+    duplicates: int
+    new_runs: int
+
+
+@dataclass(slots=True)
+class _Before:
+    """A run as it was, to tell which facets changed."""
+
+    facets: set[tuple[int, str]]
+    started_ns: int
+
+
+def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Written:
+    """Store spans inside the caller's transaction. Raises Raced (see above)."""
+    batch = _by_run(spans)
+    with connection.cursor() as cursor:
+        runs = _lock_runs(cursor, tenant, batch)
+        before = {run_id: _Before(rollup.facets_of(run), run.started_ns) for run_id, run in runs.items()}
+        _drop_stored(cursor, tenant, runs, batch)
+        corrections = _settle_nesting(cursor, tenant, runs, batch)
+        new = _new_runs(runs, batch)
+        for run_id, found in batch.items():
+            rollup.merge(runs[run_id], found.values())
+        changed = [runs[run_id] for run_id, found in batch.items() if found or run_id in corrections]
+        _write_runs(cursor, tenant, changed, new=new, at=at)
+        accepted = _insert_spans(cursor, tenant, runs, batch)
+        _write_facets(cursor, tenant, changed, before)
+    charges = [_charge(counted) for found in batch.values() for counted in found.values() if _is_charge(counted)]
+    charges += [charge for found in corrections.values() for charge in found]
+    budgets.charge_many(tenant=tenant, charges=charges, at=at)
+    return Written(accepted=accepted, duplicates=len(spans) - accepted, new_runs=len(new))
+
+
+def _by_run(spans: Iterable[Counted]) -> dict[uuid.UUID, dict[int, Counted]]:
+    """Spans by run (in id order: the order of locks) and span id; the first of two with one id is kept."""
+    found: dict[uuid.UUID, dict[int, Counted]] = {}
+    for counted in spans:
+        found.setdefault(counted.span.trace_id, {}).setdefault(counted.span.span_id, counted)
+    return dict(sorted(found.items()))
+
+
+def _lock_runs(cursor: CursorWrapper, tenant: uuid.UUID, run_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, RunState]:
+    cursor.execute(
+        f"SELECT {_RUN_NAMES} FROM traces_run WHERE tenant_id = %s AND run_id = ANY(%s) ORDER BY run_id FOR UPDATE",  # noqa: S608
+        [tenant, list(run_ids)],
+    )
+    return {row[1]: run_state(dict(zip(RUN_COLUMNS, row, strict=True))) for row in cursor.fetchall()}
+
+
+def _drop_stored(
+    cursor: CursorWrapper,
+    tenant: uuid.UUID,
+    runs: dict[uuid.UUID, RunState],
+    batch: dict[uuid.UUID, dict[int, Counted]],
+) -> None:
+    """Take the spans that are stored already out of the batch. One look a day: a literal day prunes the partitions."""
+    for day, run_ids in _by_day(runs).items():
+        pairs = [(run_id, span_id) for run_id in run_ids for span_id in batch[run_id]]
+        cursor.execute(
+            "SELECT s.run_id, s.span_id FROM unnest(%s::uuid[], %s::int8[]) AS n (run_id, span_id) "
+            "JOIN traces_span s ON s.tenant_id = %s AND s.day = %s AND s.run_id = n.run_id AND s.span_id = n.span_id",
+            [[pair[0] for pair in pairs], [pair[1] for pair in pairs], tenant, day],
+        )
+        for run_id, span_id in cursor.fetchall():
+            del batch[run_id][span_id]
+
+
+def _by_day(runs: dict[uuid.UUID, RunState]) -> dict[date, list[uuid.UUID]]:
+    days: dict[date, list[uuid.UUID]] = defaultdict(list)
+    for run_id, run in runs.items():
+        days[run.day].append(run_id)
+    return days
+
+
+def _new_runs(runs: dict[uuid.UUID, RunState], batch: dict[uuid.UUID, dict[int, Counted]]) -> set[uuid.UUID]:
+    """Add the runs that do not exist yet; their day is that of the earliest span seen now, and stays."""
+    new = set(batch) - set(runs)
+    for run_id in new:
+        started_ns = min(counted.span.started_ns for counted in batch[run_id].values())
+        day = clock.from_ns(started_ns).date()
+        runs[run_id] = RunState(run_id=run_id, day=day, started_ns=started_ns, ended_ns=started_ns)
+    return new
+
+
+# -- calls that are seen twice ---------------------------------------------------------------------------------------
+
+
+def _settle_nesting(
+    cursor: CursorWrapper,
+    tenant: uuid.UUID,
+    runs: dict[uuid.UUID, RunState],
+    batch: dict[uuid.UUID, dict[int, Counted]],
+) -> dict[uuid.UUID, list[Charge]]:
+    """Mark the spans of the batch that repeat a call, and take back stored ones that a new span repeats.
+
+    Nearly always the batch alone decides. The stored spans of a run are read only where a new span could stand above
+    or below a stored call.
+    """
+    corrections: dict[uuid.UUID, list[Charge]] = {}
+    suspects = _suspects(cursor, tenant, runs, batch)
+    for run_id, found in batch.items():
+        nodes = [_node(counted) for counted in found.values()]
+        if run_id in suspects:
+            corrections[run_id] = _settle_with_stored(cursor, tenant, runs[run_id], found, nodes)
+            continue
+        for span_id in nesting.uncounted(nodes):
+            found[span_id].is_counted = False
+    return corrections
+
+
+def _suspects(
+    cursor: CursorWrapper,
+    tenant: uuid.UUID,
+    runs: dict[uuid.UUID, RunState],
+    batch: dict[uuid.UUID, dict[int, Counted]],
+) -> set[uuid.UUID]:
+    """Runs where a new call has stored children, or a new span has a stored parent (a root run's children are usual)."""
+    suspects: set[uuid.UUID] = set()
+    for day, run_ids in _by_day(runs).items():
+        above: list[tuple[uuid.UUID, int]] = []
+        below: list[tuple[uuid.UUID, int]] = []
+        for run_id in run_ids:
+            found = batch[run_id]
+            nodes = [_node(counted) for counted in found.values()]
+            above += [(run_id, span_id) for span_id in nesting.may_hide_calls(nodes)]
+            parents = {node.parent_id for node in nodes if node.parent_id is not None and node.parent_id not in found}
+            below += [(run_id, parent_id) for parent_id in parents]
+        cursor.execute(
+            "SELECT s.run_id FROM unnest(%s::uuid[], %s::int8[]) AS n (run_id, span_id) "
+            "JOIN traces_span s ON s.tenant_id = %s AND s.day = %s AND s.run_id = n.run_id AND s.parent_id = n.span_id "
+            "UNION SELECT s.run_id FROM unnest(%s::uuid[], %s::int8[]) AS n (run_id, span_id) "
+            "JOIN traces_span s ON s.tenant_id = %s AND s.day = %s AND s.run_id = n.run_id AND s.span_id = n.span_id "
+            "WHERE NOT (s.kind = %s AND s.parent_id IS NULL)",
+            [
+                *([pair[place] for pair in above] for place in (0, 1)),
+                tenant,
+                day,
+                *([pair[place] for pair in below] for place in (0, 1)),
+                tenant,
+                day,
+                int(SpanKind.RUN),
+            ],
+        )
+        suspects.update(row[0] for row in cursor.fetchall())
+    return suspects
+
+
+_STORED = (
+    "span_id", "parent_id", "kind", "status", "started_at", "agent", "user_id", "model", "provider", "tool", "call_id",
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano_usd",
+    "price_version", "is_counted",
+)  # fmt: skip
+
+
+def _settle_with_stored(
+    cursor: CursorWrapper, tenant: uuid.UUID, run: RunState, found: dict[int, Counted], nodes: list[nesting.Node]
+) -> list[Charge]:
+    cursor.execute(
+        f"SELECT {', '.join(_STORED)} FROM traces_span WHERE tenant_id = %s AND day = %s AND run_id = %s",  # noqa: S608
+        [tenant, run.day, run.run_id],
+    )
+    stored = {row[0]: _stored(run.run_id, dict(zip(_STORED, row, strict=True))) for row in cursor.fetchall()}
+    uncounted = nesting.uncounted([*(_node(counted) for counted in stored.values()), *nodes])
+    taken_back, charges = [], []
+    for span_id in uncounted:
+        if span_id in found:
+            found[span_id].is_counted = False
+            continue
+        counted = stored[span_id]
+        if not counted.is_counted:
+            continue
+        taken_back.append(span_id)
+        rollup.uncount(run, counted)
+        if _is_charge(counted):
+            charges.append(_charge(counted, correction="repeats the call of a span inside it"))
+    if taken_back:
+        cursor.execute(
+            "UPDATE traces_span SET is_counted = false WHERE tenant_id = %s AND day = %s AND run_id = %s AND span_id = ANY(%s)",
+            [tenant, run.day, run.run_id, taken_back],
+        )
+    return charges
+
+
+def _node(counted: Counted) -> nesting.Node:
+    span = counted.span
+    return nesting.Node(span.span_id, span.parent_id, span.kind, counted.has_usage, span.tool)
+
+
+def _stored(run_id: uuid.UUID, row: dict[str, Any]) -> Counted:
+    """A stored span, as far as counting and charging look at it."""
+    cost, version, is_counted = row.pop("cost_nano_usd"), row.pop("price_version"), row.pop("is_counted")
+    started_ns = clock.to_ns(row.pop("started_at"))
+    row["kind"], row["status"] = SpanKind(row["kind"]), SpanStatus(row["status"])
+    span = Span(trace_id=run_id, name="", started_ns=started_ns, ended_ns=started_ns, **row)
+    return Counted(span=span, cost_nano_usd=cost, price_version=version, is_counted=is_counted)
+
+
+# -- charges ---------------------------------------------------------------------------------------------------------
+
+
+def _is_charge(counted: Counted) -> bool:
+    return counted.is_counted and rollup.is_charged(counted.span)
+
+
+def _charge(counted: Counted, *, correction: str = "") -> Charge:
+    span = counted.span
+    sign = -1 if correction else 1
+    cost = counted.cost_nano_usd
+    return Charge(
+        kind=EntryKind.CORRECTION if correction else EntryKind.CHARGE,
+        occurred_at=clock.from_ns(span.started_ns),
+        run_id=span.trace_id,
+        span_id=span.span_id,
+        call_id=span.call_id,
+        agent=span.agent,
+        user_id=span.user_id,
+        model=span.model or span.model_requested,
+        provider=span.provider,
+        input_tokens=sign * (span.input_tokens or 0),
+        output_tokens=sign * (span.output_tokens or 0),
+        cache_read_tokens=sign * (span.cache_read_tokens or 0),
+        cache_write_tokens=sign * (span.cache_write_tokens or 0),
+        reasoning_tokens=sign * (span.reasoning_tokens or 0),
+        amount_nano_usd=None if cost is None else sign * cost,
+        price_version=counted.price_version,
+        reason=correction,
+    )
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _insert_spans(
+    cursor: CursorWrapper,
+    tenant: uuid.UUID,
+    runs: dict[uuid.UUID, RunState],
+    batch: dict[uuid.UUID, dict[int, Counted]],
+) -> int:
+    count = sum(len(found) for found in batch.values())
+    if count:
+        rows = (
+            span_row(tenant, runs[run_id].day, counted) for run_id, found in batch.items() for counted in found.values()
+        )
+        if SPAN_STAGING.insert(cursor, rows, skip_existing=True) != count:
+            raise Raced
+    return count
+
+
+def _write_runs(
+    cursor: CursorWrapper, tenant: uuid.UUID, runs: Sequence[RunState], *, new: set[uuid.UUID], at: datetime
+) -> None:
+    added: list[dict[str, Any]] = []
+    updated: list[dict[str, Any]] = []
+    for run in runs:
+        row = run_row(tenant, run, received_at=at, finalised_at=at if run.is_finalised else None)
+        (added if run.run_id in new else updated).append(row)
+    if added:
+        cursor.execute(
+            f"INSERT INTO traces_run ({_RUN_NAMES}) SELECT {_RUN_NAMES} "  # noqa: S608
+            "FROM json_populate_recordset(null::traces_run, %s::json) ON CONFLICT DO NOTHING",
+            [orjson.dumps(added).decode()],
+        )
+        if cursor.rowcount != len(added):
+            raise Raced
+    if updated:
+        cursor.execute(
+            f"UPDATE traces_run r SET {_RUN_CHANGES} FROM json_populate_recordset(null::traces_run, %s::json) n "  # noqa: S608
+            "WHERE r.tenant_id = %s AND r.run_id = n.run_id",
+            [orjson.dumps(updated).decode(), tenant],
+        )
+
+
+def _write_facets(
+    cursor: CursorWrapper, tenant: uuid.UUID, runs: Sequence[RunState], before: dict[uuid.UUID, _Before]
+) -> None:
+    gone: list[_FacetRow] = []
+    added: list[_FacetRow] = []
+    for run in runs:
+        old = before.get(run.run_id)
+        facets = rollup.facets_of(run)
+        if old is None:
+            added += [(key, value, run.started_ns, run.run_id) for key, value in facets]
+        elif old.started_ns != run.started_ns:
+            gone += [(key, value, old.started_ns, run.run_id) for key, value in old.facets]
+            added += [(key, value, run.started_ns, run.run_id) for key, value in facets]
+        else:
+            gone += [(key, value, run.started_ns, run.run_id) for key, value in old.facets - facets]
+            added += [(key, value, run.started_ns, run.run_id) for key, value in facets - old.facets]
+    _delete_facets(cursor, tenant, gone)
+    if added:
+        cursor.execute(
+            "INSERT INTO traces_runfacet (tenant_id, key, value, started_at, run_id) "  # noqa: S608
+            f"SELECT %s, n.* FROM {_FACET_LIST} ON CONFLICT DO NOTHING",
+            [tenant, *_columns(added)],
+        )
+
+
+def _delete_facets(cursor: CursorWrapper, tenant: uuid.UUID, gone: list[_FacetRow]) -> None:
+    if gone:
+        cursor.execute(
+            f"DELETE FROM traces_runfacet f USING {_FACET_LIST} WHERE f.tenant_id = %s AND f.key = n.key "  # noqa: S608
+            "AND f.value = n.value AND f.started_at = n.started_at AND f.run_id = n.run_id",
+            [*_columns(gone), tenant],
+        )
+
+
+def _columns(rows: list[_FacetRow]) -> list[list[Any]]:
+    rows.sort()
+    return [
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        [clock.from_ns(row[2]) for row in rows],
+        [row[3] for row in rows],
+    ]
+
+
+def close_idle(*, tenant: uuid.UUID, run_ids: Sequence[uuid.UUID], at: datetime) -> int:
+    """Finalise runs whose root never came, inside the caller's transaction; answers how many changed."""
+    with connection.cursor() as cursor:
+        runs = {
+            run_id: run for run_id, run in _lock_runs(cursor, tenant, sorted(run_ids)).items() if not run.is_finalised
+        }
+        before = {run_id: _Before(rollup.facets_of(run), run.started_ns) for run_id, run in runs.items()}
+        for run in runs.values():
+            run.is_finalised = True
+            run.status = rollup.status_of(run)
+        cursor.execute(
+            "UPDATE traces_run r SET finalised_at = %s, status = n.status "
+            "FROM unnest(%s::uuid[], %s::int2[]) AS n (run_id, status) WHERE r.tenant_id = %s AND r.run_id = n.run_id",
+            [at, [*runs], [int(RunStatus(run.status)) for run in runs.values()], tenant],
+        )
+        _write_facets(cursor, tenant, list(runs.values()), before)
+    return len(runs)
+
+
+def forget(*, tenant: uuid.UUID, run_ids: Sequence[uuid.UUID]) -> int:
+    """Delete runs with their spans, events and facets, inside the caller's transaction; answers how many."""
+    with connection.cursor() as cursor:
+        runs = _lock_runs(cursor, tenant, sorted(run_ids))
+        for day, ids in _by_day(runs).items():
+            cursor.execute(
+                "DELETE FROM traces_span WHERE tenant_id = %s AND day = %s AND run_id = ANY(%s)", [tenant, day, ids]
+            )
+        gone = [
+            (key, value, run.started_ns, run.run_id) for run in runs.values() for key, value in rollup.facets_of(run)
+        ]
+        _delete_facets(cursor, tenant, gone)
+        for table in ("traces_spanevent", "traces_run"):
+            cursor.execute(f"DELETE FROM {table} WHERE tenant_id = %s AND run_id = ANY(%s)", [tenant, [*runs]])  # noqa: S608
+    return len(runs)

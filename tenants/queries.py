@@ -1,0 +1,93 @@
+"""Reads of this app. Those of members, keys and settings need a scope: the tenant's own, or staff's."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from django.db.models import Count, F, Q
+
+from agentops.common.errors import NotFound
+from tenants.models import ApiKey, Membership, Tenant, TenantSettings
+from tenants.roles import Plan, Role
+from tenants.types import TenantSummary
+
+_RANK = {role: rank for rank, role in enumerate(Role.values)}
+
+
+def tenant_called(slug: str) -> Tenant:
+    """The organisation of a slug, whoever asks: for commands. Raises NotFound."""
+    found = Tenant.objects.filter(slug=slug).first()
+    if found is None:
+        raise NotFound(f"There is no organisation called {slug!r}.")
+    return found
+
+
+def settings_of(tenant: uuid.UUID) -> TenantSettings:
+    return TenantSettings.objects.get(tenant_id=tenant)
+
+
+def members(tenant: uuid.UUID, *, text: str = "", role: str = "") -> list[Membership]:
+    """Members with their accounts, owners first, then by name; those whose name or address contains a text."""
+    found = Membership.objects.filter(tenant_id=tenant).select_related("user")
+    if text:
+        found = found.filter(Q(user__email__icontains=text) | Q(user__name__icontains=text))
+    if role:
+        found = found.filter(role=role)
+    return sorted(found, key=lambda m: (_RANK[m.role], str(m.user).lower(), m.user_id))
+
+
+def member(tenant: uuid.UUID, member_id: uuid.UUID) -> Membership:
+    """Raises NotFound."""
+    found = Membership.objects.filter(tenant_id=tenant, id=member_id).select_related("user").first()
+    if found is None:
+        raise NotFound("There is no such member.")
+    return found
+
+
+def keys(tenant: uuid.UUID) -> list[ApiKey]:
+    """Keys, those in use first, the newest first."""
+    return list(
+        ApiKey.objects.filter(tenant_id=tenant).order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id")
+    )
+
+
+def key(tenant: uuid.UUID, key_id: uuid.UUID) -> ApiKey:
+    """Raises NotFound."""
+    found = ApiKey.objects.filter(tenant_id=tenant, id=key_id).first()
+    if found is None:
+        raise NotFound("There is no such key.")
+    return found
+
+
+def tenant_summaries() -> list[TenantSummary]:
+    """Every organisation with its counts, the newest first. Needs staff's scope; without it the counts are zero."""
+    members_of = dict(Membership.objects.values_list("tenant_id").annotate(Count("id")).order_by("tenant_id"))
+    keys_of = dict(
+        ApiKey.objects.filter(Q(revoked_at__isnull=True))
+        .values_list("tenant_id")
+        .annotate(Count("id"))
+        .order_by("tenant_id")
+    )
+    return [
+        TenantSummary(tenant=tenant, members=members_of.get(tenant.id, 0), keys=keys_of.get(tenant.id, 0))
+        for tenant in Tenant.objects.order_by("-created_at", "-id")
+    ]
+
+
+def plan_of(tenant: uuid.UUID) -> Plan:
+    return Plan(Tenant.objects.values_list("plan", flat=True).get(id=tenant))
+
+
+def active_tenant_ids() -> list[uuid.UUID]:
+    """Every organisation in use, for periodic work that goes from one scope to the next."""
+    return list(Tenant.objects.filter(is_active=True).order_by("id").values_list("id", flat=True))
+
+
+def active_tenants() -> list[Tenant]:
+    """Every organisation in use, by name."""
+    return list(Tenant.objects.filter(is_active=True).order_by("name", "id"))
+
+
+def tenants_by_id(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Tenant]:
+    return Tenant.objects.in_bulk(list(set(ids)))

@@ -1,0 +1,116 @@
+"""Who may do what: one enum of permissions, one table of roles. Adding a power is a change of two lines."""
+
+from __future__ import annotations
+
+import enum
+
+from django.db import models
+
+
+class Permission(enum.StrEnum):
+    """A power inside one tenant (or, for staff, over the product)."""
+
+    HOME = "home"
+    RUNS_READ = "runs.read"
+    SEARCHES_SAVE = "searches.save"
+    INGEST_READ = "ingest.read"
+    INGEST_REPLAY = "ingest.replay"
+    MEMBERS_READ = "members.read"
+    MEMBERS_MANAGE = "members.manage"
+    KEYS_READ = "keys.read"
+    KEYS_MANAGE = "keys.manage"
+    SETTINGS_READ = "settings.read"
+    SETTINGS_MANAGE = "settings.manage"
+    OWN_USAGE = "usage.own"
+    STAFF_HOME = "staff.home"
+    STAFF_TENANTS = "staff.tenants"
+    STAFF_RUNS = "staff.runs"
+    STAFF_INGEST = "staff.ingest"
+
+
+class Role(models.TextChoices):
+    """A person's place in a tenant."""
+
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Admin"
+    AUDITOR = "auditor", "Auditor"
+    APPROVER = "approver", "Approver"
+    END_USER = "end_user", "End user"
+
+
+ROLE_SENTENCES: dict[Role, str] = {
+    Role.OWNER: "Everything an admin may, and makes other owners.",
+    Role.ADMIN: "Runs, keys, members, budgets and settings of this organisation.",
+    Role.AUDITOR: "Reads everything, changes nothing.",
+    Role.APPROVER: "Confirms sensitive actions of agents; sees what waits for them.",
+    Role.END_USER: "Confirms their own agents' actions and sees their own usage.",
+}
+
+_READS = {
+    Permission.HOME,
+    Permission.RUNS_READ,
+    Permission.SEARCHES_SAVE,
+    Permission.INGEST_READ,
+    Permission.MEMBERS_READ,
+    Permission.KEYS_READ,
+    Permission.SETTINGS_READ,
+}
+_MANAGES = {Permission.MEMBERS_MANAGE, Permission.KEYS_MANAGE, Permission.SETTINGS_MANAGE, Permission.INGEST_REPLAY}
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.OWNER: frozenset(_READS | _MANAGES),
+    Role.ADMIN: frozenset(_READS | _MANAGES),
+    Role.AUDITOR: frozenset(_READS),
+    Role.APPROVER: frozenset({Permission.HOME, Permission.OWN_USAGE}),
+    Role.END_USER: frozenset({Permission.HOME, Permission.OWN_USAGE}),
+}
+
+
+class StaffRole(models.TextChoices):
+    """A role of our own people, over all tenants."""
+
+    ON_CALL = "on_call", "On-call"
+    EVAL_OWNER = "eval_owner", "Eval owner"
+    COST_OWNER = "cost_owner", "Cost owner"
+    QUALITY_OWNER = "quality_owner", "Quality owner"
+    INCIDENT_COMMANDER = "incident_commander", "Incident commander"
+    TOOL_REVIEWER = "tool_reviewer", "Tool reviewer"
+    SUCCESS_MANAGER = "success_manager", "Success manager"
+
+
+_STAFF_ALL = {Permission.STAFF_HOME, Permission.STAFF_TENANTS}
+_STAFF_TRACES = _STAFF_ALL | {Permission.STAFF_RUNS, Permission.STAFF_INGEST}
+
+STAFF_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
+    StaffRole.ON_CALL: frozenset(_STAFF_TRACES),
+    StaffRole.EVAL_OWNER: frozenset(_STAFF_TRACES),
+    StaffRole.COST_OWNER: frozenset(_STAFF_TRACES),
+    StaffRole.QUALITY_OWNER: frozenset(_STAFF_TRACES),
+    StaffRole.INCIDENT_COMMANDER: frozenset(_STAFF_TRACES),
+    StaffRole.TOOL_REVIEWER: frozenset(_STAFF_TRACES),
+    StaffRole.SUCCESS_MANAGER: frozenset(_STAFF_ALL),
+}
+
+
+# What staff may do inside a tenant's pages, whatever their roles: look.
+STAFF_READS = frozenset({Permission.RUNS_READ, Permission.INGEST_READ})
+
+
+class KeyScope(models.TextChoices):
+    """What an API key may do."""
+
+    INGEST = "ingest", "Send traces, logs and outcomes"
+    GUARD = "guard", "Ask the guard before acting"
+    PRESENT = "present", "Open confirmations for signed-in end users"
+    FEEDBACK = "feedback", "Send feedback"
+    READ = "read", "Read runs, usage and the audit log"
+    ADMIN = "admin", "Change agents, budgets and kill switches"
+
+
+class Plan(models.TextChoices):
+    FREE = "free", "Free"
+    PRO = "pro", "Pro"
+    ENTERPRISE = "enterprise", "Enterprise"
+
+
+PLAN_RETENTION_DAYS: dict[str, int] = {Plan.FREE: 14, Plan.PRO: 90, Plan.ENTERPRISE: 400}

@@ -1,0 +1,17 @@
+"""Every write of this app. Each asserts its tenant's scope and leaves its audit entry in the same transaction."""
+
+from tenants.services.keys import create_key, revoke_key
+from tenants.services.members import add_member, change_role, remove_member
+from tenants.services.organisations import change_settings, create_tenant
+from tenants.services.staff import create_staff
+
+__all__ = [
+    "add_member",
+    "change_role",
+    "change_settings",
+    "create_key",
+    "create_staff",
+    "create_tenant",
+    "remove_member",
+    "revoke_key",
+]

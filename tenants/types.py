@@ -1,0 +1,36 @@
+"""Values that the services and queries of this app answer with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tenants.models import ApiKey, Membership, Tenant, User
+
+# Tenant and User are also names for other apps: they get such rows from the doors and queries, and never ask for them.
+__all__ = ["AddedMember", "NewKey", "Tenant", "TenantSummary", "User"]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedMember:
+    """A new membership. `is_new_account` is True where the account was made with it, so nobody has signed in to it yet."""
+
+    membership: Membership
+    user: User
+    is_new_account: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made. `text` exists here and in the caller's hands only; a digest is kept."""
+
+    key: ApiKey
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSummary:
+    """One organisation in staff's list."""
+
+    tenant: Tenant
+    members: int
+    keys: int  # not revoked

@@ -1,0 +1,1 @@
+"""Pages of an organisation, one module per noun. Each view translates in, makes one domain call, translates out."""

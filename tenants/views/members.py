@@ -1,0 +1,114 @@
+"""Who belongs to the organisation."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from agentops.common import clock
+from agentops.common.errors import DomainError
+from tenants import queries, services, sign_in
+from tenants.access import TenantRequest
+from tenants.forms import MemberForm, RoleForm, show_refusal
+from tenants.models import Membership
+from tenants.roles import Permission, Role
+from tenants.views.answers import page_or_fragment, question
+
+
+@require_GET
+def members(request: TenantRequest) -> HttpResponse:
+    """The list, by role and name."""
+    text, role = request.GET.get("q", "").strip(), request.GET.get("role", "")
+    found = queries.members(request.access.tenant.id, text=text, role=role)
+    context = {
+        "members": found,
+        "text": text,
+        "role": role,
+        "roles": Role.choices,
+        "may_manage": request.access.may(Permission.MEMBERS_MANAGE),
+    }
+    return page_or_fragment(request, "tenants/members.html", "tenants/_members.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def member_new(request: TenantRequest) -> HttpResponse:
+    """Add a person. A new account has no password yet: its link is mailed, and shown here once."""
+    access = request.access
+    form = MemberForm(request.POST or None, may_make_owners=access.role == Role.OWNER, initial={"role": Role.APPROVER})
+    if request.method == "POST" and form.is_valid():
+        if form.cleaned_data["role"] == Role.OWNER:
+            sign_in.require_recent_sign_in(request)
+        try:
+            added = services.add_member(tenant=access.tenant.id, **form.cleaned_data, by=access.actor, at=clock.now())
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            if added.is_new_account:
+                link = sign_in.invite(user=added.user, tenant=access.tenant, inviter=access.user)
+                return _invited(request, added.membership, link)
+            home = request.build_absolute_uri(reverse("tenant-home", args=[access.tenant.slug]))
+            sign_in.tell_added(user=added.user, tenant=access.tenant, inviter=access.user, link=home)
+            messages.success(request, f"{added.user} is now {added.membership.get_role_display().lower()}.")
+            return redirect("members", slug=access.tenant.slug)
+    status = 422 if form.is_bound else 200
+    return render(request, "tenants/member_new.html", {"form": form}, status=status)
+
+
+def _invited(request: TenantRequest, membership: Membership, link: str) -> HttpResponse:
+    response = render(request, "tenants/member_invited.html", {"membership": membership, "link": link})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+def member_role(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
+    """Give a member another role."""
+    access, membership = request.access, queries.member(request.access.tenant.id, member)
+    form = RoleForm(request.POST or None, may_make_owners=access.role == Role.OWNER, initial={"role": membership.role})
+    if request.method == "POST" and form.is_valid():
+        wanted = form.cleaned_data["role"]
+        if Role.OWNER in (wanted, membership.role):
+            sign_in.require_recent_sign_in(request)
+        try:
+            changed = services.change_role(
+                tenant=access.tenant.id, member=member, role=wanted, by=access.actor, at=clock.now()
+            )
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, f"{membership.user} is now {changed.get_role_display().lower()}.")
+            return redirect("members", slug=access.tenant.slug)
+    return question(
+        request,
+        "tenants/_member_role.html",
+        {"membership": membership, "form": form, "title": f"Role of {membership.user}", "back": "members"},
+        status=422 if form.is_bound else 200,
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def member_removal(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
+    """Take a member out of the organisation."""
+    access, membership = request.access, queries.member(request.access.tenant.id, member)
+    context = {"membership": membership, "title": f"Remove {membership.user}?", "back": "members"}
+    if request.method == "POST":
+        if membership.role == Role.OWNER:
+            sign_in.require_recent_sign_in(request)
+        try:
+            services.remove_member(tenant=access.tenant.id, member=member, by=access.actor, at=clock.now())
+        except DomainError as refusal:
+            return question(
+                request, "tenants/_member_removal.html", {**context, "refusal": refusal}, status=refusal.status
+            )
+        messages.success(request, f"{membership.user} was removed.")
+        return redirect("home" if membership.user_id == access.user.pk else _list(access.tenant.slug))
+    return question(request, "tenants/_member_removal.html", context)
+
+
+def _list(slug: str) -> str:
+    return reverse("members", args=[slug])

@@ -1,0 +1,89 @@
+"""Every machine's URL names its scopes, and refuses in the machine's own form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tenants import machines
+from tenants.roles import KeyScope
+from tests.guards.urls import MACHINES, Url, path_to
+from tests.world import World
+
+FOR_ANYBODY = {"api-schema"}  # the description of the interface holds nothing of anyone
+KEYED = [url for url in MACHINES if url.name not in FOR_ANYBODY]
+# OTLP says how it refuses: google.rpc.Status in the encoding of the request, which a GET or an empty POST lacks.
+OTLP = {"otlp-traces", "otlp-logs", "otlp-metrics"}
+
+
+@pytest.fixture(autouse=True)
+def _no_cached_keys() -> None:
+    machines.forget_cached_keys()
+
+
+def methods(url: Url) -> list[str]:
+    return [name for name in ("get", "post", "put", "patch", "delete") if hasattr(url.view, name)]
+
+
+def scope_of(url: Url, method: str) -> str | None:
+    found: Any = getattr(url.view, "scopes", {}).get(method.upper()) or getattr(url.view, "scope", None)
+    return found
+
+
+def call(url: Url, method: str, path: str, key: str | None) -> Any:
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    return Client().generic(method.upper(), path, b"{}", content_type="application/json", headers=headers)
+
+
+def assert_refused(url: Url, response: Any, status: int, code: str) -> None:
+    assert response.status_code == status, response.content
+    body = response.json()
+    if url.name in OTLP:
+        assert body["message"]
+        return
+    assert response["Content-Type"] == "application/problem+json"
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["detail"] and body["title"]
+
+
+@pytest.mark.parametrize("url", KEYED, ids=str)
+def test_every_method_names_one_scope_that_exists(url: Url) -> None:
+    assert methods(url)
+    for method in methods(url):
+        assert scope_of(url, method) in KeyScope.values, f"{method} {url.route} names no scope"
+
+
+@pytest.mark.parametrize("url", KEYED, ids=str)
+def test_without_a_key_the_answer_is_401(world: World, url: Url) -> None:
+    path = path_to(url, world, world.acme)
+    for method in methods(url):
+        for key in (None, "aok_nonsense"):
+            response = call(url, method, path, key)
+            assert_refused(url, response, 401, "unauthenticated")
+            assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("url", KEYED, ids=str)
+def test_a_key_without_the_scope_gets_403(world: World, key_for: Callable[..., str], url: Url) -> None:
+    path = path_to(url, world, world.acme)
+    for method in methods(url):
+        needed = scope_of(url, method)
+        for scope in (scope for scope in KeyScope.values if scope != needed):
+            assert_refused(url, call(url, method, path, key_for(world.acme, scope)), 403, "forbidden")
+
+
+@pytest.mark.parametrize("url", KEYED, ids=str)
+def test_a_session_of_a_person_opens_nothing(world: World, client_for: Callable[..., Client], url: Url) -> None:
+    path = path_to(url, world, world.acme)
+    client = client_for(world.ada, fresh=True)
+    for method in methods(url):
+        assert client.generic(method.upper(), path, b"{}", content_type="application/json").status_code == 401
+
+
+def test_nothing_there_is_said_in_the_machines_form(world: World) -> None:
+    response = Client().get("/api/v1/nothing")
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/problem+json"

@@ -1,0 +1,162 @@
+"""Every page stands behind a door, and every door holds: a table of all URLs against all kinds of people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from agentops.common import clock
+from tenants import services
+from tenants.access import Door
+from tenants.roles import ROLE_PERMISSIONS, STAFF_PERMISSIONS, Role, StaffRole
+from tests.guards.urls import PAGES, URLS, Url, path_to
+from tests.world import OPERATOR, PASSWORD, Person, World
+
+SIGN_IN = {"account_", "mfa_"}  # allauth's own pages, tried in tests/tenants/test_sign_in.py
+FOR_ANYBODY = {"healthz", "readyz", "api-schema"}
+BY_ROLE = {Role.OWNER: "ada", Role.ADMIN: "ben", Role.AUDITOR: "audrey", Role.APPROVER: "pete", Role.END_USER: "uma"}
+METHODS = ("get", "post")
+# Only in debug, for staff: elsewhere it is not there.
+DEBUG_ONLY = {"styleguide"}
+
+Clients = Callable[..., Client]
+
+
+def of_kind(kind: str) -> list[Url]:
+    return [url for url in PAGES if url.door and url.door.kind == kind]
+
+
+def door_of(url: Url) -> Door:
+    assert url.door
+    return url.door
+
+
+def is_sign_in(url: Url) -> bool:
+    return any(url.name.startswith(prefix) for prefix in SIGN_IN)
+
+
+def test_every_url_has_a_door_a_scope_or_a_reason() -> None:
+    bare = {str(url) for url in URLS if not url.door and not url.view and not is_sign_in(url)}
+    assert bare <= FOR_ANYBODY, f"behind no door: {sorted(bare - FOR_ANYBODY)}; use tenants.access in urls.py"
+
+
+def test_every_page_has_a_name_of_its_own() -> None:
+    names = [url.name for url in URLS]
+    assert "" not in names
+    assert sorted(names) == sorted(set(names))
+
+
+def test_there_are_pages_of_every_kind() -> None:
+    assert all(of_kind(kind) for kind in ("tenant", "staff", "own", "open"))
+
+
+@pytest.mark.parametrize("url", [url for url in PAGES if door_of(url).kind != "open"], ids=str)
+@pytest.mark.parametrize("method", METHODS)
+def test_whoever_is_not_signed_in_is_sent_to_sign_in(world: World, url: Url, method: str) -> None:
+    path = path_to(url, world, world.acme)
+    response = getattr(Client(), method)(path)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/accounts/login/?next=/")
+
+
+@pytest.mark.parametrize("url", of_kind("open"), ids=str)
+def test_open_pages_open(world: World, url: Url) -> None:
+    assert Client().get(path_to(url, world, world.acme)).status_code == 200
+
+
+@pytest.mark.parametrize("url", of_kind("own"), ids=str)
+def test_own_pages_open_for_whoever_is_signed_in(world: World, client_for: Clients, url: Url) -> None:
+    response = client_for(world.stella).get(path_to(url, world, world.acme))
+    assert response.status_code == (404 if url.name in DEBUG_ONLY else 200)
+
+
+@pytest.mark.parametrize("url", of_kind("tenant"), ids=str)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["stella", "cleo", "sam"])
+def test_a_strangers_organisation_does_not_exist(
+    world: World, client_for: Clients, url: Url, method: str, name: str
+) -> None:
+    client = client_for(world.person(name), fresh=True)
+    response = getattr(client, method)(path_to(url, world, world.acme))
+    assert response.status_code == 404
+    assert "Acme" not in response.content.decode()
+
+
+@pytest.mark.parametrize("url", of_kind("tenant"), ids=str)
+@pytest.mark.parametrize("role", Role, ids=str)
+def test_a_member_passes_with_the_permission_and_not_without(
+    world: World, client_for: Clients, url: Url, role: Role
+) -> None:
+    client, needs = client_for(world.person(BY_ROLE[role]), fresh=True), door_of(url).needs
+    assert needs is not None
+    path = path_to(url, world, world.acme)
+    response = client.get(path)
+    if needs in ROLE_PERMISSIONS[role]:
+        assert response.status_code in (200, 302, 405), response.content
+        if response.status_code == 302:
+            assert response["Location"].startswith(world.acme.url()), (
+                "a page that only takes forms leads back to its list"
+            )
+    else:
+        assert response.status_code == 403
+        assert client.post(path).status_code == 403
+
+
+@pytest.mark.parametrize("url", of_kind("tenant"), ids=str)
+def test_an_organisation_that_is_deactivated_does_not_exist(world: World, client_for: Clients, url: Url) -> None:
+    path = path_to(url, world, world.acme)
+    world.acme.tenant.is_active = False
+    world.acme.tenant.save()
+    assert client_for(world.ada, fresh=True).get(path).status_code == 404
+
+
+@pytest.mark.parametrize("url", of_kind("tenant") + of_kind("staff"), ids=str)
+def test_an_account_that_is_deactivated_is_signed_out_at_once(world: World, client_for: Clients, url: Url) -> None:
+    path = path_to(url, world, world.acme)
+    person = world.sam if door_of(url).kind == "staff" else world.ada
+    client = client_for(person, fresh=True)
+    person.user.is_active = False
+    person.user.save()
+    response = client.get(path)
+    assert response.status_code == 302 and response["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("url", of_kind("staff"), ids=str)
+@pytest.mark.parametrize("name", ["ada", "audrey", "stella"])
+def test_staffs_pages_do_not_exist_for_anybody_else(world: World, client_for: Clients, url: Url, name: str) -> None:
+    client = client_for(world.person(name), fresh=True)
+    path = path_to(url, world, world.acme)
+    assert client.get(path).status_code == 404
+    assert client.post(path).status_code == 404
+
+
+@pytest.mark.parametrize("url", of_kind("staff"), ids=str)
+@pytest.mark.parametrize("role", StaffRole, ids=str)
+def test_staff_pass_with_the_permission_and_not_without(
+    world: World, client_for: Clients, url: Url, role: StaffRole
+) -> None:
+    user = services.create_staff(
+        email="new@agentops.example", roles=[role], password=PASSWORD, by=OPERATOR, at=clock.now()
+    )
+    response = client_for(Person(user), fresh=True).get(path_to(url, world, world.acme))
+    assert response.status_code == (200 if door_of(url).needs in STAFF_PERMISSIONS[role] else 403)
+
+
+@pytest.mark.parametrize("url", [url for url in of_kind("staff") if "slug" in url.places], ids=str)
+def test_a_look_of_staff_at_an_organisation_is_in_its_audit_log(world: World, client_for: Clients, url: Url) -> None:
+    path = path_to(url, world, world.acme)
+    client_for(world.sam).get(path)
+    [entry] = [entry for entry in world.acme.entries() if entry.action == "staff.read"]
+    assert (entry.actor_type, entry.actor_label, entry.target_id) == ("staff", world.sam.email, path.partition("?")[0])
+
+
+@pytest.mark.parametrize("url", of_kind("tenant"), ids=str)
+def test_a_form_without_its_token_changes_nothing(world: World, client_for: Clients, url: Url) -> None:
+    path = path_to(url, world, world.acme)
+    client = client_for(world.ada, fresh=True)
+    client.handler.enforce_csrf_checks = True
+    before = world.acme.actions()
+    assert client.post(path, {"name": "x", "role": "admin"}).status_code in (403, 405)
+    assert world.acme.actions() == before

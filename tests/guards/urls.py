@@ -1,0 +1,136 @@
+"""Every URL of the product, from the resolver, with something to put into its places."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from rest_framework.views import APIView
+
+from agentops.budgets import services as budgets
+from agentops.common import clock
+from agentops.common.scope import tenant_scope
+from agentops.traces.models import SavedSearch
+from tenants.access import Door
+from tenants.models import ApiKey
+from tests.world import OPERATOR, Organisation, World
+
+
+@dataclass(frozen=True)
+class Url:
+    """One route. `door` is set for people's pages, `view` for machines'."""
+
+    route: str
+    name: str
+    door: Door | None
+    view: type[APIView] | None
+
+    @property
+    def places(self) -> set[str]:
+        return set(re.findall(r"<(?:\w+:)?(\w+)>", self.route)) | set(re.findall(r"\(\?P<(\w+)>", self.route))
+
+    def __str__(self) -> str:
+        return self.name or self.route
+
+
+def all_urls() -> list[Url]:
+    return list(_walk(get_resolver().url_patterns, ""))
+
+
+def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[Url]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, route)
+        else:
+            callback: Any = pattern.callback
+            door = getattr(callback, "door", None)
+            yield Url(route, pattern.name or "", door, None if door else getattr(callback, "cls", None))
+
+
+URLS = all_urls()
+PAGES = [url for url in URLS if url.door]
+MACHINES = [url for url in URLS if url.view]
+
+
+# -- what stands in the places of a route -----------------------------------------------------------------------------
+
+
+class Things:
+    """One thing of each kind in an organisation, made when a URL first asks for it."""
+
+    def __init__(self, world: World, organisation: Organisation) -> None:
+        self.world, self.organisation = world, organisation
+
+    def member(self) -> uuid.UUID | None:
+        """Not the owner, where there is somebody else: an owner cannot be removed."""
+        return (self.world.pete if self.organisation is self.world.acme else self.world.cleo).membership_id
+
+    def key(self) -> uuid.UUID:
+        with tenant_scope(self.organisation.id):
+            return ApiKey.objects.filter(tenant_id=self.organisation.id).values_list("id", flat=True)[0]
+
+    def price(self) -> uuid.UUID:
+        rates = {"input": Decimal(1), "output": Decimal(2)}
+        with tenant_scope(self.organisation.id):
+            made = budgets.set_price(
+                tenant=self.organisation.id, provider="", model="m", rates=rates, by=OPERATOR, at=clock.now()
+            )
+        return made.id
+
+    def run_id(self) -> str:
+        """A run of two spans, sent as an agent sends it."""
+        run_id, at = uuid.uuid5(self.organisation.id, "run").hex, clock.now() - timedelta(minutes=1)
+        span = {"trace_id": run_id, "started_at": at.isoformat(), "ended_at": clock.now().isoformat(), "agent": "desk"}
+        spans = [
+            {**span, "span_id": "00000000000000aa", "kind": "run", "name": "run"},
+            {**span, "span_id": self.span_id(), "parent_span_id": "00000000000000aa", "kind": "llm", "name": "ask"},
+        ]
+        answer = Client().post(
+            "/api/v1/traces",
+            json.dumps({"spans": spans}),
+            content_type="application/json",
+            headers={"authorization": f"Bearer {self.organisation.keys['ingest']}"},
+        )
+        assert answer.status_code == 200, answer.content
+        return run_id
+
+    def span_id(self) -> str:
+        return "00000000000000bb"
+
+    def search_id(self) -> uuid.UUID:
+        owner = self.world.ada if self.organisation is self.world.acme else self.world.cleo
+        with tenant_scope(self.organisation.id):
+            found, _ = SavedSearch.objects.get_or_create(
+                tenant_id=self.organisation.id,
+                user=owner.user,
+                name="errors",
+                defaults={"query": "", "created_at": clock.now()},
+            )
+        return found.id
+
+
+# What a page cannot do without, beyond its places.
+QUERIES = dict.fromkeys(("run-children", "staff-tenant-run-children"), "?of=00000000000000aa&depth=1")
+
+
+def path_to(url: Url, world: World, organisation: Organisation, *, things_of: Organisation | None = None) -> str:
+    """A URL with an organisation's own things in its places, or (`things_of`) with those of another."""
+    things = Things(world, things_of or organisation)
+    values: dict[str, Any] = {}
+    for place in url.places:
+        if place == "slug":
+            values[place] = organisation.slug
+            continue
+        make: Callable[[], Any] | None = getattr(things, place, None)
+        assert make is not None, f"{url.route}: say in tests/guards/urls.py (Things) what may stand for <{place}>"
+        values[place] = make()
+    return reverse(url.name, kwargs=values) + QUERIES.get(url.name, "")
