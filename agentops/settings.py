@@ -37,7 +37,10 @@ INSTALLED_APPS = [
     "audit",
     "tenants",
     "agentops.budgets",
+    "agentops.catalog",
+    "agentops.confirmations",
     "agentops.traces",
+    "agentops.runtime",
     "agentops.portal",
     "agentops",
 ]
@@ -131,6 +134,7 @@ GLOBAL_TABLES = {
     "guardian_groupobjectpermission",
     "guardian_userobjectpermission",
     "mfa_authenticator",
+    "runtime_productswitch",
     "tenants_staffassignment",
     "tenants_tenant",
     "tenants_user",

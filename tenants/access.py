@@ -175,11 +175,12 @@ def staff_page(route: str, view: View, *, name: str, needs: Permission, across_t
     return _path(f"staff/{route}", door, name, Door("staff", needs))
 
 
-def staff_tenant_page(route: str, view: View, *, name: str, needs: Permission) -> URLPattern:
+def staff_tenant_page(route: str, view: View, *, name: str, needs: Permission, writes: bool = False) -> URLPattern:
     """A page of staff about one tenant, below `/staff/t/<slug>/`.
 
     The read is an entry in that tenant's audit log, committed before anything is read; the view then runs in the
-    read-only scope, with a TenantRequest whose access may read and nothing else.
+    read-only scope, with a TenantRequest whose access may read and nothing else. With `writes` it runs in the tenant's
+    own scope: the service it calls leaves the audit entry of what staff did, by `request.staff.actor`.
     """
 
     @functools.wraps(view)
@@ -202,7 +203,7 @@ def staff_tenant_page(route: str, view: View, *, name: str, needs: Permission) -
             )
         request.staff = staff  # type: ignore[attr-defined]
         request.access = Access(user=staff.user, tenant=tenant, role=Role.AUDITOR, permissions=STAFF_READS)  # type: ignore[attr-defined]
-        with staff_scope():
+        with tenant_scope(tenant.id) if writes else staff_scope():
             return _rendered(view(request, **kwargs))
 
     return _path(f"staff/t/<slug:slug>/{route}", door, name, Door("staff", needs))

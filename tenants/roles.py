@@ -21,11 +21,21 @@ class Permission(enum.StrEnum):
     KEYS_MANAGE = "keys.manage"
     SETTINGS_READ = "settings.read"
     SETTINGS_MANAGE = "settings.manage"
+    AGENTS_READ = "agents.read"
+    AGENTS_MANAGE = "agents.manage"
+    TOOLS_REVIEW = "tools.review"
+    BUDGETS_READ = "budgets.read"
+    BUDGETS_MANAGE = "budgets.manage"
+    KILL_SWITCH = "kill_switch"
     OWN_USAGE = "usage.own"
     STAFF_HOME = "staff.home"
     STAFF_TENANTS = "staff.tenants"
     STAFF_RUNS = "staff.runs"
     STAFF_INGEST = "staff.ingest"
+    STAFF_TOOLS = "staff.tools"
+    STAFF_TOOLS_REVIEW = "staff.tools.review"
+    STAFF_KILL_READ = "staff.kill.read"
+    STAFF_KILL = "staff.kill"
 
 
 class Role(models.TextChoices):
@@ -54,8 +64,19 @@ _READS = {
     Permission.MEMBERS_READ,
     Permission.KEYS_READ,
     Permission.SETTINGS_READ,
+    Permission.AGENTS_READ,
+    Permission.BUDGETS_READ,
 }
-_MANAGES = {Permission.MEMBERS_MANAGE, Permission.KEYS_MANAGE, Permission.SETTINGS_MANAGE, Permission.INGEST_REPLAY}
+_MANAGES = {
+    Permission.MEMBERS_MANAGE,
+    Permission.KEYS_MANAGE,
+    Permission.SETTINGS_MANAGE,
+    Permission.INGEST_REPLAY,
+    Permission.AGENTS_MANAGE,
+    Permission.TOOLS_REVIEW,
+    Permission.BUDGETS_MANAGE,
+    Permission.KILL_SWITCH,
+}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(_READS | _MANAGES),
@@ -79,21 +100,26 @@ class StaffRole(models.TextChoices):
 
 
 _STAFF_ALL = {Permission.STAFF_HOME, Permission.STAFF_TENANTS}
-_STAFF_TRACES = _STAFF_ALL | {Permission.STAFF_RUNS, Permission.STAFF_INGEST}
+_STAFF_TRACES = _STAFF_ALL | {
+    Permission.STAFF_RUNS,
+    Permission.STAFF_INGEST,
+    Permission.STAFF_TOOLS,
+    Permission.STAFF_KILL_READ,
+}
 
 STAFF_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
-    StaffRole.ON_CALL: frozenset(_STAFF_TRACES),
+    StaffRole.ON_CALL: frozenset(_STAFF_TRACES | {Permission.STAFF_KILL}),
     StaffRole.EVAL_OWNER: frozenset(_STAFF_TRACES),
     StaffRole.COST_OWNER: frozenset(_STAFF_TRACES),
     StaffRole.QUALITY_OWNER: frozenset(_STAFF_TRACES),
-    StaffRole.INCIDENT_COMMANDER: frozenset(_STAFF_TRACES),
-    StaffRole.TOOL_REVIEWER: frozenset(_STAFF_TRACES),
+    StaffRole.INCIDENT_COMMANDER: frozenset(_STAFF_TRACES | {Permission.STAFF_KILL}),
+    StaffRole.TOOL_REVIEWER: frozenset(_STAFF_TRACES | {Permission.STAFF_TOOLS_REVIEW}),
     StaffRole.SUCCESS_MANAGER: frozenset(_STAFF_ALL),
 }
 
 
 # What staff may do inside a tenant's pages, whatever their roles: look.
-STAFF_READS = frozenset({Permission.RUNS_READ, Permission.INGEST_READ})
+STAFF_READS = frozenset({Permission.RUNS_READ, Permission.INGEST_READ, Permission.AGENTS_READ})
 
 
 class KeyScope(models.TextChoices):
