@@ -9,10 +9,17 @@ from django.db import connections, transaction
 from agentops.budgets.types import LEDGER_PARTITIONS
 from agentops.common import clock
 from agentops.common.partitions import Partitioned, make_ahead
+from agentops.runtime.types import CALL_PARTITIONS, DECISION_PARTITIONS
 from agentops.traces.partitions import SPAN_PARTITIONS
 from audit.partitions import ENTRY_PARTITIONS
 
-PARTITIONED: tuple[Partitioned, ...] = (SPAN_PARTITIONS, LEDGER_PARTITIONS, ENTRY_PARTITIONS)
+PARTITIONED: tuple[Partitioned, ...] = (
+    SPAN_PARTITIONS,
+    LEDGER_PARTITIONS,
+    ENTRY_PARTITIONS,
+    CALL_PARTITIONS,
+    DECISION_PARTITIONS,
+)
 
 
 def make_partitions(*, using: str, **_: Any) -> None:

@@ -1,0 +1,78 @@
+"""What the guard refuses before there is anything to decide. Decisions themselves are values, not exceptions."""
+
+from __future__ import annotations
+
+from agentops.common.errors import Conflict, DomainError, Forbidden, NotFound, Throttled
+
+
+class RunUnknown(NotFound):
+    code, title = "run_unknown", "No such run"
+
+
+class CallUnknown(NotFound):
+    code, title = "call_unknown", "No such call"
+
+
+class RunFinished(Conflict):
+    code, title = "run_finished", "The run has ended"
+
+
+class IdempotencyMismatch(Conflict):
+    code, title = "idempotency_mismatch", "The call id was used for another request"
+
+
+class NotAdmitted(Conflict):
+    code, title = "not_admitted", "The call was not allowed"
+
+
+class RunRefused(Forbidden):
+    """A run that may not start; `code` says why."""
+
+    title = "The run may not start"
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class RunThrottled(Throttled):
+    """A run that may start later."""
+
+    title = "Too many runs"
+
+    def __init__(self, code: str, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.code = code
+
+
+class AlreadyConsumed(Conflict):
+    code, title = "already_consumed", "The permit was used"
+
+
+class PermitExpired(Conflict):
+    code, title = "permit_expired", "The permit has expired"
+
+
+class ConfirmationState(Conflict):
+    """A redemption that cannot be; `code` is the confirmation's state."""
+
+    title = "The confirmation cannot be redeemed"
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+__all__ = [
+    "AlreadyConsumed",
+    "CallUnknown",
+    "ConfirmationState",
+    "DomainError",
+    "IdempotencyMismatch",
+    "NotAdmitted",
+    "PermitExpired",
+    "RunFinished",
+    "RunRefused",
+    "RunThrottled",
+    "RunUnknown",
+]
