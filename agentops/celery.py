@@ -24,6 +24,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "finalise idle runs": {"task": "agentops.traces.tasks.finalise_idle_runs", "schedule": 15.0},
     "register end users": {"task": "agentops.traces.tasks.register_end_users", "schedule": _MINUTE},
     "apply retention": {"task": "agentops.traces.tasks.apply_retention", "schedule": _HOUR},
+    "sweep guarded runs": {"task": "agentops.runtime.tasks.sweep", "schedule": 10.0},
+    "compute baselines": {"task": "agentops.runtime.tasks.compute_baselines", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -13,6 +13,8 @@ urlpatterns = [
     path("", include("tenants.urls")),
     path("", include("agentops.budgets.urls")),
     path("", include("agentops.traces.urls")),
+    path("", include("agentops.confirmations.urls")),
+    path("", include("agentops.runtime.urls")),
     path("accounts/", include("tenants.sign_in_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     open_page(

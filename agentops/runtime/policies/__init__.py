@@ -1,0 +1,1 @@
+"""Pure decisions of the guard: values in, a value out; no database, no clock."""

@@ -1,0 +1,27 @@
+"""Rates over a sliding minute, from counts of whole minutes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+BASELINE_RUNS = 200  # fewer make no baseline
+TIMES_BASELINE = 5
+WITHOUT_BASELINE = 300
+
+
+def sliding(*, present: int, previous: int, at: datetime) -> int:
+    """How many fell into the last sixty seconds, taking the previous minute as spread evenly; rounded down."""
+    left = 60_000_000 - (at.second * 1_000_000 + at.microsecond)
+    return present + previous * left // 60_000_000
+
+
+def model_calls_per_minute(*, p99: int | None, runs: int) -> int:
+    """How many model calls one user's runs of an agent may make in a minute."""
+    if p99 is None or runs < BASELINE_RUNS:
+        return WITHOUT_BASELINE
+    return max(1, TIMES_BASELINE * p99)
+
+
+def seconds_left(at: datetime) -> int:
+    """When to come back: at the latest when this minute is over."""
+    return max(1, 60 - at.second)

@@ -1,0 +1,180 @@
+"""What every verb of a running run begins and ends with: found, live, not killed, in its slot; and how a run ends."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, connection
+
+from agentops.budgets import services as budgets
+from agentops.common.scope import tenant_scope
+from agentops.confirmations import services as confirmations
+from agentops.runtime import rows
+from agentops.runtime.errors import IdempotencyMismatch, RunFinished, RunUnknown
+from agentops.runtime.rows import Facts
+from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
+from audit import services as audit
+from audit.types import Actor, Outcome, Target
+
+T = TypeVar("T")
+
+_OUTCOMES = {
+    Answer.ALLOW: Outcome.SUCCESS,
+    Answer.CONFIRM: Outcome.PENDING,
+    Answer.THROTTLE: Outcome.PENDING,
+    Answer.REJECT: Outcome.DENIED,
+    Answer.ABORT: Outcome.DENIED,
+}
+_ACTIVE = """
+SELECT count(*) FILTER (WHERE user_id = %s), count(*) FROM runtime_guardedrun
+WHERE tenant_id = %s AND status = 1 AND root_id = run_id AND run_id <> %s AND lease_until > %s AND deadline > %s
+"""
+
+
+def in_scope(tenant: uuid.UUID, verb: Callable[[], T]) -> T:
+    """Run a verb in a transaction of its own; once more when the same call id was written beside it.
+
+    Two requests with one call id that arrive together: the second waits for the root's row, but may have looked for
+    the call before. Its insert fails then, and the next try finds the first one's answer.
+    """
+    try:
+        with tenant_scope(tenant):
+            return verb()
+    except IntegrityError:
+        with tenant_scope(tenant):
+            return verb()
+
+
+def found(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> Facts:
+    """The run under its lock. Raises RunUnknown, also for the runs of others."""
+    facts = rows.lock(tenant, run, call_id)
+    if facts is None:
+        raise RunUnknown("There is no such run; start one with POST /api/v1/guard/runs.")
+    return facts
+
+
+def replayed(facts: Facts, verb: Verb, digest: bytes) -> dict[str, Any] | None:
+    """The earlier answer to the same request. Raises IdempotencyMismatch for another request under its call id."""
+    earlier = facts.earlier
+    if earlier is None:
+        return None
+    if earlier.verb is not verb or earlier.digest != digest:
+        raise IdempotencyMismatch(
+            f"The call id {facts.call_id!r} was used in this run for another request; choose a new one."
+        )
+    return earlier.answer
+
+
+def require_running(facts: Facts) -> None:
+    """Raises RunFinished."""
+    if facts.status is not RunStatus.RUNNING:
+        why = f" ({facts.end_code}: {facts.end_detail})" if facts.end_code else ""
+        raise RunFinished(f"The run has ended with status {facts.status.label.lower()}{why}.")
+
+
+def stopped(facts: Facts) -> Verdict | None:
+    """Why this run may not take another step, if so; the run is ended then."""
+    if facts.killed_scope is not None:
+        scope = "organisation" if facts.killed_scope == "tenant" else facts.killed_scope
+        detail = f"A kill switch for the {scope} is on: {facts.killed_reason}"
+        whole = facts.killed_scope != "agent" or facts.run_id == facts.root.run_id
+        end(facts, status=RunStatus.KILLED, code="killed", detail=detail, whole_family=whole)
+        return Verdict(Answer.ABORT, "killed", detail)
+    if facts.now >= facts.root.deadline:
+        detail = "The run is past its deadline."
+        end(facts, status=RunStatus.EXPIRED, code="run_finished", detail=detail, whole_family=True)
+        return Verdict(Answer.ABORT, "run_finished", detail)
+    return None
+
+
+def without_slot(facts: Facts) -> Verdict | None:
+    """A run that was silent for long has lost its slot, and takes one again where there is room."""
+    root = facts.root
+    if facts.now < root.lease_until:
+        return None
+    lock_starts(facts.tenant_id)
+    of_user, of_tenant = active_runs(facts.tenant_id, facts.user_id, besides=root.run_id, facts_at=facts.now)
+    if of_user >= root.caps.runs_per_user or of_tenant >= root.caps.runs_per_tenant:
+        return Verdict(
+            Answer.THROTTLE,
+            "concurrency_cap_reached",
+            "The run was silent for long and others took its place; try again.",
+            body={"retry_after": 5},
+        )
+    return None
+
+
+def lock_starts(tenant: uuid.UUID) -> None:
+    """One start at a time in a tenant: counting and inserting are two steps."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [f"guard:{tenant}"])
+
+
+def active_runs(tenant: uuid.UUID, user: str, *, besides: uuid.UUID, facts_at: Any) -> tuple[int, int]:
+    """Runs that hold a slot now: of the user, of the tenant. Children share their root's."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTIVE, [user, tenant, besides, facts_at, facts_at])
+        of_user, of_tenant = cursor.fetchone()
+    return int(of_user), int(of_tenant)
+
+
+def end(facts: Facts, *, status: RunStatus, code: str, detail: str, whole_family: bool) -> None:
+    """End a run (or its family): give its money back, take what waits for people off their lists, write it down."""
+    for run in rows.end(facts, status=status, code=code, detail=detail, whole_family=whole_family):
+        budgets.close_lease(tenant=facts.tenant_id, run=run, at=facts.now)
+        confirmations.invalidate(tenant=facts.tenant_id, run=run, at=facts.now)
+        audit.record(
+            tenant=facts.tenant_id,
+            action="run.ended",
+            actor=actor(facts),
+            target=Target(type="run", id=run.hex),
+            outcome=Outcome.SUCCESS if status is RunStatus.OK else Outcome.FAILURE,
+            data={"status": status.name.lower(), "code": code},
+            at=facts.now,
+            run=run,
+            on_behalf_of=facts.user_id,
+            reason=detail,
+        )
+
+
+def write_down(
+    facts: Facts,
+    *,
+    verb: Verb,
+    verdict: Verdict,
+    by: Asker,
+    tool: str = "",
+    call: rows.NewCall | None = None,
+    args_digest: str = "",
+) -> None:
+    """The decision's row, the call's, the counters, and the entry of the audit log."""
+    rows.write(facts, verb=verb, verdict=verdict, by=by, tool=tool, call=call)
+    is_tool = verb is Verb.TOOL_CALL
+    data: dict[str, Any] = {
+        "call": facts.call_id,
+        "decision": verdict.answer.value,
+        "code": verdict.code,
+        "policy_version": str(facts.policy_version),
+    }
+    if is_tool:
+        data |= {"tool": tool, "tool_version": verdict.tool_version, "tier": verdict.tier, "arguments": args_digest}
+    else:
+        data |= {"model": verdict.model, "hold_nano_usd": str(verdict.amount_nano_usd)}
+    audit.record(
+        tenant=facts.tenant_id,
+        action="tool_call.decided" if is_tool else "model_call.decided",
+        actor=actor(facts),
+        target=Target(type="tool", id=tool) if is_tool else Target(type="model", id=verdict.model),
+        outcome=_OUTCOMES[verdict.answer],
+        data=data,
+        at=facts.now,
+        run=facts.run_id,
+        on_behalf_of=facts.user_id,
+        reason=verdict.detail[:500],
+    )
+
+
+def actor(facts: Facts) -> Actor:
+    return Actor(type="agent", id=f"agent:{facts.agent_id}", label=facts.agent)

@@ -1,0 +1,126 @@
+"""The end of a run, as its agent tells it; and the end of those that never tell."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from agentops.budgets import queries as budgeting
+from agentops.budgets import services as budgets
+from agentops.common.money import usd_text
+from agentops.common.scope import tenant_scope
+from agentops.runtime import rows
+from agentops.runtime.services import entry
+from agentops.runtime.services.model_calls import forget_expired
+from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
+
+STATUSES = {
+    "ok": RunStatus.OK,
+    "error": RunStatus.ERROR,
+    "refused": RunStatus.REFUSED,
+    "escalated": RunStatus.ESCALATED,
+}
+_SYSTEM = Asker(uuid.UUID(int=0), "agentops")
+_COUNTS = """
+SELECT decision, count(*) FROM runtime_decision
+WHERE tenant_id = %s AND run_id = %s AND verb IN (2, 4) GROUP BY 1 ORDER BY 1
+"""
+_CONFIRMATIONS = """
+SELECT state, count(*) FROM confirmations_confirmation WHERE tenant_id = %s AND run_id = %s GROUP BY 1 ORDER BY 1
+"""
+_OVERDUE = """
+SELECT run_id FROM runtime_guardedrun
+WHERE tenant_id = %s AND status = 1 AND root_id = run_id AND deadline <= clock_timestamp() ORDER BY deadline LIMIT %s
+"""
+
+
+def finish(*, tenant: uuid.UUID, run: uuid.UUID, status: RunStatus, by: Asker) -> dict[str, Any]:
+    """End a run; answers its receipt. Told again, the same receipt. Opens its own scope.
+
+    A run that was ended otherwise (aborted, killed, expired) stays that; its receipt says so. Raises RunUnknown.
+    """
+    return entry.in_scope(tenant, lambda: _finish(tenant, run, status, by))
+
+
+def _finish(tenant: uuid.UUID, run: uuid.UUID, status: RunStatus, by: Asker) -> dict[str, Any]:
+    facts = entry.found(tenant, run, "")
+    if facts.status is RunStatus.RUNNING:
+        entry.end(facts, status=status, code="", detail="", whole_family=run == facts.root.run_id)
+        rows.write(facts, verb=Verb.FINISH, verdict=Verdict(Answer.ALLOW, data={"status": status.name.lower()}), by=by)
+        ended, why = status, ""
+    else:
+        ended, why = facts.status, facts.end_detail
+    return _receipt(facts, ended, why)
+
+
+def _receipt(facts: rows.Facts, status: RunStatus, why: str) -> dict[str, Any]:
+    root = facts.root
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, [facts.tenant_id, facts.run_id])
+        decisions = dict(cursor.fetchall())
+        cursor.execute(_CONFIRMATIONS, [facts.tenant_id, facts.run_id])
+        confirmed = dict(cursor.fetchall())
+    receipt: dict[str, Any] = {
+        "run_id": facts.run_id.hex,
+        "status": status.name.lower(),
+        "llm_calls": root.llm_calls,
+        "tool_calls": root.tool_calls,
+        "tokens": root.tokens_used,
+        "cost_usd": usd_text(root.nano_used),
+        "held_usd": usd_text(root.nano_held),
+        "decisions": decisions,
+        "confirmations": confirmed,
+    }
+    if why:
+        receipt["detail"] = why
+    return receipt
+
+
+def sweep(*, tenant: uuid.UUID, most: int = 200) -> int:
+    """Charge holds that nobody settled, and end runs past their deadline; answers how many. Each in its own scope.
+
+    The family is locked before its hold, as the verbs do it: the other order would deadlock with a settlement.
+    """
+    with tenant_scope(tenant):
+        due = budgeting.due_holds(tenant=tenant, most=most)
+    for run, call_id in due:
+        entry.in_scope(tenant, lambda run=run, call_id=call_id: _expire_hold(tenant, run, call_id))  # type: ignore[misc]
+    with tenant_scope(tenant), connection.cursor() as cursor:
+        cursor.execute(_OVERDUE, [tenant, most])
+        overdue = [row[0] for row in cursor.fetchall()]
+    for run in overdue:
+        entry.in_scope(tenant, lambda run=run: _expire_run(tenant, run))  # type: ignore[misc]
+    return len(due) + len(overdue)
+
+
+def _expire_hold(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> None:
+    facts = entry.found(tenant, run, call_id)
+    expired = budgets.expire_hold(tenant=tenant, run=run, call_id=call_id, at=facts.now)
+    if expired is None:
+        return
+    forget_expired(facts, hold_nano_usd=expired)
+    verdict = Verdict(Answer.ALLOW, data={"outcome": "unknown", "state": "unknown"}, amount_nano_usd=expired)
+    verdict.detail = "Nobody settled this call, so it is charged at what was held for it."
+    rows.write(facts, verb=Verb.SETTLEMENT, verdict=verdict, by=_SYSTEM)
+
+
+def _expire_run(tenant: uuid.UUID, run: uuid.UUID) -> None:
+    facts = entry.found(tenant, run, "")
+    if facts.status is RunStatus.RUNNING and facts.now >= facts.root.deadline:
+        verdict = entry.stopped(facts)
+        if verdict is not None:
+            rows.write(facts, verb=Verb.FINISH, verdict=verdict, by=_SYSTEM)
+
+
+def tenants_with_work(now: datetime) -> list[uuid.UUID]:
+    """Tenants with overdue runs or holds, so that the sweep opens no scope in vain. Needs staff's scope."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT tenant_id FROM runtime_guardedrun WHERE status = 1 AND deadline <= %s "
+            "UNION SELECT DISTINCT tenant_id FROM budgets_reservation WHERE state = 'held' AND expires_at <= %s",
+            [now, now],
+        )
+        return [row[0] for row in cursor.fetchall()]

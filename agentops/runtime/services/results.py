@@ -1,0 +1,221 @@
+"""After a tool call was decided: redeeming an approval, using a permit, and telling how it went."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from agentops.catalog import queries as catalog
+from agentops.common.scope import tenant_scope
+from agentops.confirmations import services as confirmations
+from agentops.runtime import rows
+from agentops.runtime.errors import (
+    AlreadyConsumed,
+    CallUnknown,
+    ConfirmationState,
+    IdempotencyMismatch,
+    NotAdmitted,
+    PermitExpired,
+    RunFinished,
+)
+from agentops.runtime.policies.repetition import Limits
+from agentops.runtime.rows import Facts
+from agentops.runtime.services import entry
+from agentops.runtime.services.tool_calls import permit
+from agentops.runtime.types import Answer, Asker, CallState, RunStatus, ToolResult, Verb, Verdict
+from audit import services as audit
+from audit.types import Outcome, Target
+
+_CALL = """
+SELECT state, tool, confirmation_id, closing_digest, closing_answer, verb, step FROM runtime_guardcall
+WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s AND call_id = %s FOR UPDATE
+"""
+_REDEEMED = """
+UPDATE runtime_guardcall SET state = 3, step = %s, permit_expires_at = %s
+WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s AND call_id = %s
+"""
+_CLOSE = """
+UPDATE runtime_guardcall SET state = 4, closing_digest = %s, closing_answer = %s, closed_at = %s, outcome = %s,
+    external_system = %s, external_id = %s, idempotency_key = %s
+WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s AND call_id = %s
+"""
+_CONSUME = """
+UPDATE runtime_guardcall SET permit_consumed_at = clock_timestamp()
+WHERE tenant_id = %(tenant)s AND run_started_at = %(began)s AND run_id = %(run)s AND step = %(step)s
+    AND permit_consumed_at IS NULL AND permit_expires_at > clock_timestamp()
+RETURNING permit_consumed_at, tool, call_id
+"""
+_PERMIT = """
+SELECT permit_consumed_at, permit_expires_at FROM runtime_guardcall
+WHERE tenant_id = %(tenant)s AND run_started_at = %(began)s AND run_id = %(run)s AND step = %(step)s
+    AND permit_expires_at IS NOT NULL
+"""
+_JTI = re.compile(r"([0-9a-f]{32})-([0-9]{1,9})")
+_OUTCOMES = {"ok": Outcome.SUCCESS, "error": Outcome.FAILURE, "unknown": Outcome.UNKNOWN}
+
+
+def redeem(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[str, Any]:
+    """Exchange an approval for the stored arguments and a permit, once. Opens its own scope.
+
+    Raises RunUnknown, RunFinished, CallUnknown, NotAdmitted, ConfirmationState; also when a kill switch came meanwhile.
+    """
+    found = entry.in_scope(tenant, lambda: _redeem(tenant, run, call_id, by))
+    if isinstance(found, Verdict):
+        raise RunFinished(found.detail)
+    return found
+
+
+def _redeem(tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[str, Any] | Verdict:
+    facts = entry.found(tenant, run, call_id)
+    entry.require_running(facts)
+    state, name, confirmation, *_ = _call(facts)
+    if confirmation is None:
+        raise NotAdmitted("This tool call needs no confirmation, or was not allowed.")
+    halted = entry.stopped(facts)
+    if halted is not None:
+        rows.write(facts, verb=Verb.REDEMPTION, verdict=halted, by=by, tool=name)
+        return halted
+    policy = catalog.policy(tenant=tenant, agent=facts.agent, version=facts.agent_version)
+    tool = policy.tools.get(name)
+    if not policy.is_approved or tool is None or not tool.is_reviewed:
+        raise ConfirmationState("confirmation_expired", f"{name} is not granted or not reviewed any more.")
+    if state is not CallState.WAITING:
+        raise ConfirmationState("already_redeemed", "It was redeemed before; an approval works once.")
+    redeemed = confirmations.redeem(tenant=tenant, confirmation=confirmation, at=facts.now)
+    facts.root.steps += 1
+    token, until = permit(
+        facts,
+        tool,
+        args=redeemed.arguments,
+        tier=redeemed.tier,
+        action_digest=f"sha256:{redeemed.action_digest.hex()}",
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_REDEEMED, [facts.root.steps, until, tenant, rows.began(run), run, call_id])
+    verdict = Verdict(Answer.ALLOW, tier=redeemed.tier, tool_version=tool.version)
+    rows.write(facts, verb=Verb.REDEMPTION, verdict=verdict, by=by, tool=name)
+    audit.record(
+        tenant=tenant,
+        action="tool_call.redeemed",
+        actor=entry.actor(facts),
+        target=Target(type="tool", id=name),
+        outcome=Outcome.SUCCESS,
+        data={"call": call_id, "confirmation": str(confirmation), "action_digest": redeemed.action_digest.hex()},
+        at=facts.now,
+        run=run,
+        on_behalf_of=facts.user_id,
+    )
+    return {"decision": Answer.ALLOW.value, "permit": token, "arguments": orjson.loads(redeemed.arguments)}
+
+
+def take_result(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolResult, by: Asker) -> dict[str, Any]:
+    """Note how an allowed tool call went; also after the run has ended. The same failure again and again ends the run.
+
+    Opens its own scope. Raises RunUnknown, CallUnknown, NotAdmitted, IdempotencyMismatch.
+    """
+    return entry.in_scope(tenant, lambda: _take_result(tenant, run, call_id, result, by))
+
+
+def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolResult, by: Asker) -> dict[str, Any]:
+    facts = entry.found(tenant, run, call_id)
+    state, name, _, closing_digest, closing_answer, *_ = _call(facts)
+    if closing_digest:
+        if closing_digest != result.digest:
+            raise IdempotencyMismatch("The result of this call was told before, and was another.")
+        return dict(orjson.loads(closing_answer))
+    if state is not CallState.ADMITTED:
+        raise NotAdmitted("This tool call was not allowed (or not yet redeemed), so it can have no result.")
+    answer: dict[str, Any] = {"recorded": True}
+    verdict = Verdict(Answer.ALLOW)
+    if result.outcome == "error" and facts.status is RunStatus.RUNNING:
+        verdict = _after_failure(facts, name, result)
+        answer |= {"attempts_left": verdict.data["attempts_left"]}
+        if verdict.answer is Answer.ABORT:
+            answer |= {"decision": "abort", "code": verdict.code, "detail": verdict.detail}
+    verdict.data |= {"outcome": result.outcome}
+    if result.external_id:
+        verdict.data |= {"external_system": result.external_system, "external_id": result.external_id}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLOSE,
+            [
+                result.digest,
+                orjson.dumps(answer).decode(),
+                facts.now,
+                result.outcome,
+                result.external_system,
+                result.external_id,
+                result.idempotency_key,
+                tenant,
+                rows.began(run),
+                run,
+                call_id,
+            ],
+        )
+    confirmations.close(tenant=tenant, run=run, call_id=call_id, outcome=result.outcome, at=facts.now)
+    rows.write(facts, verb=Verb.RESULT, verdict=verdict, by=by, tool=name)
+    audit.record(
+        tenant=tenant,
+        action="tool.called",
+        actor=entry.actor(facts),
+        target=Target(type="tool", id=name),
+        outcome=_OUTCOMES[result.outcome],
+        data={
+            "call": call_id,
+            "outcome": result.outcome,
+            "external_system": result.external_system,
+            "external_id": result.external_id,
+            "idempotency_key": result.idempotency_key,
+        },
+        at=facts.now,
+        run=run,
+        on_behalf_of=facts.user_id,
+    )
+    return answer
+
+
+def _after_failure(facts: Facts, tool: str, result: ToolResult) -> Verdict:
+    policy = catalog.policy(tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version)
+    most = policy.repetition.same_error
+    left = facts.root.history.add_error(tool, result.error, Limits() if most is None else Limits(same_error=most))
+    if left:
+        return Verdict(Answer.ALLOW, data={"attempts_left": left})
+    detail = f"Stopped: {tool} failed again and again in the same way. Tell the user, or try another way in a new run."
+    entry.end(facts, status=RunStatus.ABORTED, code="repetition", detail=detail, whole_family=True)
+    return Verdict(Answer.ABORT, "repetition", detail, data={"attempts_left": 0, "detector": "same_error"})
+
+
+def consume(*, tenant: uuid.UUID, jti: str) -> tuple[str, datetime]:
+    """Use a permit, once; answers its id and when. Opens its own scope. Raises CallUnknown, AlreadyConsumed, PermitExpired."""
+    found = _JTI.fullmatch(jti)
+    if found is None:
+        raise CallUnknown("There is no such permit.")
+    run = uuid.UUID(found[1])
+    params = {"tenant": tenant, "run": run, "began": rows.began(run), "step": int(found[2])}
+    with tenant_scope(tenant), connection.cursor() as cursor:
+        cursor.execute(_CONSUME, params)
+        row = cursor.fetchone()
+        if row is not None:
+            return jti, row[0]
+        cursor.execute(_PERMIT, params)
+        row = cursor.fetchone()
+    if row is None:
+        raise CallUnknown("There is no such permit.")
+    if row[0] is not None:
+        raise AlreadyConsumed(f"This permit was used at {row[0]:%H:%M:%S} UTC; a permit works once.")
+    raise PermitExpired("This permit has expired; permits live a minute.")
+
+
+def _call(facts: Facts) -> tuple[CallState, str, uuid.UUID | None, bytes, str]:
+    with connection.cursor() as cursor:
+        cursor.execute(_CALL, [facts.tenant_id, rows.began(facts.run_id), facts.run_id, facts.call_id])
+        row = cursor.fetchone()
+    if row is None or row[5] != Verb.TOOL_CALL:
+        raise CallUnknown("There is no tool call with this id in the run.")
+    facts_state = CallState(row[0])
+    return facts_state, row[1], row[2], bytes(row[3]), row[4]

@@ -1,0 +1,28 @@
+"""Periodic work of the guard. Rows are the truth: a missed round only makes the next one longer."""
+
+from __future__ import annotations
+
+from agentops.common import clock
+from agentops.common.queues import Queue, task
+from agentops.common.scope import staff_scope, tenant_scope
+from agentops.runtime import services
+from agentops.runtime.services.finish import tenants_with_work
+from tenants import queries as tenants
+
+
+@task(Queue.DEFAULT)
+def sweep() -> int:
+    """Charge holds that nobody settled and end runs past their deadline; answers how many."""
+    with staff_scope():
+        due = tenants_with_work(clock.now())
+    return sum(services.sweep(tenant=tenant_id) for tenant_id in due)
+
+
+@task(Queue.DEFAULT)
+def compute_baselines() -> int:
+    """Compute what is usual for each agent; answers for how many."""
+    count = 0
+    for tenant_id in tenants.active_tenant_ids():
+        with tenant_scope(tenant_id):
+            count += services.compute_baselines(tenant=tenant_id)
+    return count
