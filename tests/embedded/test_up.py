@@ -178,3 +178,13 @@ def test_a_request_to_stop_is_heeded_wherever_it_arrives(data: Path, inside: str
     assert asked.await_end(20) == 0, asked.said()
     assert asked.said().splitlines() == ["stopping", "stopped"]
     assert left_in(data) == []
+
+
+def test_an_impatient_second_request_changes_nothing(data: Path, up: Callable[[], Up]) -> None:
+    first = up()
+    assert processes.wait_until(lambda: bool(left_in(data)), 20), first.said()
+    while first.process.poll() is None:  # until the very end of the interpreter, which has its own idea of signals
+        first.process.send_signal(signal.SIGTERM)
+        time.sleep(0.005)
+    assert first.process.returncode == 0, first.said()
+    assert left_in(data) == []

@@ -32,6 +32,12 @@ def listen(when_made: Callable[[], None]) -> None:
             signal.signal(number, note)
 
 
+def stop_listening() -> None:
+    """All is tidy. The signals are ignored: the interpreter, as it ends, would give them back their deadly default."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def is_made() -> bool:
     return _is_made
 

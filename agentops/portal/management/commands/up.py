@@ -55,6 +55,8 @@ class Command(BaseCommand):
         except OperationalError:
             if not stop_request.is_made():  # else its query was cancelled
                 raise
+        finally:
+            stop_request.stop_listening()
 
     def _run(self, host: str, port: int, data_dir: Path, demo: bool) -> None:
         began = time.monotonic()
