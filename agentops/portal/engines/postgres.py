@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agentops import env
-from agentops.portal.engines import binaries, processes, tuning
+from agentops.portal.engines import binaries, processes, stop_request, tuning
 from agentops.portal.engines.errors import EngineError
 from agentops.portal.engines.processes import Account
 from agentops.portal.engines.state import Layout
@@ -88,6 +88,7 @@ class Postgres:
         give_up_retrying = time.monotonic() + _PATIENCE_SECONDS
         deadline = time.monotonic() + _RECOVERY_SECONDS
         while not self._says_ready():
+            stop_request.heed()
             if not self.is_running():
                 said = self._said()
                 if time.monotonic() > give_up_retrying or not any(sign in said for sign in _PASSES_BY_ITSELF):
@@ -175,7 +176,7 @@ class Postgres:
         ]
         command += ["--auth-local=peer", "--auth-host=reject", "--no-instructions"]
         command += [] if self._durable else ["--no-sync"]
-        made = processes.run(command, environment=_ENVIRONMENT, account=self._account)
+        made = processes.run(command, environment=_ENVIRONMENT, account=self._account, meanwhile=stop_request.heed)
         if made.returncode != 0:
             raise self._failure(made.stdout + made.stderr)
         draft.rename(self.data)

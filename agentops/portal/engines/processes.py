@@ -5,6 +5,7 @@ Linux only. A pid alone proves nothing (it may be a zombie, or reused), so the q
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 _PR_SET_CHILD_SUBREAPER = 36
 _LEASH = Path(__file__).with_name("leash.py")
 _POLL_SECONDS = 0.01
+_MEANWHILE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -57,21 +59,40 @@ def spawn(
 
 
 def run(
-    argv: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, account: Account | None = None
+    argv: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None = None,
+    account: Account | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short program to its end and return its output; the caller judges the exit status."""
-    return subprocess.run(  # noqa: S603 - our own programs, no shell
+    """Run a short program to its end and return its output; the caller judges the exit status.
+
+    `meanwhile` is called while it runs; what that raises ends the program and all it has started. Like a `spawn`ed
+    child it has its own session, so a Ctrl-C at the terminal does not reach it.
+    """
+    with subprocess.Popen(  # noqa: S603 - our own programs, no shell
         [str(word) for word in argv],
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
         cwd="/",
         env=None if environment is None else dict(environment),
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    output, errors = process.communicate(timeout=_MEANWHILE_SECONDS)
+                    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+                meanwhile()
+        except BaseException:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def stop(process: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, float]]) -> bool:

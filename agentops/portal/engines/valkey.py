@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from agentops import env
-from agentops.portal.engines import binaries, processes
+from agentops.portal.engines import binaries, processes, stop_request
 from agentops.portal.engines.errors import EngineError
 from agentops.portal.engines.processes import Account
 from agentops.portal.engines.state import Layout
@@ -55,6 +55,7 @@ class Valkey:
         """Return when the server answers a PING. Raises EngineError with its last words when it does not come up."""
         deadline = time.monotonic() + _LOADING_SECONDS
         while not self._answers():
+            stop_request.heed()
             if not self.is_running():
                 last = "\n".join(self.log.read_text(errors="replace").strip().splitlines()[-5:])
                 raise EngineError(

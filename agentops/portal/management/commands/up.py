@@ -6,21 +6,22 @@ import contextlib
 import http.client
 import os
 import secrets
-import signal
 import socket
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
-from django.db import connections
+from django.db import OperationalError, connections
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from agentops import env
-from agentops.portal.engines import embedded, programs, roles, state
+from agentops.portal.engines import embedded, programs, roles, state, stop_request
 from agentops.portal.engines.errors import EngineError
 from agentops.portal.engines.state import Layout
 from agentops.portal.engines.supervisor import Supervisor, rotate
@@ -29,6 +30,8 @@ _MIGRATION_LOCK = 0x6167_6F70_736D_6967  # "agopsmig": two hosts of one database
 _READY_SECONDS = 120.0
 _DEATHS_BEFORE_GIVING_UP = 3
 _LOOK_SECONDS = 0.1
+_ANSWER_SECONDS = 2.0  # of /readyz; a stop waits this long at most while the web loads
+_CANCEL_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -42,15 +45,18 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="two tenants, people, agents and simulated traffic")
 
     def handle(self, *, host: str, port: int, data_dir: Path | None, demo: bool, **options: Any) -> None:
-        # From here on both signals raise KeyboardInterrupt, wherever we are; the first one stops everything.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
-                signal.signal(number, _interrupt)
-        with contextlib.suppress(KeyboardInterrupt):
-            try:
-                self._run(host, port, (data_dir or env.data_dir()).absolute(), demo)
-            except EngineError as error:
-                raise CommandError(str(error)) from error
+        stop_request.listen(_cancel_queries)
+        try:
+            self._run(host, port, (data_dir or env.data_dir()).absolute(), demo)
+        except stop_request.StopRequested:
+            return
+        except EngineError as error:
+            raise CommandError(str(error)) from error
+        except OperationalError:
+            if not stop_request.is_made():  # else its query was cancelled
+                raise
+        finally:
+            stop_request.stop_listening()
 
     def _run(self, host: str, port: int, data_dir: Path, demo: bool) -> None:
         began = time.monotonic()
@@ -63,6 +69,8 @@ class Command(BaseCommand):
         settings.SECRET_KEY = _secret_key(layout)
         with contextlib.ExitStack() as held:
             supervisor = self._supervisor(layout, held)
+            for connection in connections.all():
+                held.enter_context(connection.execute_wrapper(_heed_then_execute))
             try:
                 base_url = f"http://localhost:{port}"
                 self._start(supervisor, host, port, base_url if demo else None)
@@ -72,6 +80,7 @@ class Command(BaseCommand):
                 if demo:
                     supervisor.start(programs.demo_traffic(base_url))
                 while True:
+                    stop_request.heed()
                     supervisor.look()
                     time.sleep(_LOOK_SECONDS)
             finally:
@@ -99,7 +108,8 @@ class Command(BaseCommand):
     def _start(self, supervisor: Supervisor, host: str, port: int, demo_url: str | None) -> None:
         everything = [programs.web(host, port), programs.worker(), programs.maintenance(), programs.beat()]
         with connections["owner"].cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
+            while not _take_migration_lock(cursor):
+                time.sleep(_LOOK_SECONDS)
             is_migrated = not _pending_migrations()
             if is_migrated:
                 # The programs need some seconds to load. What `migrate` still does then (grants, policies,
@@ -120,6 +130,7 @@ class Command(BaseCommand):
         deadline = time.monotonic() + _READY_SECONDS
         answer = "nothing"
         while time.monotonic() < deadline:
+            stop_request.heed()
             supervisor.look()
             for name, count in supervisor.deaths().items():
                 if count >= _DEATHS_BEFORE_GIVING_UP:
@@ -131,8 +142,9 @@ class Command(BaseCommand):
         raise EngineError(f"The web is not ready after {_READY_SECONDS:.0f} s; /readyz answers: {answer}")
 
     def _say(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        with contextlib.suppress(OSError):  # the terminal or the pipe is gone: no reason not to stop in order
+            self.stdout.write(line)
+            self.stdout.flush()
 
 
 def _use(engines: env.Engines) -> None:
@@ -140,6 +152,25 @@ def _use(engines: env.Engines) -> None:
     for alias, params in (("default", engines.database), ("owner", engines.owner)):
         address = {"HOST": params["host"], "PORT": str(params["port"]), "NAME": params["dbname"]}
         connections.settings[alias].update(address | {"USER": params["user"], "PASSWORD": params["password"]})
+
+
+def _heed_then_execute(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+    """Before each query, because `migrate` and `demo_world` have no round of ours to ask in."""
+    stop_request.heed()
+    return execute(sql, params, many, context)
+
+
+def _cancel_queries() -> None:
+    """End what is being executed, however long it would take. Called by the signal handler, so it raises nothing."""
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError):
+                connection.connection.cancel_safe(timeout=_CANCEL_SECONDS)
+
+
+def _take_migration_lock(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", [_MIGRATION_LOCK])
+    return bool(cursor.fetchone()[0])
 
 
 def _pending_migrations() -> bool:
@@ -171,7 +202,7 @@ def _require_free(host: str, port: int) -> None:
 
 def _ask_ready(host: str, port: int) -> tuple[int, str]:
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    connection = http.client.HTTPConnection(address, port, timeout=5.0)
+    connection = http.client.HTTPConnection(address, port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", "/readyz", headers={"Host": "localhost", "Connection": "close"})
         response = connection.getresponse()
@@ -180,13 +211,3 @@ def _ask_ready(host: str, port: int) -> tuple[int, str]:
         return 0, str(error)
     finally:
         connection.close()
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    _ignore_signals()  # an impatient second Ctrl-C must not interrupt the tidying
-    raise KeyboardInterrupt
-
-
-def _ignore_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
