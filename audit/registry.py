@@ -57,7 +57,9 @@ ACTIONS: dict[str, Action] = dict(
             "key",
             "policy_version",
         ),
-        _action("run.refused", Category.AGENT, "{actor} was not let begin a run: {code}", "code", "agent_version", "key"),
+        _action(
+            "run.refused", Category.AGENT, "{actor} was not let begin a run: {code}", "code", "agent_version", "key"
+        ),
         _action("run.ended", Category.AGENT, "the run of {actor} ended: {status}", "status", "code"),
         _action(
             "model_call.decided",

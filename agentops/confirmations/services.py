@@ -37,9 +37,7 @@ RETURNING id, agent, acting_user, tool
 """
 
 
-def request(
-    *, tenant: uuid.UUID, action: Action, tier: int, raised_because: Sequence[str], at: datetime
-) -> Asked:
+def request(*, tenant: uuid.UUID, action: Action, tier: int, raised_because: Sequence[str], at: datetime) -> Asked:
     """Ask people to confirm an action, bound to its exact bytes; in the caller's transaction.
 
     `arguments` are RFC 8785 bytes. The same call of the same run is asked for once.

@@ -75,8 +75,8 @@ VALUES (%(tenant)s, %(now)s, %(decision_id)s, %(run)s, %(call)s, %(verb)s, %(dec
     %(agent_version)s, %(user)s, %(tool)s, %(tool_version)s, %(model)s, %(tier)s, %(policy_version)s, %(amount)s,
     (extract(epoch FROM clock_timestamp() - %(now)s) * 1000000)::int, %(key)s, %(data)s)
 """
-_WRITE_ALL = f"WITH call AS ({_WRITE_CALL}), run AS ({_WRITE_RUN}) {_WRITE_DECISION}"  # noqa: S608  constants only
-_WRITE_NO_CALL = f"WITH run AS ({_WRITE_RUN}) {_WRITE_DECISION}"  # noqa: S608  constants only
+_WRITE_ALL = f"WITH call AS ({_WRITE_CALL}), run AS ({_WRITE_RUN}) {_WRITE_DECISION}"
+_WRITE_NO_CALL = f"WITH run AS ({_WRITE_RUN}) {_WRITE_DECISION}"
 _END = """
 UPDATE runtime_guardedrun SET status = %(status)s, ended_at = %(now)s, end_code = %(code)s, end_detail = %(detail)s
 WHERE tenant_id = %(tenant)s AND root_id = %(root)s AND status = 1 AND (%(whole)s OR run_id = %(run)s)

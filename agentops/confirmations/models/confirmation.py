@@ -40,7 +40,9 @@ class Confirmation(HasId, TenantOwned):
             models.CheckConstraint(name="confirmation_tier", condition=Q(tier__gte=2, tier__lte=4)),
         ]
         indexes = [
-            models.Index(fields=["tenant_id", "expires_at"], name="confirmation_due", condition=Q(state__in=["pending", "half"])),
+            models.Index(
+                fields=["tenant_id", "expires_at"], name="confirmation_due", condition=Q(state__in=["pending", "half"])
+            ),
             models.Index(fields=["tenant_id", "acting_user", "-requested_at"], name="confirmation_of_user"),
         ]
 

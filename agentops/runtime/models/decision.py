@@ -37,7 +37,9 @@ class Decision(AppendOnly):
     class Meta:
         indexes = [
             models.Index(fields=["tenant_id", "run_id"], name="decision_run"),
-            models.Index(fields=["tenant_id", "tool", "decided_at"], name="decision_tool", condition=~models.Q(tool="")),
+            models.Index(
+                fields=["tenant_id", "tool", "decided_at"], name="decision_tool", condition=~models.Q(tool="")
+            ),
         ]
 
     def __str__(self) -> str:

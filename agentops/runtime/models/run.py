@@ -59,7 +59,8 @@ class GuardedRun(TenantOwned):
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant_id", "user_id"], name="guarded_run_live", condition=Q(status=1) & Q(root_id=F("run_id"))
+            models.Index(
+                fields=["tenant_id", "user_id"], name="guarded_run_live", condition=Q(status=1) & Q(root_id=F("run_id"))
             ),
             models.Index(fields=["tenant_id", "root_id"], name="guarded_run_family"),
             models.Index(fields=["tenant_id", "deadline"], name="guarded_run_due", condition=Q(status=1)),

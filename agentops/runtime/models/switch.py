@@ -65,9 +65,7 @@ class ProductSwitch(models.Model):
                 condition=Q(lifted_at__isnull=True)
                 | (Q(lift_asked_at__isnull=False) & ~Q(lift_asked_by="") & ~Q(lifted_by=models.F("lift_asked_by"))),
             ),
-            models.UniqueConstraint(
-                fields=["mode"], name="product_switch_once", condition=Q(lifted_at__isnull=True)
-            ),
+            models.UniqueConstraint(fields=["mode"], name="product_switch_once", condition=Q(lifted_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

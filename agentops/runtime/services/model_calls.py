@@ -129,7 +129,8 @@ def _decide(facts: Facts, policy: AgentPolicy, proposal: ModelProposal) -> Verdi
     plan = _plan(facts, proposal, choice)
     if plan is None:
         return _rejected(
-            "model_unpriced", f"{choice.model} has no price, so no budget could hold it. An admin can set one on Prices."
+            "model_unpriced",
+            f"{choice.model} has no price, so no budget could hold it. An admin can set one on Prices.",
         )
     return _afforded(facts, policy, proposal, plan)
 
@@ -139,7 +140,9 @@ def _too_fast(facts: Facts) -> Verdict | None:
     lately = limits.of_last_minute(facts.tenant_id, facts.user_id, facts.now, agent=facts.agent).model_calls
     if lately < most:
         return None
-    detail = f"{facts.user_id}'s runs made {lately} model calls within a minute; {most} are usual enough for {facts.agent}."
+    detail = (
+        f"{facts.user_id}'s runs made {lately} model calls within a minute; {most} are usual enough for {facts.agent}."
+    )
     return Verdict(
         Answer.THROTTLE, "rate_limited", detail, body={"retry_after": min(10, rates.seconds_left(facts.now))}
     )

@@ -13,7 +13,7 @@ from agentops.catalog.types import AgentPolicy, Rejection, ToolPolicy
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
 from agentops.confirmations.types import Action, Asked
-from agentops.runtime import permits, rows
+from agentops.runtime import permits
 from agentops.runtime.policies.advice import advice
 from agentops.runtime.policies.likeness import likeness
 from agentops.runtime.policies.repetition import Limits
@@ -197,7 +197,11 @@ def _refused(
 
 def _sentence(tool: str, first: Rejection) -> str:
     where = f" at {first.pointer}" if first.pointer else ""
-    return f"{tool} was refused{where}: expected {first.expected}." if first.expected else f"{tool} was refused: {first.hint}"
+    return (
+        f"{tool} was refused{where}: expected {first.expected}."
+        if first.expected
+        else f"{tool} was refused: {first.hint}"
+    )
 
 
 def _capped(facts: Facts, proposal: ToolProposal, tool: ToolPolicy) -> tuple[Verdict, NewCall]:
@@ -289,9 +293,7 @@ def _advice(facts: Facts) -> str:
     )
 
 
-def permit(
-    facts: Facts, tool: ToolPolicy, *, args: bytes, tier: int, action_digest: str
-) -> tuple[str, Any]:
+def permit(facts: Facts, tool: ToolPolicy, *, args: bytes, tier: int, action_digest: str) -> tuple[str, Any]:
     """A signed permit for this call, and when it ends. Its `jti` is the run and the step, where its use is noted."""
     until = facts.now + timedelta(seconds=permits.LIFETIME_SECONDS)
     issued = int(facts.now.timestamp())
