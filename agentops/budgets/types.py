@@ -1,4 +1,4 @@
-"""Words of the ledger."""
+"""Words of money: budgets, holds, the ledger."""
 
 from __future__ import annotations
 
@@ -47,3 +47,61 @@ class Charge:
     def sign(self) -> int:
         """How the number of calls changes: a correction takes one back."""
         return -1 if self.kind == EntryKind.CORRECTION else 1
+
+
+class Scope(models.TextChoices):
+    """Whose budget it is."""
+
+    TENANT = "tenant", "Organisation"
+    USER = "user", "End user"
+    AGENT = "agent", "Agent"
+
+
+class Period(models.TextChoices):
+    DAY = "day", "Day"
+    WEEK = "week", "Week"
+    MONTH = "month", "Month"
+
+
+class Action(models.TextChoices):
+    """What happens when the limit is reached and the ceiling is not."""
+
+    THROTTLE = "throttle", "One run at a time"
+    DOWNGRADE = "downgrade", "The cheapest allowed model"
+    BLOCK = "block", "No more calls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one model call. Input includes cached tokens, output includes reasoning, as in `traces.types.Span`."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A hold that does not fit. `free_nano_usd` is what is left up to the limit or, with `is_ceiling`, the ceiling."""
+
+    scope: Scope
+    scope_id: str
+    action: Action
+    is_ceiling: bool
+    free_nano_usd: int
+    limit_nano_usd: int
+    used_nano_usd: int  # charged and held in the period
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """How a hold ended. `state` is settled, released or unknown."""
+
+    state: str
+    cost_nano_usd: int
+    hold_nano_usd: int
+    debt_nano_usd: int  # by how much the cost passed the hold
+    was_unknown: bool  # the sweep had charged it at the hold before

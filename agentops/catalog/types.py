@@ -1,0 +1,128 @@
+"""Words and values of the catalog: what the guard knows of an agent when it decides."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from django.db import models
+
+
+class Effect(models.TextChoices):
+    """What a tool does to the world."""
+
+    READ = "read", "Reads"
+    WRITE = "write", "Writes"
+    DELETE = "delete", "Deletes"
+    SEND = "send", "Sends"
+    CHARGE = "charge", "Charges"
+    ESCALATE = "escalate", "Escalates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """One reason why a tool call is refused. `pointer` is relative to the arguments; empty for the call as a whole."""
+
+    code: str
+    pointer: str
+    expected: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCaps:
+    """What an agent says of its own limits; None where it leaves that to the platform. The names are those of
+    `runtime.types.EffectiveCaps`."""
+
+    llm_calls: int | None = None
+    tool_calls: int | None = None
+    depth: int | None = None
+    tokens: int | None = None
+    cost_nano_usd: int | None = None
+    duration_seconds: int | None = None
+    runs_per_user: int | None = None
+    runs_per_tenant: int | None = None
+    runs_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """Thresholds of the detectors; None where the platform's hold."""
+
+    same_tool: int | None = None
+    identical: int | None = None
+    cycle: int | None = None
+    same_error: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """How the model tier is chosen; off unless the manifest says otherwise. Both models are among the allowed."""
+
+    is_on: bool = False
+    cheap: str = ""
+    premium: str = ""
+    cheap_tasks: Sequence[str] = ()
+    premium_tasks: Sequence[str] = ()
+    max_failure_rate: float = 0.2
+
+
+class ArgumentSchema(Protocol):
+    """A compiled JSON Schema."""
+
+    def check(self, arguments: Any) -> list[Rejection]:
+        """Everything wrong with the arguments (`arguments_invalid`), the first few; empty when they fit."""
+        ...
+
+
+class RuleSet(Protocol):
+    """Compiled semantic rules."""
+
+    @property
+    def needs_contacts(self) -> bool: ...
+
+    def check(self, knowledge: Mapping[str, Any]) -> list[Rejection]:
+        """The rules that do not hold (`rule_violated`). A rule that breaks does not hold."""
+        ...
+
+    def raised(self, knowledge: Mapping[str, Any]) -> list[str]:
+        """Why the tier rises by one for this call; empty when it does not. A condition that breaks raises it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolPolicy:
+    """A granted tool, compiled. `tier` is the floor of what its calls need."""
+
+    name: str
+    version: str
+    tool_version_id: uuid.UUID
+    effect: Effect
+    tier: int
+    schema_digest: str
+    arguments_schema: Mapping[str, Any]
+    cosmetic: Sequence[str]
+    is_reviewed: bool
+    grant_scope: Mapping[str, str]  # argument (name or pointer) -> path into the knowledge, such as "user.order_ids"
+    schema: ArgumentSchema
+    rules: RuleSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPolicy:
+    """All that is true of one agent version at one policy version. Shared between requests: never changed."""
+
+    agent_id: uuid.UUID
+    agent: str
+    version_id: uuid.UUID
+    version: str
+    policy_version: int
+    is_approved: bool
+    models: Sequence[str]  # what may be called; the first is the default
+    caps: AgentCaps
+    repetition: Repetition
+    routing: Routing
+    reads_when_offline: bool
+    tools: Mapping[str, ToolPolicy] = field(default_factory=dict)  # granted tools, reviewed or not
