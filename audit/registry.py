@@ -123,6 +123,25 @@ ACTIONS: dict[str, Action] = dict(
             "raised_because",
         ),
         _action("approval.invalidated", Category.APPROVAL, "the request to call {tool} lapsed", "tool"),
+        _action(
+            "kill_switch.set",
+            Category.ADMIN,
+            "{actor} switched off {scope} {id}",
+            "switch",
+            "scope",
+            "id",
+            "mode",
+        ),
+        _action(
+            "kill_switch.lifted",
+            Category.ADMIN,
+            "{actor} switched {scope} {id} on again",
+            "switch",
+            "scope",
+            "id",
+            "mode",
+        ),
+        _action("caps.changed", Category.ADMIN, "{actor} changed the caps of all agents: {changes}", "changes"),
         _action("staff.read", Category.DATA, "{actor} of agentops read {what}", "what"),
     ]
 )

@@ -34,6 +34,6 @@ class ConfirmationView(MachineView):
                 "state": found.state.value,
                 "tier": found.tier,
                 "url": request.build_absolute_uri(queries.path_of(found.id)),
-                "expires_at": found.expires_at.isoformat().replace("+00:00", "Z"),
+                "expires_at": clock.rfc3339(found.expires_at),
             }
         )

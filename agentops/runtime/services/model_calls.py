@@ -15,6 +15,7 @@ from agentops.budgets import services as budgets
 from agentops.budgets.types import Action, Refused, Usage
 from agentops.catalog import queries as catalog
 from agentops.catalog.types import AgentPolicy
+from agentops.common import clock
 from agentops.common.money import usd_text
 from agentops.runtime import rows
 from agentops.runtime.errors import CallUnknown, IdempotencyMismatch, NotAdmitted
@@ -301,7 +302,7 @@ def _admitted(facts: Facts, proposal: ModelProposal, plan: _Plan) -> Verdict:
         "model": plan.model,
         "max_output_tokens": plan.output_tokens,
         "reserved_usd": usd_text(plan.hold),
-        "expires_at": (facts.now + HOLD_LASTS).isoformat().replace("+00:00", "Z"),
+        "expires_at": clock.rfc3339(facts.now + HOLD_LASTS),
     }
     told = advice(
         [

@@ -196,7 +196,7 @@ def consume(*, tenant: uuid.UUID, jti: str) -> tuple[str, datetime]:
     if found is None:
         raise CallUnknown("There is no such permit.")
     run = uuid.UUID(found[1])
-    params = {"tenant": tenant, "run": run, "began": rows.began(run), "step": int(found[2])}
+    params: dict[str, Any] = {"tenant": tenant, "run": run, "began": rows.began(run), "step": int(found[2])}
     with tenant_scope(tenant), connection.cursor() as cursor:
         cursor.execute(_CONSUME, params)
         row = cursor.fetchone()

@@ -16,6 +16,7 @@ from agentops.budgets import queries as budgets
 from agentops.catalog import queries as catalog
 from agentops.catalog.errors import AgentUnknown
 from agentops.catalog.types import AgentPolicy
+from agentops.common import clock
 from agentops.common.ids import new_id
 from agentops.common.money import usd_text
 from agentops.runtime import rows
@@ -192,7 +193,7 @@ def _begin(
     deadline = parent.deadline if parent else now + timedelta(seconds=caps.duration_seconds)
     scope = narrowed(request.scope, within=parent.scope if parent else None)
     answer = _answer(run, deadline, caps, policy, scope)
-    params = {
+    params: dict[str, Any] = {
         "tenant": tenant,
         "run": run,
         "root": parent.root_id if parent else run,
@@ -244,7 +245,7 @@ def _answer(
     allowed = scope.get("tools")
     return {
         "run_id": run.hex,
-        "deadline": deadline.isoformat().replace("+00:00", "Z"),
+        "deadline": clock.rfc3339(deadline),
         "caps": {
             "llm_calls": caps.llm_calls,
             "tool_calls": caps.tool_calls,

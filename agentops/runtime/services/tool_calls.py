@@ -10,6 +10,7 @@ from typing import Any
 from agentops.catalog import queries as catalog
 from agentops.catalog import scopes
 from agentops.catalog.types import AgentPolicy, Rejection, ToolPolicy
+from agentops.common import clock
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
 from agentops.confirmations.types import Action, Asked
@@ -161,7 +162,7 @@ def _waiting(asked: Asked, tool: ToolPolicy, reasons: list[str]) -> Verdict:
                 "id": str(asked.id),
                 "tier": asked.tier,
                 "url": confirming.path_of(asked.id),
-                "expires_at": asked.expires_at.isoformat().replace("+00:00", "Z"),
+                "expires_at": clock.rfc3339(asked.expires_at),
             }
         },
         data={"raised_because": reasons} if reasons else {},
