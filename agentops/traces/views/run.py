@@ -10,12 +10,12 @@ from django.template.response import TemplateResponse
 from agentops.common import paging
 from agentops.common.errors import InvalidInput, NotFound
 from agentops.common.ids import span_int, trace_uuid
+from agentops.common.pages import is_fragment, page_or_fragment
 from agentops.traces import queries, timeline
 from agentops.traces.links import TraceLinks, plain_name
 from agentops.traces.models import Run
 from agentops.traces.presenting import run_notes, run_stats, run_words
 from agentops.traces.spanview import view_of
-from agentops.traces.views.answers import is_fragment, page_or_fragment
 from tenants.access import TenantRequest
 
 
