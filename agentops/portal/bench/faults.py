@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -54,6 +55,10 @@ class Seen:
     statuses: collections.Counter[str] = field(default_factory=collections.Counter)
     wrong: list[str] = field(default_factory=list)  # answers that no failure of an engine excuses
     acknowledged_at: float = 0.0
+
+    def is_after(self, at: float) -> bool:
+        """Was a batch acknowledged after this instant of the monotonic clock?"""
+        return self.acknowledged_at > at
 
 
 def run(
@@ -125,14 +130,14 @@ def _kill_under_load(
             time.sleep(dice.random() * _PAUSE_SECONDS)  # a random instant is the point
             if rounds <= 2 * len(targets):  # few rounds: each kind in turn, waited for
                 target = targets[number % len(targets)]
-                until(lambda target=target: bool(product.pids(target)), f"{target} is there again")  # type: ignore[misc]
+                until(partial(product.has, target), f"{target} is there again")
             else:
                 target = dice.choice(targets)
             at = time.monotonic()
             if not product.kill(target, dice):
                 continue  # it has not come back from its last death
             kills[target] += 1
-            until(lambda at=at: seen.acknowledged_at > at, f"a batch is acknowledged after the end of {target}")  # type: ignore[misc]
+            until(partial(seen.is_after, at), f"a batch is acknowledged after the end of {target}")
             slowest = max(slowest, time.monotonic() - at)
             say(f"round {number + 1}: {target} killed, acknowledged again after {time.monotonic() - at:.2f} s")
     finally:

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -53,6 +54,10 @@ class _Seen:
     wrong: list[str] = field(default_factory=list)
     answered_at: float = 0.0
     sent_again: int = 0
+
+    def is_after(self, at: float) -> bool:
+        """Was a call settled after this instant of the monotonic clock?"""
+        return self.answered_at > at
 
 
 def run(*, rounds: int, seed: int | None = None, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
@@ -118,12 +123,12 @@ def _kill_under_load(
         for number in range(rounds):
             time.sleep(dice.random() * _PAUSE_SECONDS)  # a random instant is the point
             target = TARGETS[number % len(TARGETS)]
-            until(lambda target=target: bool(product.pids(target)), f"{target} is there again")
+            until(partial(product.has, target), f"{target} is there again")
             at = time.monotonic()
             if not product.kill(target, dice):
                 continue
             kills[target] += 1
-            until(lambda at=at: seen.answered_at > at, f"a call is settled after the end of {target}")
+            until(partial(seen.is_after, at), f"a call is settled after the end of {target}")
             say(f"round {number + 1}: {target} killed, settled again after {time.monotonic() - at:.2f} s")
     finally:
         stop.set()

@@ -88,6 +88,10 @@ class Product:
             return True
         return False
 
+    def has(self, target: str) -> bool:
+        """Is a process of a kind running?"""
+        return bool(self.pids(target))
+
     def pids(self, target: str) -> list[int]:
         """The processes of a kind."""
         if target.startswith("postgres"):
