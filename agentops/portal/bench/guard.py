@@ -215,7 +215,7 @@ def _set_up(server: Web, tenant: _Tenant) -> None:
             "prompt_hash": "sha256:" + "0" * 64,
             "caps": {
                 "llm_calls": 2_000, "tool_calls": 6_000, "tokens": 20_000_000, "cost_usd": "200.00",
-                "runs_per_user": 100, "runs_per_tenant": 5_000, "runs_per_minute": 1_200,
+                "runs_per_user": 100, "runs_per_tenant": 5_000, "runs_per_minute": 1_200, "tenant_runs_per_minute": 12_000,
             },
         },
         "tools": [
