@@ -123,7 +123,7 @@ def take_result(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: Tool
 
 def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolResult, by: Asker) -> dict[str, Any]:
     facts = entry.found(tenant, run, call_id)
-    state, name, _, closing_digest, closing_answer, *_ = _call(facts)
+    state, name, confirmation, closing_digest, closing_answer = _call(facts)
     if closing_digest:
         if closing_digest != result.digest:
             raise IdempotencyMismatch("The result of this call was told before, and was another.")
@@ -157,7 +157,8 @@ def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolRe
                 call_id,
             ],
         )
-    confirmations.close(tenant=tenant, run=run, call_id=call_id, outcome=result.outcome, at=facts.now)
+    if confirmation is not None:
+        confirmations.close(tenant=tenant, confirmation=confirmation, outcome=result.outcome, at=facts.now)
     rows.write(facts, verb=Verb.RESULT, verdict=verdict, by=by, tool=name)
     audit.record(
         tenant=tenant,

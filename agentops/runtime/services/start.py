@@ -158,6 +158,13 @@ def _no_room(tenant: uuid.UUID, request: StartRequest, caps: EffectiveCaps, now:
             f"{request.user} started {lately} runs within a minute; {caps.runs_per_minute} are allowed.",
             retry_after=rates.seconds_left(now),
         )
+    of_all = limits.runs_of_tenant(tenant, now)
+    if of_all >= caps.tenant_runs_per_minute:
+        return _Refusal(
+            "rate_limited",
+            f"The organisation started {of_all} runs within a minute; {caps.tenant_runs_per_minute} are allowed.",
+            retry_after=rates.seconds_left(now),
+        )
     of_user, of_tenant = entry.active_runs(tenant, request.user, besides=uuid.UUID(int=0), facts_at=now)
     if of_user and budgets.is_throttled(tenant=tenant, user=request.user, agent=request.agent, at=now):
         return _Refusal(

@@ -96,7 +96,8 @@ def _accepted(
         reasons.append("the arguments come from content that nobody vouches for")
     tier = min(HIGHEST_TIER, tool.tier + 1) if reasons else tool.tier
     waiting = confirming.pending_like(tenant=facts.tenant_id, run=facts.run_id, likeness=like) if tier > 1 else None
-    if waiting is not None:  # asked again while people look at it: the same question, not a repetition
+    if waiting is not None:  # asked again while people look at it: the same question, no repetition and no further call
+        facts.root.tool_calls -= 1
         return _waiting(waiting, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=waiting.id)
     root = facts.root
     finding = root.history.add_call(tool.name, like.hex()[:16], _limits(policy))
