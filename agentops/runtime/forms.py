@@ -96,7 +96,9 @@ class CapsForm(forms.Form):
     def __init__(self, *args: Any, plan: EffectiveCaps, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in NAMES:
-            self.fields[name] = _cap_field(name, getattr(plan, name))
+            field = _cap_field(name, getattr(plan, name))
+            field.widget.attrs |= {"form": "caps", "placeholder": "as the plan"}  # inside a table, beside the form
+            self.fields[name] = field
 
     @classmethod
     def showing(cls, caps: Mapping[str, int], *, plan: EffectiveCaps) -> CapsForm:

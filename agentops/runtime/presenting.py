@@ -143,3 +143,19 @@ def run_uses(run: GuardedRunView, *, at: datetime) -> list[Use]:
 
 def _of(used: str, most: str, held: str = "") -> str:
     return f"{used} of {most}" + (f", {held} held" if held else "")
+
+
+# -- caps -------------------------------------------------------------------------------------------------------------
+
+
+def cap_text(name: str, value: int | None) -> str:
+    """A cap's value in words; "" for None."""
+    if value is None:
+        return ""
+    match name:
+        case "cost_nano_usd":
+            return money_text(value)
+        case "duration_seconds":
+            return duration_text(value, "s")
+        case _:
+            return count(value)
