@@ -114,6 +114,7 @@ CAP_WORDS: Mapping[str, CapWords] = {
     "runs_per_user": CapWords("Runs at once, per user", "The next one is told to come back."),
     "runs_per_tenant": CapWords("Runs at once, organisation", "The next one is told to come back."),
     "runs_per_minute": CapWords("Runs per minute, per user", "The next one is told to come back."),
+    "tenant_runs_per_minute": CapWords("Runs per minute, organisation", "The next one is told to come back."),
 }
 """By the names of EffectiveCaps."""
 
