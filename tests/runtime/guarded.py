@@ -13,6 +13,7 @@ from django.db import connections
 from django.test import Client
 
 from agentops.catalog import services as catalog
+from agentops.catalog.manifest import read
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from tests.world import OPERATOR, Organisation
@@ -88,10 +89,25 @@ def manifest(**agent: Any) -> dict[str, Any]:
     return made
 
 
+def unreviewed() -> dict[str, Any]:
+    """The desk's manifest with one more tool, which nobody has looked at; the version is not approved with it."""
+    made = manifest(version="2")
+    made["tools"].append(
+        {
+            "name": "send_letter",
+            "version": "1",
+            "effect": "send",
+            "tier": 2,
+            "arguments": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+        }
+    )
+    return made
+
+
 def apply(organisation: Organisation, made: dict[str, Any], *, approve: bool = True) -> None:
     with tenant_scope(organisation.id):
         catalog.apply_manifest(
-            tenant=organisation.id, manifest=made, by=OPERATOR, at=clock.now(), approve_tools=approve
+            tenant=organisation.id, manifest=read(made), by=OPERATOR, at=clock.now(), approve_tools=approve
         )
 
 
