@@ -49,6 +49,11 @@ def decision_sentence(row: DecisionRow) -> str:
             return f"{_PAST.get(row.decision, row.decision.capitalize())} {row.tool or row.model or row.verb.label.lower()}"
 
 
+def decision_note(row: DecisionRow) -> str:
+    """The sentence below it: why, or what the agent was told."""
+    return row.detail or str(row.data.get("because") or row.data.get("advice") or "")
+
+
 @dataclass(slots=True)
 class Step:
     """A decision of a run with what came of it later: its settlement, its release, its result."""
@@ -63,6 +68,10 @@ class Step:
     @property
     def sentence(self) -> str:
         return decision_sentence(self.row)
+
+    @property
+    def note(self) -> str:
+        return decision_note(self.row) or self.detail
 
     @property
     def detail(self) -> str:
@@ -113,6 +122,10 @@ class Line:
     @property
     def sentence(self) -> str:
         return decision_sentence(self.row)
+
+    @property
+    def note(self) -> str:
+        return decision_note(self.row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

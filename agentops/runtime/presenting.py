@@ -130,14 +130,14 @@ def run_uses(run: GuardedRunView, *, at: datetime) -> list[Use]:
     """The caps of a run's family and what is used of them. What is held counts as used until it is settled."""
     caps = run.caps
     tokens, nano = run.tokens_used + run.tokens_held, run.nano_used + run.nano_held
-    took = int(((run.ended_at or at) - run.started_at).total_seconds())
-    given = int((run.deadline - run.started_at).total_seconds())
+    took = ((run.ended_at or at) - run.started_at).total_seconds()
+    given = (run.deadline - run.started_at).total_seconds()
     return [
         Use("Model calls", run.llm_calls, caps.llm_calls, _of(count(run.llm_calls), count(caps.llm_calls))),
         Use("Tool calls", run.tool_calls, caps.tool_calls, _of(count(run.tool_calls), count(caps.tool_calls))),
         Use("Tokens", tokens, caps.tokens, _of(count(tokens), count(caps.tokens), count(run.tokens_held) if run.tokens_held else "")),
         Use("Money", nano, caps.cost_nano_usd, _of(money_text(nano), money_text(caps.cost_nano_usd), money_text(run.nano_held) if run.nano_held else "")),
-        Use("Time", min(took, given), given, _of(duration_text(took, "s"), duration_text(given, "s"))),
+        Use("Time", int(min(took, given)), int(given), _of(duration_text(took, "s"), duration_text(given, "s"))),
     ]  # fmt: skip
 
 

@@ -15,9 +15,7 @@ _LIFT = f"{_SWITCHES}<uuid:switch>/lift/"
 
 urlpatterns = [
     tenant_page(_SWITCHES, switch_pages.kill_switches, name="kill-switches", needs=Permission.AGENTS_READ),
-    tenant_page(
-        f"{_SWITCHES}new/", switch_pages.kill_switch_new, name="kill-switch-new", needs=Permission.KILL_SWITCH
-    ),
+    tenant_page(f"{_SWITCHES}new/", switch_pages.kill_switch_new, name="kill-switch-new", needs=Permission.KILL_SWITCH),
     tenant_page(_LIFT, switch_pages.kill_switch_lift, name="kill-switch-lift", needs=Permission.KILL_SWITCH),
     tenant_page("decisions/", decision_pages.decisions, name="decisions", needs=Permission.RUNS_READ),
     tenant_page("decisions/<str:decision>/", decision_pages.decision, name="decision", needs=Permission.RUNS_READ),

@@ -156,9 +156,7 @@ class Things:
         return made.id
 
     def product_switch(self) -> uuid.UUID:
-        made, _ = runtime.set_product_switch(
-            mode=SwitchMode.BLOCK_NEW, reason="a test", by=OPERATOR, at=clock.now()
-        )
+        made, _ = runtime.set_product_switch(mode=SwitchMode.BLOCK_NEW, reason="a test", by=OPERATOR, at=clock.now())
         return made.id
 
     def decision(self) -> str:

@@ -39,6 +39,11 @@ class GuardedRunView:
     nano_used: int
     nano_held: int
 
+    @property
+    def status_name(self) -> str:
+        """For its mark."""
+        return self.status.name.lower()
+
 
 def guarded_run(*, tenant: uuid.UUID, run: uuid.UUID) -> GuardedRunView | None:
     """One guarded run; None for a run that only sent traces."""

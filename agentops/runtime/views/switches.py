@@ -51,7 +51,9 @@ def kill_switch_new(request: TenantRequest) -> HttpResponse:
     tenant = request.access.tenant.id
     scope, scope_id = request.GET.get("scope", ""), request.GET.get("id", "")
     initial: dict[str, Any] = {"scope": scope, **({scope: scope_id} if scope in ("agent", "user") else {})}
-    form = SwitchForm(request.POST or None, agents=[each.name for each in catalog.agents(tenant=tenant)], initial=initial)
+    form = SwitchForm(
+        request.POST or None, agents=[each.name for each in catalog.agents(tenant=tenant)], initial=initial
+    )
     if request.method == "POST" and form.is_valid():
         try:
             switch, is_new = services.set_switch(
