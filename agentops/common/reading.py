@@ -83,10 +83,17 @@ class Reading:
             if required:
                 self.problem(name, "required", "this is required")
             return None
+<<<<<<< HEAD
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
         self.problem(name, "range", f"a whole number from {least} to {most} is expected")
         return None
+=======
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self.problem(name, "range", f"a whole number from {least} to {most} is expected")
+            return None
+        return int(value)
+>>>>>>> catalog
 
     def flag(self, name: str) -> bool:
         """true or false; false where absent."""
@@ -117,15 +124,23 @@ class Reading:
     def problem(self, name: str, code: str, detail: str) -> None:
         self.problems.append(InputProblem(f"{self._pointer}/{name}" if name else self._pointer, code, detail))
 
-    def done(self) -> None:
-        """Raises InvalidInput with everything that is wrong, members nobody asked for included."""
+    def all_problems(self) -> list[InputProblem]:
+        """Everything that is wrong, members nobody asked for included: for a reading inside another. Call it last."""
         for name in self._body:
             if name not in self._read:
                 taken = ", ".join(sorted(self._read))
-                self.problem(str(name)[:100], "unknown", f"there is no such member; these are taken: {taken}")
-        if self.problems:
+                self.problem(_escape(str(name)[:100]), "unknown", f"there is no such member; these are taken: {taken}")
+        return self.problems
+
+    def done(self) -> None:
+        """Raises InvalidInput with everything that is wrong, members nobody asked for included."""
+        if self.all_problems():
             raise InvalidInput("some of the input is not valid", problems=tuple(self.problems))
 
     def _take(self, name: str) -> Any:
         self._read.add(name)
         return self._body.get(name)
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

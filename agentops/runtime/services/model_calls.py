@@ -88,7 +88,9 @@ def _reserve(tenant: uuid.UUID, run: uuid.UUID, proposal: ModelProposal, by: Ask
     if earlier is not None:
         return earlier
     entry.require_running(facts)
-    policy = catalog.policy(tenant=tenant, agent=facts.agent, version=facts.agent_version)
+    policy = catalog.policy(
+        tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )
     verdict = _decide(facts, policy, proposal)
     verdict.model = verdict.model or proposal.model
     is_final = verdict.answer is not Answer.THROTTLE  # who is told to come back may come back with the same call id

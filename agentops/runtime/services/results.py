@@ -80,7 +80,9 @@ def _redeem(tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[
     if halted is not None:
         rows.write(facts, verb=Verb.REDEMPTION, verdict=halted, by=by, tool=name)
         return halted
-    policy = catalog.policy(tenant=tenant, agent=facts.agent, version=facts.agent_version)
+    policy = catalog.policy(
+        tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )
     tool = policy.tools.get(name)
     if not policy.is_approved or tool is None or not tool.is_reviewed:
         raise ConfirmationState("confirmation_expired", f"{name} is not granted or not reviewed any more.")
@@ -181,7 +183,9 @@ def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolRe
 
 
 def _after_failure(facts: Facts, tool: str, result: ToolResult) -> Verdict:
-    policy = catalog.policy(tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version)
+    policy = catalog.policy(
+        tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )
     most = policy.repetition.same_error
     left = facts.root.history.add_error(tool, result.error, Limits() if most is None else Limits(same_error=most))
     if left:

@@ -39,7 +39,9 @@ def _propose(tenant: uuid.UUID, run: uuid.UUID, proposal: ToolProposal, by: Aske
     if earlier is not None:
         return _with_arguments(earlier, proposal)
     entry.require_running(facts)
-    policy = catalog.policy(tenant=tenant, agent=facts.agent, version=facts.agent_version)
+    policy = catalog.policy(
+        tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )
     verdict, call = _decide(facts, policy, proposal)
     entry.write_down(
         facts,
