@@ -16,7 +16,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 from agentops.budgets import services as budgets
-from agentops.catalog import queries as catalog
+from agentops.catalog import manifest
+from agentops.catalog import queries as catalogued
+from agentops.catalog import services as catalog
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from agentops.runtime import queries as decided
@@ -67,6 +69,12 @@ PAGES = [url for url in URLS if url.door]
 MACHINES = [url for url in URLS if url.view]
 
 
+def scope_of(url: Url, method: str) -> str | None:
+    """The scope that a machine's URL asks for."""
+    found: Any = getattr(url.view, "scopes", {}).get(method.upper()) or getattr(url.view, "scope", None)
+    return found
+
+
 # -- what stands in the places of a route -----------------------------------------------------------------------------
 
 
@@ -112,6 +120,26 @@ class Things:
     def span_id(self) -> str:
         return "00000000000000bb"
 
+    def agent_name(self) -> str:
+        """A registered agent with one tool."""
+        arguments = {"type": "object", "additionalProperties": False, "properties": {}}
+        read = manifest.read(
+            {
+                "agent": {"name": "desk", "version": "1", "model": "gpt-4o-2024-08-06"},
+                "tools": [{"name": "look", "version": "1", "effect": "read", "arguments": arguments}],
+            }
+        )
+        with tenant_scope(self.organisation.id):
+            catalog.apply_manifest(tenant=self.organisation.id, manifest=read, by=OPERATOR, at=clock.now())
+        return "desk"
+
+    def contact_set(self) -> str:
+        with tenant_scope(self.organisation.id):
+            catalog.set_contacts(
+                tenant=self.organisation.id, name="payees", contacts=["a@b.example"], by=OPERATOR, at=clock.now()
+            )
+        return "payees"
+
     def search_id(self) -> uuid.UUID:
         owner = self.world.ada if self.organisation is self.world.acme else self.world.cleo
         with tenant_scope(self.organisation.id):
@@ -136,7 +164,7 @@ class Things:
         """One that waits for its review."""
         self.agent()
         with tenant_scope(self.organisation.id):
-            return catalog.tools_waiting(tenant=self.organisation.id)[0].id
+            return catalogued.tools_waiting(tenant=self.organisation.id)[0].id
 
     def grant(self) -> str:
         """A tool that an agent version was granted."""
