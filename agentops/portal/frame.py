@@ -46,7 +46,12 @@ TENANT_ENTRIES = (
     Entry("Approvals", "hand-raised", "approvals"),
     Entry("Audit log", "clipboard-document-list", "audit-log"),
     Entry("Budgets", "banknotes", "budgets"),
-    Entry("Agents", "cpu-chip", "agents", also=("tools", "tools-audit", "tool", "caps", "caps-change")),
+    Entry(
+        "Agents",
+        "cpu-chip",
+        "agents",
+        also=("tools", "tools-audit", "tool", "tool-review", "tool-audit", "caps", "caps-change"),
+    ),
     Entry("Kill switches", "power", "kill-switches"),
     Entry("Quality", "check-badge", "quality"),
     Entry("Ingest health", "signal", "ingest-health"),

@@ -86,6 +86,7 @@ ANSWER = {
 REVIEW = {
     "pending": Mark("Waits for review", "bars", "warn", "Nobody may call it yet"),
     "approved": Mark("Approved", "tick", "ok", "This definition was approved"),
+    "unapproved": Mark("Waits for approval", "bars", "warn", "No run of it may begin yet"),
     "rejected": Mark("Rejected", "cross", "bad", "Nobody may call it"),
 }
 ENFORCEMENT = {
@@ -102,9 +103,9 @@ SWITCH = {
 EFFECT = {
     "read": Mark("Reads", "arrow", "quiet", "Looks something up"),
     "write": Mark("Writes", "bolt", "quiet", "Changes something"),
-    "delete": Mark("Deletes", "cross", "bad", "Takes something away"),
-    "send": Mark("Sends", "chevron", "warn", "Something leaves the house"),
-    "charge": Mark("Charges", "diamond", "warn", "Money moves"),
+    "delete": Mark("Deletes", "cross", "quiet", "Takes something away"),
+    "send": Mark("Sends", "chevron", "quiet", "Something leaves the house"),
+    "charge": Mark("Charges", "diamond", "quiet", "Money moves"),
     "escalate": Mark("Escalates", "triangle", "quiet", "Calls a person"),
 }
 KIND = {

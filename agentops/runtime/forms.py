@@ -15,13 +15,13 @@ from agentops.runtime.types import CAP_WORDS, EffectiveCaps, SwitchMode, SwitchS
 MOST_REASON = 1_000
 
 SCOPE_WORDS = {
-    SwitchScope.TENANT: "The organisation: every agent, for every user",
-    SwitchScope.AGENT: "One agent: its runs, and the runs that it began of other agents",
-    SwitchScope.USER: "One end user: every run that an agent makes for them",
+    SwitchScope.TENANT: "The organisation: Every agent, for every user",
+    SwitchScope.AGENT: "One agent: Its runs, and the runs that it began of other agents",
+    SwitchScope.USER: "One end user: Every run that an agent makes for them",
 }
 MODE_WORDS = {
-    SwitchMode.STOP_NEXT_STEP: "Stop at the next step: runs in progress end when they next ask, and no new run begins",
-    SwitchMode.BLOCK_NEW: "No new runs: runs in progress go on to their end",
+    SwitchMode.STOP_NEXT_STEP: "Stop at the next step: Runs in progress end when they next ask, and no new run begins",
+    SwitchMode.BLOCK_NEW: "No new runs: Runs in progress go on to their end",
 }
 
 
@@ -52,21 +52,18 @@ class SwitchForm(ModeForm):
         choices=[(scope.value, words) for scope, words in SCOPE_WORDS.items()],
         error_messages={"required": "Choose what to stop."},
     )
-    agent = forms.ChoiceField(label="Agent", required=False)
-    user = forms.CharField(label="End user", required=False, max_length=200, help_text="The id that their runs carry.")
+    agent = forms.ChoiceField(label="Agent")
+    user = forms.CharField(label="End user", max_length=200, help_text="The id that their runs carry.")
     field_order = ("scope", "agent", "user", "mode", "reason")
+    use_required_attribute = False  # of agent and user, one is hidden: the browser could not say what it misses
 
     def __init__(self, *args: Any, agents: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", "Choose an agent"), *((name, name) for name in agents)]
         self.fields["agent"].choices = choices  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        for scope, field in ((SwitchScope.AGENT, "agent"), (SwitchScope.USER, "user")):
-            if cleaned.get("scope") == scope and not cleaned.get(field) and field not in self.errors:
-                self.add_error(field, "Say which one.")
-        return cleaned
+        if self.is_bound:  # what is not asked for in the chosen scope may be missing
+            for scope, field in ((SwitchScope.AGENT, "agent"), (SwitchScope.USER, "user")):
+                self.fields[field].required = self.data.get("scope") == scope
 
     @property
     def scope_id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -119,6 +120,7 @@ class Use:
     value: int
     max: int
     words: str
+    note: str = ""  # what of it is only held, until the call is settled
 
     @property
     def tone(self) -> str:
@@ -135,14 +137,24 @@ def run_uses(run: GuardedRunView, *, at: datetime) -> list[Use]:
     return [
         Use("Model calls", run.llm_calls, caps.llm_calls, _of(count(run.llm_calls), count(caps.llm_calls))),
         Use("Tool calls", run.tool_calls, caps.tool_calls, _of(count(run.tool_calls), count(caps.tool_calls))),
-        Use("Tokens", tokens, caps.tokens, _of(count(tokens), count(caps.tokens), count(run.tokens_held) if run.tokens_held else "")),
-        Use("Money", nano, caps.cost_nano_usd, _of(money_text(nano), money_text(caps.cost_nano_usd), money_text(run.nano_held) if run.nano_held else "")),
+        Use("Tokens", tokens, caps.tokens, _of(count(tokens), count(caps.tokens)), _held(run.tokens_held, count)),
+        Use(
+            "Money",
+            nano,
+            caps.cost_nano_usd,
+            _of(money_text(nano), money_text(caps.cost_nano_usd)),
+            _held(run.nano_held, money_text),
+        ),
         Use("Time", int(min(took, given)), int(given), _of(duration_text(took, "s"), duration_text(given, "s"))),
-    ]  # fmt: skip
+    ]
 
 
-def _of(used: str, most: str, held: str = "") -> str:
-    return f"{used} of {most}" + (f", {held} held" if held else "")
+def _of(used: str, most: str) -> str:
+    return f"{used} of {most}"
+
+
+def _held(amount: int, words: Callable[[int], str]) -> str:
+    return f"{words(amount)} of it held" if amount else ""
 
 
 # -- caps -------------------------------------------------------------------------------------------------------------

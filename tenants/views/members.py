@@ -97,7 +97,7 @@ def member_role(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
 def member_removal(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
     """Take a member out of the organisation."""
     access, membership = request.access, queries.member(request.access.tenant.id, member)
-    asked = {"title": f"Remove {membership.user}?", "back": _back(access.tenant.slug)}
+    title, back = f"Remove {membership.user}?", _back(access.tenant.slug)
     if request.method == "POST":
         if membership.role == Role.OWNER:
             sign_in.require_recent_sign_in(request)
@@ -105,10 +105,12 @@ def member_removal(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
             services.remove_member(tenant=access.tenant.id, member=member, by=access.actor, at=clock.now())
         except DomainError as refusal:
             context = {"membership": membership, "refusal": refusal}
-            return question(request, "tenants/_member_removal.html", context, status=refusal.status, **asked)
+            return question(
+                request, "tenants/_member_removal.html", context, title=title, back=back, status=refusal.status
+            )
         messages.success(request, f"{membership.user} was removed.")
         return redirect("home" if membership.user_id == access.user.pk else _list(access.tenant.slug))
-    return question(request, "tenants/_member_removal.html", {"membership": membership}, **asked)
+    return question(request, "tenants/_member_removal.html", {"membership": membership}, title=title, back=back)
 
 
 def _back(slug: str) -> tuple[str, str]:

@@ -158,6 +158,7 @@ class Things:
         return str(MANIFEST["agent"]["name"])
 
     def version(self) -> str:
+        """A version of that agent."""
         return str(MANIFEST["agent"]["version"])
 
     def tool_version(self) -> uuid.UUID:
