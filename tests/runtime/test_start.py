@@ -27,8 +27,8 @@ def test_the_portal_makes_the_id_and_says_what_holds(acme: Caller) -> None:
     }
     assert [(tool["name"], tool["tier"]) for tool in made["tools"]] == [
         ("look_up_order", 1),
-        ("refund", 3),
         ("search_help", 1),
+        ("refund", 3),
     ]
     assert made["models"][0] == "gpt-4o-mini-2024-07-18"
 

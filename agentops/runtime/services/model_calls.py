@@ -221,7 +221,9 @@ def _shrink(plan: _Plan, room: int) -> bool:
 
 def _reserve_in_budgets(facts: Facts, proposal: ModelProposal, plan: _Plan, *, past_limit: bool) -> Refused | None:
     """Hold the call in every budget; where one has less left, a shorter answer that fits. None when it is held."""
-    for _ in range(4):  # each round fits the call into one more budget: tenant, agent, user, and their defaults
+    rounds = 4  # each fits the call into one more budget: tenant, agent, user, and their defaults
+    while True:
+        rounds -= 1
         found = budgets.reserve(
             tenant=facts.tenant_id,
             run=facts.run_id,
@@ -239,9 +241,8 @@ def _reserve_in_budgets(facts: Facts, proposal: ModelProposal, plan: _Plan, *, p
         )
         if not isinstance(found, Refused):
             return None
-        if not found.is_ceiling or not _shrink(plan, found.free_nano_usd):
+        if not rounds or not found.is_ceiling or not _shrink(plan, found.free_nano_usd):
             return found
-    return found
 
 
 def _at_limit(
