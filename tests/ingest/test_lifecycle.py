@@ -136,7 +136,9 @@ def test_retention_takes_everything_of_a_run_but_what_it_cost(
     assert check()["equal"]
 
 
-def test_retention_takes_refused_spans_minutes_of_ingest_and_names_long_unseen(acme: Sender, world: World, travel: Travel) -> None:
+def test_retention_takes_refused_spans_minutes_of_ingest_and_names_long_unseen(
+    acme: Sender, world: World, travel: Travel
+) -> None:
     change(world.acme, world, retention_days=10)
     acme.spans(span(attributes={"gen_ai.operation.name": "chat", "gen_ai.made_up": 1}))
     acme.native(native(span_id="1"))

@@ -57,7 +57,9 @@ def _otlp(sender: Sender) -> None:
         "http.request.header.authorization": f"Bearer {TOKEN}",
     }
     exception = ("exception", {"exception.type": "Oops", "exception.message": TEXT, "exception.stacktrace": TEXT})
-    sender.spans(span(f"chat {TEXT}", attributes=attributes, events=[exception, (TEXT, {"x": TEXT, EMAIL: 1})], status=(2, TEXT)))
+    sender.spans(
+        span(f"chat {TEXT}", attributes=attributes, events=[exception, (TEXT, {"x": TEXT, EMAIL: 1})], status=(2, TEXT))
+    )
     tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t"}
     content = {"gen_ai.tool.call.arguments": {"to": TEXT}, "gen_ai.tool.call.result": TEXT, "error.type": TEXT}
     sender.spans(span("tool", attributes={**tool, **content}), encoding="json")
@@ -78,7 +80,15 @@ def _native(sender: Sender) -> None:
         for name in ("arguments", "result", "input", "output", "documents")
     }
     sender.native(
-        native(TEXT, kind="tool", tool="t", **content, attributes={"a": TEXT, EMAIL: 1}, status_message=TEXT, error_type=TEXT),
+        native(
+            TEXT,
+            kind="tool",
+            tool="t",
+            **content,
+            attributes={"a": TEXT, EMAIL: 1},
+            status_message=TEXT,
+            error_type=TEXT,
+        ),
         native(input=TEXT, output=TEXT, system_instructions=TEXT, tool_definitions=[{"description": TEXT}], kind="llm"),
     )
 

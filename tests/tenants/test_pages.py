@@ -219,7 +219,9 @@ def test_a_search_is_shared_with_a_member_or_with_nobody(world: World, client_fo
 # -- addresses that only take forms ------------------------------------------------------------------------------------
 
 
-def test_an_address_that_only_takes_a_form_says_so_to_whoever_comes_back_to_it(world: World, client_for: Clients) -> None:
+def test_an_address_that_only_takes_a_form_says_so_to_whoever_comes_back_to_it(
+    world: World, client_for: Clients
+) -> None:
     client = client_for(world.ada, fresh=True)
     answer = client.get(world.acme.url("settings/changes/"))
     assert answer.status_code == 405 and answer["Allow"] == "POST"
