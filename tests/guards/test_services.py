@@ -21,6 +21,20 @@ WITHOUT_SCOPE = {
     "tenants.services.create_staff": "staff belong to no tenant",
     "agentops.traces.services.take_spans": "acknowledged means committed: it opens the scope, and begins again after a race",
     "agentops.traces.services.take_logs": "as take_spans",
+    **dict.fromkeys(
+        (
+            f"agentops.runtime.services.{verb}"
+            for verb in ["start", "reserve", "settle", "propose", "redeem", "take_result", "consume", "finish", "sweep"]
+        ),
+        "a verb of the guard: its transaction is the decision, so it opens the scope",
+    ),
+    **dict.fromkeys(
+        (
+            f"agentops.runtime.services.{verb}"
+            for verb in ("set_product_switch", "ask_product_lift", "lift_product_switch")
+        ),
+        "no tenant owns the product's kill switch",
+    ),
 }
 Service = Callable[..., Any]
 

@@ -184,6 +184,24 @@ class Things:
             )
         return made.id
 
+    def switch_id(self) -> uuid.UUID:
+        """As machines call it."""
+        return self.switch()
+
+    def call_id(self) -> str:
+        """A call that no run has made."""
+        return "t-1"
+
+    def jti(self) -> str:
+        """The id of a permit that nobody was given."""
+        return f"{uuid.uuid5(self.organisation.id, 'run').hex}-1"
+
+    def confirmation(self) -> uuid.UUID:
+        """One that a refund waits for."""
+        self.agent()
+        call = Caller(self.organisation).run().refund()
+        return uuid.UUID(call["confirmation"]["id"])
+
     def product_switch(self) -> uuid.UUID:
         made, _ = runtime.set_product_switch(mode=SwitchMode.BLOCK_NEW, reason="a test", by=OPERATOR, at=clock.now())
         return made.id

@@ -21,7 +21,13 @@ from tests.traces.pages import HTMX, send, source, words
 from tests.world import OPERATOR, PASSWORD, Person, World
 
 Clients = Callable[..., Client]
-STOP = {"scope": "agent", "agent": "refund-desk", "user": "", "mode": "stop_next_step", "reason": "It refunds everybody."}
+STOP = {
+    "scope": "agent",
+    "agent": "refund-desk",
+    "user": "",
+    "mode": "stop_next_step",
+    "reason": "It refunds everybody.",
+}
 
 
 def press(client: Client, world: World, **said: str) -> None:
@@ -223,9 +229,7 @@ def test_a_refusal_tells_where_what_was_expected_and_by_which_policy(
     assert "Policy version" in said and "Took" in said and "Attempts left 2" in said
 
 
-def test_a_call_that_waits_names_its_confirmation_and_its_tier(
-    acme: Caller, world: World, client_for: Clients
-) -> None:
+def test_a_call_that_waits_names_its_confirmation_and_its_tier(acme: Caller, world: World, client_for: Clients) -> None:
     call = acme.run().refund(tainted=True)
     page = client_for(world.audrey).get(decision_url(world, decision="confirm"))
     assert "Asks a person Tier 4" in words(page)
@@ -279,9 +283,7 @@ def test_before_anything_was_decided_the_page_says_how_to_begin(world: World, cl
     assert "Nothing was decided yet" in said and "/api/v1/guard/runs" in said
 
 
-def test_a_decision_of_another_organisation_is_not_found(
-    acme: Caller, world: World, client_for: Clients
-) -> None:
+def test_a_decision_of_another_organisation_is_not_found(acme: Caller, world: World, client_for: Clients) -> None:
     acme.run()
     key = decision_url(world).split("/")[-2]
     assert client_for(world.cleo).get(world.globex.url(f"decisions/{key}/")).status_code == 404
@@ -313,9 +315,7 @@ def rows_of(page: str) -> list[tuple[int, str]]:
     return [(int(depth), name.strip()) for depth, name in found]
 
 
-def test_decisions_stand_between_the_spans_where_they_happened(
-    acme: Caller, world: World, client_for: Clients
-) -> None:
+def test_decisions_stand_between_the_spans_where_they_happened(acme: Caller, world: World, client_for: Clients) -> None:
     run = acme.run()
     run.look_up()
     run.refund(amount=900_000)
