@@ -73,6 +73,7 @@ class AgentCaps:
     runs_per_user: int | None = None
     runs_per_tenant: int | None = None
     runs_per_minute: int | None = None
+    tenant_runs_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentops.common.errors import InputProblem, InvalidInput
+from django.http import HttpRequest
+
+from agentops.common import strictjson
+from agentops.common.errors import InputProblem, InvalidInput, TooLarge
 
 NAME_LIMIT = 200
+MAX_DEPTH = 40
+
+
+def read_body(request: HttpRequest, *, most: int) -> bytes:
+    """A body of at most `most` bytes, chunked ones too. Raises TooLarge, InvalidInput."""
+    try:
+        if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
+            raw = bytes(request.META["wsgi.input"].read(most + 1))
+        else:
+            raw = request.read(most + 1)
+    except OSError as error:
+        raise InvalidInput("the body ended early") from error
+    if len(raw) > most:
+        raise TooLarge(f"the body is larger than {most} bytes; keep large content elsewhere and pass a reference")
+    return raw
+
+
+def read_json(request: HttpRequest, *, most: int) -> Any:
+    """A JSON body of at most `most` bytes, strictly parsed. Raises TooLarge, InvalidInput."""
+    return strictjson.loads(read_body(request, most=most), max_bytes=most, max_depth=MAX_DEPTH)
 
 
 class Reading:
@@ -62,10 +85,10 @@ class Reading:
             if required:
                 self.problem(name, "required", "this is required")
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            self.problem(name, "range", f"a whole number from {least} to {most} is expected")
-            return None
-        return int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        self.problem(name, "range", f"a whole number from {least} to {most} is expected")
+        return None
 
     def flag(self, name: str) -> bool:
         """true or false; false where absent."""

@@ -37,15 +37,17 @@ class Web:
 
 
 @contextmanager
-def web(*, workers: int = WORKERS, threads: int = THREADS) -> Iterator[Web]:
+def web(
+    *, workers: int = WORKERS, threads: int = THREADS, application: str = "agentops.wsgi:application"
+) -> Iterator[Web]:
     """gunicorn on a free port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [
-        *(sys.executable, "-m", "gunicorn", "agentops.wsgi:application", "--bind", f"127.0.0.1:{port}"),
+        *(sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}"),
         *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
-        *("--keep-alive", "75", "--no-control-socket", "--log-level", "warning"),
+        *("--keep-alive", "75", "--preload", "--no-control-socket", "--log-level", "warning"),
     ]
     process = subprocess.Popen(command, env={**os.environ, "AGENTOPS_LOG_LEVEL": "ERROR"})  # noqa: S603  our own words
     try:

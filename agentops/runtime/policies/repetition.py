@@ -9,6 +9,7 @@ from typing import Any
 SAME_TOOL, IDENTICAL, CYCLE, SAME_ERROR = 5, 3, 3, 3
 _KEPT_CALLS = 200  # likenesses that are counted; an agent with wider caps forgets the oldest
 _KEPT_ERRORS = 50
+_REFUSED, _FAILED = "refused ", "failed "
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,10 @@ class Finding:
 
 
 class History:
-    """What a family of runs did so far: the last tools in order, how often each call, how often each error."""
+    """What a family of runs did so far: the last tools in order, how often each call, how often each error.
+
+    Stored as lists, because jsonb orders the names of an object anew, and the oldest are forgotten first.
+    """
 
     def __init__(self, stored: Mapping[str, Any]) -> None:
         self.tools: list[str] = list(stored.get("tools", ()))
@@ -39,7 +43,7 @@ class History:
         self.errors: dict[str, int] = dict(stored.get("errors", ()))
 
     def stored(self) -> dict[str, Any]:
-        return {"tools": self.tools, "calls": self.calls, "errors": self.errors}
+        return {"tools": self.tools, "calls": list(self.calls.items()), "errors": list(self.errors.items())}
 
     def add_call(self, tool: str, likeness: str, limits: Limits) -> Finding | None:
         """Note a proposal that passed schema and rules. Answers what is wrong with it, if anything."""
@@ -70,18 +74,31 @@ class History:
             )
         return None
 
-    def add_error(self, tool: str, error: str, limits: Limits) -> int:
-        """Note a refusal or a failed result; answers how often more the same may happen. 0: the run ends."""
-        key = f"{tool}\n{error}"
+    def add_refusal(self, tool: str, why: str, limits: Limits) -> int:
+        """Note that a proposal was refused; answers how often more the same may happen. 0: the run ends."""
+        return self._add_error(f"{_REFUSED}{tool}\n{why}", limits)
+
+    def add_failure(self, tool: str, error: str, limits: Limits) -> int:
+        """Note that an allowed call failed; answers how often more the same may happen. 0: the run ends."""
+        return self._add_error(f"{_FAILED}{tool}\n{error}", limits)
+
+    def note_accepted(self, tool: str) -> None:
+        """A proposal was accepted: earlier refusals were on the way there."""
+        self._forgive(f"{_REFUSED}{tool}\n")
+
+    def note_success(self, tool: str) -> None:
+        """A call went well: what made earlier ones fail is over."""
+        self._forgive(f"{_FAILED}{tool}\n")
+
+    def _add_error(self, key: str, limits: Limits) -> int:
         count = self.errors.pop(key, 0) + 1
         self.errors[key] = count
         while len(self.errors) > _KEPT_ERRORS:
             del self.errors[next(iter(self.errors))]
         return max(0, limits.same_error - count)
 
-    def forgive(self, tool: str) -> None:
-        """A call of the tool was accepted: its earlier errors were on the way there."""
-        for key in [key for key in self.errors if key.startswith(f"{tool}\n")]:
+    def _forgive(self, prefix: str) -> None:
+        for key in [key for key in self.errors if key.startswith(prefix)]:
             del self.errors[key]
 
     def _in_a_row(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -16,6 +17,7 @@ from agentops.runtime import rows
 from agentops.runtime.services import entry
 from agentops.runtime.services.model_calls import forget_expired
 from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
+from agentops.traces import services as traces
 
 STATUSES = {
     "ok": RunStatus.OK,
@@ -87,12 +89,12 @@ def sweep(*, tenant: uuid.UUID, most: int = 200) -> int:
     with tenant_scope(tenant):
         due = budgeting.due_holds(tenant=tenant, most=most)
     for run, call_id in due:
-        entry.in_scope(tenant, lambda run=run, call_id=call_id: _expire_hold(tenant, run, call_id))  # type: ignore[misc]
+        entry.in_scope(tenant, partial(_expire_hold, tenant, run, call_id))
     with tenant_scope(tenant), connection.cursor() as cursor:
         cursor.execute(_OVERDUE, [tenant, most])
         overdue = [row[0] for row in cursor.fetchall()]
     for run in overdue:
-        entry.in_scope(tenant, lambda run=run: _expire_run(tenant, run))  # type: ignore[misc]
+        entry.in_scope(tenant, partial(_expire_run, tenant, run))
     return len(due) + len(overdue)
 
 
@@ -101,6 +103,7 @@ def _expire_hold(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> None:
     expired = budgets.expire_hold(tenant=tenant, run=run, call_id=call_id, at=facts.now)
     if expired is None:
         return
+    traces.add_guard_charge(tenant=tenant, run=run, amount_nano_usd=expired)
     forget_expired(facts, hold_nano_usd=expired)
     verdict = Verdict(Answer.ALLOW, data={"outcome": "unknown", "state": "unknown"}, amount_nano_usd=expired)
     verdict.detail = "Nobody settled this call, so it is charged at what was held for it."

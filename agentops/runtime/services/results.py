@@ -125,7 +125,7 @@ def take_result(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: Tool
 
 def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolResult, by: Asker) -> dict[str, Any]:
     facts = entry.found(tenant, run, call_id)
-    state, name, _, closing_digest, closing_answer, *_ = _call(facts)
+    state, name, confirmation, closing_digest, closing_answer = _call(facts)
     if closing_digest:
         if closing_digest != result.digest:
             raise IdempotencyMismatch("The result of this call was told before, and was another.")
@@ -139,6 +139,8 @@ def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolRe
         answer |= {"attempts_left": verdict.data["attempts_left"]}
         if verdict.answer is Answer.ABORT:
             answer |= {"decision": "abort", "code": verdict.code, "detail": verdict.detail}
+    elif result.outcome == "ok":
+        facts.root.history.note_success(name)
     verdict.data |= {"outcome": result.outcome}
     if result.external_id:
         verdict.data |= {"external_system": result.external_system, "external_id": result.external_id}
@@ -159,7 +161,8 @@ def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolRe
                 call_id,
             ],
         )
-    confirmations.close(tenant=tenant, run=run, call_id=call_id, outcome=result.outcome, at=facts.now)
+    if confirmation is not None:
+        confirmations.close(tenant=tenant, confirmation=confirmation, outcome=result.outcome, at=facts.now)
     rows.write(facts, verb=Verb.RESULT, verdict=verdict, by=by, tool=name)
     audit.record(
         tenant=tenant,
@@ -186,7 +189,7 @@ def _after_failure(facts: Facts, tool: str, result: ToolResult) -> Verdict:
         tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
     )
     most = policy.repetition.same_error
-    left = facts.root.history.add_error(tool, result.error, Limits() if most is None else Limits(same_error=most))
+    left = facts.root.history.add_failure(tool, result.error, Limits() if most is None else Limits(same_error=most))
     if left:
         return Verdict(Answer.ALLOW, data={"attempts_left": left})
     detail = f"Stopped: {tool} failed again and again in the same way. Tell the user, or try another way in a new run."
@@ -200,7 +203,7 @@ def consume(*, tenant: uuid.UUID, jti: str) -> tuple[str, datetime]:
     if found is None:
         raise CallUnknown("There is no such permit.")
     run = uuid.UUID(found[1])
-    params = {"tenant": tenant, "run": run, "began": rows.began(run), "step": int(found[2])}
+    params: dict[str, Any] = {"tenant": tenant, "run": run, "began": rows.began(run), "step": int(found[2])}
     with tenant_scope(tenant), connection.cursor() as cursor:
         cursor.execute(_CONSUME, params)
         row = cursor.fetchone()

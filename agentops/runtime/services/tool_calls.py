@@ -10,6 +10,7 @@ from typing import Any
 from agentops.catalog import queries as catalog
 from agentops.catalog import scopes
 from agentops.catalog.types import AgentPolicy, Rejection, ToolPolicy
+from agentops.common import clock
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
 from agentops.confirmations.types import Action, Asked
@@ -97,7 +98,8 @@ def _accepted(
         reasons.append("the arguments come from content that nobody vouches for")
     tier = min(HIGHEST_TIER, tool.tier + 1) if reasons else tool.tier
     waiting = confirming.pending_like(tenant=facts.tenant_id, run=facts.run_id, likeness=like) if tier > 1 else None
-    if waiting is not None:  # asked again while people look at it: the same question, not a repetition
+    if waiting is not None:  # asked again while people look at it: the same question, no repetition and no further call
+        facts.root.tool_calls -= 1
         return _waiting(waiting, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=waiting.id)
     root = facts.root
     finding = root.history.add_call(tool.name, like.hex()[:16], _limits(policy))
@@ -107,7 +109,7 @@ def _accepted(
         verdict = Verdict(Answer.ABORT, "repetition", detail, tool_version=tool.version)
         verdict.data = {"detector": finding.detector}
         return verdict, _call(proposal, CallState.REJECTED, like)
-    root.history.forgive(tool.name)
+    root.history.note_accepted(tool.name)
     if tier > 1:
         return _asked(facts, tool, proposal, tier, reasons, like)
     return _allowed(facts, tool, proposal, like)
@@ -163,7 +165,7 @@ def _waiting(asked: Asked, tool: ToolPolicy, reasons: list[str]) -> Verdict:
                 "id": str(asked.id),
                 "tier": asked.tier,
                 "url": confirming.path_of(asked.id),
-                "expires_at": asked.expires_at.isoformat().replace("+00:00", "Z"),
+                "expires_at": clock.rfc3339(asked.expires_at),
             }
         },
         data={"raised_because": reasons} if reasons else {},
@@ -181,7 +183,7 @@ def _refused(
 ) -> tuple[Verdict, NewCall]:
     """A rejection the agent can plan around; the same one again and again ends the run."""
     first = wrong[0]
-    left = facts.root.history.add_error(proposal.tool, f"{first.code} {first.pointer}", _limits(policy))
+    left = facts.root.history.add_refusal(proposal.tool, f"{first.code} {first.pointer}", _limits(policy))
     errors = [{"code": r.code, "pointer": r.pointer, "expected": r.expected, "hint": r.hint} for r in wrong]
     version = tool.version if tool else ""
     detail = _sentence(proposal.tool, first)
