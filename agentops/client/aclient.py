@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from . import tracing, verbs
+from . import answers, tracing, verbs
 from .answers import Admission, Started
 from .calls import ModelCall, ToolCall
 from .errors import Aborted, PortalError, Rejected, Throttled
@@ -73,16 +73,30 @@ class AsyncClient:
             input=input,
         )
         started = await self._wire.drive(verbs.start(self.link, body))
-        run = AsyncRun(self, started, agent=agent, agent_version=agent_version, user=user)
+        run = AsyncRun(self, started, agent=agent, agent_version=agent_version, user=user, session=session)
+        async with self._running(run):
+            yield run
+
+    @asynccontextmanager
+    async def resume(self, state: Mapping[str, Any]) -> AsyncIterator[AsyncRun]:
+        """Go on with a run that `run.detach()` left open, here or in another process; it is finished at the end."""
+        said = {name: state[name] for name in ("agent", "agent_version", "user")}
+        run = AsyncRun(self, answers.started(state["started"]), **said)
+        run._attach(state)
+        async with self._running(run):
+            yield run
+
+    @asynccontextmanager
+    async def _running(self, run: AsyncRun) -> AsyncIterator[None]:
         token = current_run.set(run)
         try:
-            with tracing.run_span(run.run_id, agent, run._span_attributes() | {"session.id": session}):
-                yield run
+            with tracing.run_span(run.run_id, run.agent, run._span_attributes()):
+                yield
         except BaseException as error:
             await self.ending(self._finish(run, error))
             raise
         else:
-            await self.ending(self._finish(run, None))
+            await self.ending(run._repay() if run.is_detached else self._finish(run, None))
         finally:
             current_run.reset(token)
 
@@ -103,8 +117,8 @@ class AsyncClient:
 class AsyncRun(RunFacts):
     """A run in progress."""
 
-    def __init__(self, client: AsyncClient, started: Started, *, agent: str, agent_version: str, user: str) -> None:
-        super().__init__(client.link, started, agent=agent, agent_version=agent_version, user=user)
+    def __init__(self, client: AsyncClient, started: Started, **said: str) -> None:
+        super().__init__(client.link, started, **said)
         self.client = client
         self._wire = client._wire
         self._telling: set[asyncio.Task[Any]] = set()
@@ -126,6 +140,7 @@ class AsyncRun(RunFacts):
         body = model_body(call_id, model, provider, task_class, input_tokens, max_output_tokens)
         await self._repay()
         call = ModelCall(call_id, await self._reserve(call_id, body))
+        self._advised(call.advice)
         try:
             with model_span(self.run_id, call, provider, own=span):
                 yield call
@@ -148,14 +163,36 @@ class AsyncRun(RunFacts):
         span: bool = True,
     ) -> AsyncIterator[ToolCall]:
         """Ask for a tool call, wait for people where it needs them, tell the result at the end. See Run.tool_call."""
-        call_id = call_id or verbs.new_call_id()
+        call = await self.ask(tool, arguments, reason=reason, tainted=tainted, wait=wait, call_id=call_id)
+        async with self.doing(call, span=span):
+            yield call
+
+    async def ask(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        reason: str = "",
+        tainted: bool = False,
+        wait: float | None = None,
+        call_id: str = "",
+    ) -> ToolCall:
+        """The first half of `tool_call`: permission, or an exception. What was permitted belongs into `doing`."""
+        call_id = call_id or self._new_call_id(tool, arguments)
         body = verbs.body_of_call(call_id, tool, arguments, reason, tainted)
         await self._repay()
-        permission = await self._wire.drive(verbs.propose(self._link, self.started, body, wait=wait))
+        with self._deciding(call_id, tool, arguments):
+            permission = await self._wire.drive(verbs.propose(self._link, self.started, body, wait=wait))
         call = ToolCall(call_id, tool, permission)
+        self._advised(call.advice)
+        return call
+
+    @asynccontextmanager
+    async def doing(self, call: ToolCall, *, span: bool = True) -> AsyncIterator[None]:
+        """The second half of `tool_call`: the block runs the tool, and its end is told."""
         try:
             with tool_span(self.run_id, call, own=span):
-                yield call
+                yield
         except BaseException as error:
             call.ended_by(error)
             raise

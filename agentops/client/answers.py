@@ -48,6 +48,7 @@ class Started:
     tools: Mapping[str, Tool]
     models: Sequence[str]
     reads_when_offline: bool
+    said: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ def started(body: Mapping[str, Any]) -> Started:
         tools={tool.name: tool for tool in tools},
         models=tuple(body.get("models", [])),
         reads_when_offline=body.get("reads_when_offline") is True,
+        said=body,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from . import tracing, verbs
+from . import answers, tracing, verbs
 from .answers import Admission, Started
 from .calls import ModelCall, ToolCall
 from .errors import Aborted, PortalError, Rejected, Throttled
@@ -74,16 +74,33 @@ class Client:
             input=input,
         )
         started = self._wire.drive(verbs.start(self.link, body))
-        run = Run(self, started, agent=agent, agent_version=agent_version, user=user)
+        run = Run(self, started, agent=agent, agent_version=agent_version, user=user, session=session)
+        with self._running(run):
+            yield run
+
+    @contextmanager
+    def resume(self, state: Mapping[str, Any]) -> Iterator[Run]:
+        """Go on with a run that `run.detach()` left open, here or in another process; it is finished at the end."""
+        said = {name: state[name] for name in ("agent", "agent_version", "user")}
+        run = Run(self, answers.started(state["started"]), **said)
+        run._attach(state)
+        with self._running(run):
+            yield run
+
+    @contextmanager
+    def _running(self, run: Run) -> Iterator[None]:
         token = current_run.set(run)
         try:
-            with tracing.run_span(run.run_id, agent, run._span_attributes() | {"session.id": session}):
-                yield run
+            with tracing.run_span(run.run_id, run.agent, run._span_attributes()):
+                yield
         except BaseException as error:
             self._finish(run, error)
             raise
         else:
-            self._finish(run, None)
+            if run.is_detached:
+                run._repay()
+            else:
+                self._finish(run, None)
         finally:
             current_run.reset(token)
 
@@ -94,8 +111,8 @@ class Client:
 class Run(RunFacts):
     """A run in progress."""
 
-    def __init__(self, client: Client, started: Started, *, agent: str, agent_version: str, user: str) -> None:
-        super().__init__(client.link, started, agent=agent, agent_version=agent_version, user=user)
+    def __init__(self, client: Client, started: Started, **said: str) -> None:
+        super().__init__(client.link, started, **said)
         self._wire = client._wire
 
     @contextmanager
@@ -119,6 +136,7 @@ class Run(RunFacts):
         body = model_body(call_id, model, provider, task_class, input_tokens, max_output_tokens)
         self._repay()
         call = ModelCall(call_id, self._reserve(call_id, body))
+        self._advised(call.advice)
         try:
             with model_span(self.run_id, call, provider, own=span):
                 yield call
@@ -148,13 +166,36 @@ class Run(RunFacts):
         as the question lives; 0 raises Pending at once, and the same `call_id` asks again later. Raises Rejected,
         Pending, Throttled, Aborted, Unreachable, PortalError; Aborted also at the end, when the failure was one too many.
         """
-        call_id = call_id or verbs.new_call_id()
+        call = self.ask(tool, arguments, reason=reason, tainted=tainted, wait=wait, call_id=call_id)
+        with self.doing(call, span=span):
+            yield call
+
+    def ask(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        reason: str = "",
+        tainted: bool = False,
+        wait: float | None = None,
+        call_id: str = "",
+    ) -> ToolCall:
+        """The first half of `tool_call`: permission, or an exception. What was permitted belongs into `doing`."""
+        call_id = call_id or self._new_call_id(tool, arguments)
         body = verbs.body_of_call(call_id, tool, arguments, reason, tainted)
         self._repay()
-        call = ToolCall(call_id, tool, self._wire.drive(verbs.propose(self._link, self.started, body, wait=wait)))
+        with self._deciding(call_id, tool, arguments):
+            permission = self._wire.drive(verbs.propose(self._link, self.started, body, wait=wait))
+        call = ToolCall(call_id, tool, permission)
+        self._advised(call.advice)
+        return call
+
+    @contextmanager
+    def doing(self, call: ToolCall, *, span: bool = True) -> Iterator[None]:
+        """The second half of `tool_call`: the block runs the tool, and its end is told."""
         try:
             with tool_span(self.run_id, call, own=span):
-                yield call
+                yield
         except BaseException as error:
             call.ended_by(error)
             raise

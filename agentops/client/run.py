@@ -11,6 +11,7 @@ from typing import Any
 from . import tracing, verbs
 from .answers import Receipt, Started, Status, Tool
 from .calls import ModelCall, ToolCall
+from .errors import Aborted, Pending, Rejected
 from .exchange import Link
 
 current_run: ContextVar[RunFacts | None] = ContextVar("agentops_client_run", default=None)
@@ -20,14 +21,21 @@ current_call: ContextVar[ToolCall | None] = ContextVar("agentops_client_call", d
 class RunFacts:
     """What was said when the run started, and what is noted while it goes on."""
 
-    def __init__(self, link: Link, started: Started, *, agent: str, agent_version: str, user: str) -> None:
+    def __init__(
+        self, link: Link, started: Started, *, agent: str, agent_version: str, user: str, session: str = ""
+    ) -> None:
         self._link = link
         self.started = started
+        self.session = session
         self.agent, self.agent_version, self.user = agent, agent_version, user
+        self.is_detached = False
         self.status: Status = "ok"
         self.output: Any = None
         self.receipt: Receipt | None = None
+        self.advice: list[str] = []
         self._owed: verbs.Owed = []
+        self._decided: set[str] = set()
+        self._waiting: dict[str, str] = {}
 
     @property
     def run_id(self) -> str:
@@ -60,9 +68,65 @@ class RunFacts:
         """The agent handed over to a person; the run ends as `escalated`."""
         self.status, self.output = "escalated", output
 
+    def call_id_for(self, given: str, tool: str, arguments: Mapping[str, Any]) -> str:
+        """A call id for a framework's. Asked again after waiting, or after a restart, it is the same; asked again after
+        it was decided, it is a new call: a model that repeats its ids does not slip past the counters."""
+        waiting = self._waiting.get(verbs.call_id_of("", tool, arguments))
+        if waiting:
+            return waiting
+        first = found = verbs.call_id_of(given, tool, arguments)
+        number = 1
+        while found in self._decided:
+            number += 1
+            found = f"{first}:{number}"
+        return found
+
+    def _new_call_id(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        return self._waiting.get(verbs.call_id_of("", tool, arguments)) or verbs.new_call_id()
+
+    @contextmanager
+    def _deciding(self, call_id: str, tool: str, arguments: Mapping[str, Any]) -> Iterator[None]:
+        """Note a call id as decided; while people decide, it stays the id of this call, whoever asks again for it."""
+        key = verbs.call_id_of("", tool, arguments)
+        try:
+            yield
+        except Pending:
+            self._waiting[key] = call_id
+            raise
+        except (Rejected, Aborted):
+            self._is_decided(key, call_id)
+            raise
+        self._is_decided(key, call_id)
+
+    def _is_decided(self, key: str, call_id: str) -> None:
+        self._decided.add(call_id)
+        self._waiting.pop(key, None)
+
+    def _advised(self, advice: str) -> None:
+        if advice and advice not in self.advice:
+            self.advice.append(advice)
+
     def _forget(self, call_id: str) -> None:
         """A reservation whose answer never came may have been made: it is given back with the next step."""
         self._owed.append((verbs.settlement_path(self.run_id, call_id), {"outcome": "cancelled"}))
+
+    def detach(self) -> dict[str, Any]:
+        """Leave the run open at the end of its block: it waits for people, or goes on elsewhere. Answers what
+        `client.resume` needs, as JSON values."""
+        self.is_detached = True
+        return {
+            "agent": self.agent,
+            "agent_version": self.agent_version,
+            "user": self.user,
+            "session": self.session,
+            "decided": sorted(self._decided),
+            "waiting": dict(self._waiting),
+            "started": dict(self.started.said),
+        }
+
+    def _attach(self, state: Mapping[str, Any]) -> None:
+        self.session = state["session"]
+        self._decided, self._waiting = set(state["decided"]), dict(state["waiting"])
 
     def _finish_body(self, error: BaseException | None) -> dict[str, Any]:
         body: dict[str, Any] = {"status": "error" if error is not None else self.status}
@@ -75,6 +139,7 @@ class RunFacts:
             "gen_ai.agent.name": self.agent,
             "gen_ai.agent.version": self.agent_version,
             "user.id": self.user,
+            "session.id": self.session,
         }
 
 
