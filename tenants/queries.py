@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q
 
 from agentops.common.errors import NotFound
 from tenants.models import ApiKey, Membership, Tenant, TenantSettings
-from tenants.roles import Plan, Role
+from tenants.roles import APPROVER_ROLES, Plan, Role
 from tenants.types import TenantSummary
 
 _RANK = {role: rank for rank, role in enumerate(Role.values)}
@@ -43,6 +43,11 @@ def member(tenant: uuid.UUID, member_id: uuid.UUID) -> Membership:
     if found is None:
         raise NotFound("There is no such member.")
     return found
+
+
+def approver_count(tenant: uuid.UUID) -> int:
+    """How many people could agree to what an agent asks for."""
+    return Membership.objects.filter(tenant_id=tenant, role__in=APPROVER_ROLES, user__is_active=True).count()
 
 
 def keys(tenant: uuid.UUID) -> list[ApiKey]:

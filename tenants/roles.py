@@ -87,6 +87,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+# Whose agreement counts where two people must agree.
+APPROVER_ROLES = frozenset({Role.OWNER, Role.ADMIN, Role.APPROVER})
+
+
 class StaffRole(models.TextChoices):
     """A role of our own people, over all tenants."""
 

@@ -10,12 +10,14 @@ from django.db import models
 
 from agentops.common.partitions import Partitioned
 
+GUARD_SPAN = 0  # stands in a charge of the guard, and in its corrections: no span has the id 0
 LEDGER_PARTITIONS = Partitioned(table="budgets_ledgerentry", every="month", ahead=2, back=4)
 
 
 class EntryKind(models.IntegerChoices):
     CHARGE = 1, "Charge"  # a model call that was observed
     CORRECTION = 2, "Correction"  # takes back what an earlier entry charged, for a stated reason
+    GUARDED = 3, "Guarded call"  # a model call that was reserved first; its `span_id` is GUARD_SPAN
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,6 +82,60 @@ class Usage:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+
+
+class HoldState(models.TextChoices):
+    """A hold ends once: a late settlement may still correct `unknown`, nothing else moves."""
+
+    HELD = "held", "Held"
+    SETTLED = "settled", "Settled"
+    RELEASED = "released", "Released"  # the call was not made: nothing is charged
+    UNKNOWN = "unknown", "Unknown"  # nobody knows what it cost: charged at the hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetTerms:
+    """What a budget says. A user's or agent's budget without `scope_id` holds for each one that has none of its own."""
+
+    scope: Scope
+    scope_id: str
+    period: Period
+    limit_nano_usd: int
+    ceiling_nano_usd: int
+    thresholds: tuple[int, ...]  # percent of the limit
+    action: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetState:
+    """A budget as it stands now. `used_nano_usd` is None where it holds for each of many users or agents."""
+
+    id: uuid.UUID
+    terms: BudgetTerms
+    set_at: datetime
+    set_by: str
+    period_start: datetime
+    resets_at: datetime
+    used_nano_usd: int | None  # charged and held in the period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A worst case that was taken out of every budget of a call. Its money comes back when the call is settled."""
+
+    run: uuid.UUID
+    call_id: str
+    hold_nano_usd: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardedCall:
+    """What the guard knows of one model call of a run. `cost_nano_usd` is 0 while it is held."""
+
+    state: HoldState
+    hold_nano_usd: int
+    cost_nano_usd: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

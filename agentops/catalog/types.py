@@ -5,9 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import models
+
+from agentops.common.errors import InputProblem
 
 
 class Effect(models.TextChoices):
@@ -19,6 +22,31 @@ class Effect(models.TextChoices):
     SEND = "send", "Sends"
     CHARGE = "charge", "Charges"
     ESCALATE = "escalate", "Escalates"
+
+
+class Review(models.TextChoices):
+    """What a reviewer said of a tool's definition."""
+
+    PENDING = "pending", "Waiting for review"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+
+
+class Reversal(models.TextChoices):
+    """Can what a tool does be taken back?"""
+
+    UNKNOWN = "unknown", "Nobody said"
+    YES = "yes", "Reversible"
+    NO = "no", "Not reversible"
+
+
+class Gate(models.TextChoices):
+    """What the quality gate says of an agent version. `evals` writes it through `services.record_gate`."""
+
+    NONE = "none", "No gate"
+    REQUIRED = "required", "A gate stands before it"
+    PASSED = "passed", "Passed its gate"
+    FAILED = "failed", "Failed its gate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +73,7 @@ class AgentCaps:
     runs_per_user: int | None = None
     runs_per_tenant: int | None = None
     runs_per_minute: int | None = None
+    tenant_runs_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +137,14 @@ class ToolPolicy:
     grant_scope: Mapping[str, str]  # argument (name or pointer) -> path into the knowledge, such as "user.order_ids"
     schema: ArgumentSchema
     rules: RuleSet
+    description: str = ""
+    reversal: Reversal = Reversal.UNKNOWN
+    recipe: str = ""  # how to take it back
+    reversible_seconds: int | None = None
+    resource: str = ""  # pointers into the arguments: what is acted on, who is paid, how much
+    payee: str = ""
+    amount: str = ""
+    phrase: str = ""  # what a person types at tier 3, with {argument} places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +163,49 @@ class AgentPolicy:
     routing: Routing
     reads_when_offline: bool
     tools: Mapping[str, ToolPolicy] = field(default_factory=dict)  # granted tools, reviewed or not
+
+
+# -- what services answer with ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedTool:
+    """A tool of a manifest that was applied."""
+
+    name: str
+    version: str
+    revision: int
+    tool_version_id: uuid.UUID
+    digest: str
+    tier: int
+    review: Review
+    is_new: bool  # this definition was not known before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What a manifest came to. `was_changed` is False where everything stood so before."""
+
+    agent: str
+    version: str
+    agent_id: uuid.UUID
+    version_id: uuid.UUID
+    policy_version: int
+    is_approved: bool
+    is_new: bool  # the version
+    was_changed: bool
+    lost_approval: bool
+    tools: Sequence[AppliedTool]
+    revoked: Sequence[str]  # tools of the manifest that a person took away; they stay away
+    warnings: Sequence[InputProblem]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contacts:
+    """A set of contacts, of everybody (`user` is "") or of one end user."""
+
+    name: str
+    user: str
+    contacts: Sequence[str]
+    set_at: datetime
+    set_by: str

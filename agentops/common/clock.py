@@ -25,6 +25,11 @@ def from_ns(nanoseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
+def rfc3339(moment: datetime) -> str:
+    """An aware UTC datetime in the API's form (RFC 3339, with Z)."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
 def to_ns(moment: datetime) -> int:
     """An aware datetime in nanoseconds since the epoch, exact to the microsecond."""
     return (moment - _EPOCH) // _MICROSECOND * 1000

@@ -8,9 +8,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentops.common.errors import InputProblem, InvalidInput
+from django.http import HttpRequest
+
+from agentops.common import strictjson
+from agentops.common.errors import InputProblem, InvalidInput, TooLarge
 
 NAME_LIMIT = 200
+MAX_DEPTH = 40
+
+
+def read_body(request: HttpRequest, *, most: int) -> bytes:
+    """A body of at most `most` bytes, chunked ones too. Raises TooLarge, InvalidInput."""
+    try:
+        if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
+            raw = bytes(request.META["wsgi.input"].read(most + 1))
+        else:
+            raw = request.read(most + 1)
+    except OSError as error:
+        raise InvalidInput("the body ended early") from error
+    if len(raw) > most:
+        raise TooLarge(f"the body is larger than {most} bytes; keep large content elsewhere and pass a reference")
+    return raw
+
+
+def read_json(request: HttpRequest, *, most: int) -> Any:
+    """A JSON body of at most `most` bytes, strictly parsed. Raises TooLarge, InvalidInput."""
+    return strictjson.loads(read_body(request, most=most), max_bytes=most, max_depth=MAX_DEPTH)
 
 
 class Reading:
@@ -60,10 +83,17 @@ class Reading:
             if required:
                 self.problem(name, "required", "this is required")
             return None
+<<<<<<< HEAD
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        self.problem(name, "range", f"a whole number from {least} to {most} is expected")
+        return None
+=======
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             self.problem(name, "range", f"a whole number from {least} to {most} is expected")
             return None
-        return value
+        return int(value)
+>>>>>>> catalog
 
     def flag(self, name: str) -> bool:
         """true or false; false where absent."""
@@ -94,15 +124,23 @@ class Reading:
     def problem(self, name: str, code: str, detail: str) -> None:
         self.problems.append(InputProblem(f"{self._pointer}/{name}" if name else self._pointer, code, detail))
 
-    def done(self) -> None:
-        """Raises InvalidInput with everything that is wrong, members nobody asked for included."""
+    def all_problems(self) -> list[InputProblem]:
+        """Everything that is wrong, members nobody asked for included: for a reading inside another. Call it last."""
         for name in self._body:
             if name not in self._read:
                 taken = ", ".join(sorted(self._read))
-                self.problem(str(name)[:100], "unknown", f"there is no such member; these are taken: {taken}")
-        if self.problems:
+                self.problem(_escape(str(name)[:100]), "unknown", f"there is no such member; these are taken: {taken}")
+        return self.problems
+
+    def done(self) -> None:
+        """Raises InvalidInput with everything that is wrong, members nobody asked for included."""
+        if self.all_problems():
             raise InvalidInput("some of the input is not valid", problems=tuple(self.problems))
 
     def _take(self, name: str) -> Any:
         self._read.add(name)
         return self._body.get(name)
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -110,7 +110,7 @@ def _constant(name: str) -> Any:
 
 def _integer(text: str) -> int:
     if len(text) > 20:  # Python's own conversion is quadratic
-        raise _Refused("range", f"an integer of at most {MAX_INTEGER} is expected; send larger ones as a string")
+        raise _Refused("range", f"a number of at most {MAX_INTEGER} is expected; send larger ones as a string")
     return int(text)
 
 
@@ -150,15 +150,14 @@ def _check(value: Any, max_depth: int) -> None:
                 _refuse(_pointer(path), "surrogate", "a lone surrogate is no character")
         elif isinstance(found, bool) or found is None:
             continue
-        elif isinstance(found, int):
-            if not -MAX_INTEGER <= found <= MAX_INTEGER:
-                _refuse(
-                    _pointer(path),
-                    "range",
-                    f"an integer from -{MAX_INTEGER} to {MAX_INTEGER} is expected; send larger ones as a string",
-                )
         elif found != found or found in (float("inf"), float("-inf")):
             _refuse(_pointer(path), "not_finite", "a finite number is expected")
+        elif not -MAX_INTEGER <= found <= MAX_INTEGER:  # of floats, too: RFC 8785 writes them without a point
+            _refuse(
+                _pointer(path),
+                "range",
+                f"a number from -{MAX_INTEGER} to {MAX_INTEGER} is expected; send larger ones as a string",
+            )
 
 
 def _is_plain(value: Any) -> bool:

@@ -2,38 +2,77 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentops.common import clock
+from agentops.common.errors import InputProblem, InvalidInput
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries
+from agentops.confirmations.types import OPEN, Asked
 from tenants.machine_view import MachineView
 from tenants.roles import KeyScope
 
+MOST_WAIT_SECONDS = 30
+_LOOK_SECONDS = 0.5
+# A waiting request holds a thread of its web process; beyond half of them the answer comes at once, and the agent asks again.
+_waiting = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
+
 
 class ConfirmationView(MachineView):
-    """`GET /api/v1/confirmations/{id}`"""
+    """`GET /api/v1/confirmations/{id}?wait=30`: answers when somebody has decided, or when the time is over."""
 
     scope = KeyScope.GUARD
 
     @extend_schema(
-        parameters=[OpenApiParameter("wait", int, description="how long the answer may be held back; at present 0")],
+        parameters=[
+            OpenApiParameter("wait", int, description=f"seconds to wait for a decision, 0 to {MOST_WAIT_SECONDS}")
+        ],
         responses={200: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, confirmation: uuid.UUID) -> Response:
-        with tenant_scope(self.tenant):
-            found = queries.asked(tenant=self.tenant, confirmation=confirmation, at=clock.now())
+        found = self._look(confirmation)
+        wait = _wait(request._request.GET.get("wait", ""))
+        if wait and found.state in OPEN and _waiting.acquire(blocking=False):
+            try:
+                found = self._decided(confirmation, time.monotonic() + wait)
+            finally:
+                _waiting.release()
         return Response(
             {
                 "id": str(found.id),
                 "state": found.state.value,
                 "tier": found.tier,
                 "url": request.build_absolute_uri(queries.path_of(found.id)),
-                "expires_at": found.expires_at.isoformat().replace("+00:00", "Z"),
+                "expires_at": clock.rfc3339(found.expires_at),
             }
         )
+
+    def _decided(self, confirmation: uuid.UUID, until: float) -> Asked:
+        """Look again and again, each time in a scope of its own: a wait holds no transaction."""
+        while True:
+            time.sleep(min(_LOOK_SECONDS, max(0.0, until - time.monotonic())))
+            found = self._look(confirmation)
+            if found.state not in OPEN or time.monotonic() >= until:
+                return found
+
+    def _look(self, confirmation: uuid.UUID) -> Asked:
+        with tenant_scope(self.tenant):
+            return queries.asked(tenant=self.tenant, confirmation=confirmation, at=clock.now())
+
+
+def _wait(text: str) -> int:
+    """Raises InvalidInput."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= MOST_WAIT_SECONDS):
+        detail = f"is a whole number of seconds from 0 to {MOST_WAIT_SECONDS}"
+        raise InvalidInput("the parameters are not valid", problems=(InputProblem("/wait", "invalid", detail),))
+    return int(text)

@@ -28,7 +28,7 @@ RETURNING arguments, action_digest, tier
 """
 _CLOSE = """
 UPDATE confirmations_confirmation SET state = %s, ended_at = %s
-WHERE tenant_id = %s AND run_id = %s AND call_id = %s AND state = 'executing'
+WHERE tenant_id = %s AND id = %s AND state = 'executing'
 """
 _INVALIDATE = """
 UPDATE confirmations_confirmation SET state = 'invalidated', ended_at = %s
@@ -106,12 +106,12 @@ def redeem(*, tenant: uuid.UUID, confirmation: uuid.UUID, at: datetime) -> Redee
     return Redeemed(id=confirmation, arguments=bytes(row[0]), action_digest=bytes(row[1]), tier=row[2])
 
 
-def close(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, outcome: str, at: datetime) -> bool:
-    """Note how a redeemed action ended (ok, error or unknown); False where the call was no redeemed confirmation."""
+def close(*, tenant: uuid.UUID, confirmation: uuid.UUID, outcome: str, at: datetime) -> bool:
+    """Note how a redeemed action ended (ok, error or unknown); False where it was not executing."""
     scope.require_tenant(tenant)
     state = {"ok": State.EXECUTED, "error": State.FAILED}.get(outcome, State.OUTCOME_UNKNOWN)
     with connection.cursor() as cursor:
-        cursor.execute(_CLOSE, [state.value, at, tenant, run, call_id])
+        cursor.execute(_CLOSE, [state.value, at, tenant, confirmation])
         return bool(cursor.rowcount)
 
 

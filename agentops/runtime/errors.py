@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentops.common.errors import Conflict, DomainError, Forbidden, NotFound, Throttled
+from agentops.common.errors import Conflict, Forbidden, NotFound, Throttled
 
 
 class RunUnknown(NotFound):
@@ -53,6 +53,18 @@ class PermitExpired(Conflict):
     code, title = "permit_expired", "The permit has expired"
 
 
+class SwitchLifted(Conflict):
+    code, title = "already_lifted", "The kill switch is off"
+
+
+class LiftNotAsked(Conflict):
+    code, title = "lift_not_asked", "Nobody has asked to lift it"
+
+
+class SecondPersonNeeded(Forbidden):
+    code, title = "second_person_needed", "A second person is needed"
+
+
 class ConfirmationState(Conflict):
     """A redemption that cannot be; `code` is the confirmation's state."""
 
@@ -61,18 +73,3 @@ class ConfirmationState(Conflict):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
-
-
-__all__ = [
-    "AlreadyConsumed",
-    "CallUnknown",
-    "ConfirmationState",
-    "DomainError",
-    "IdempotencyMismatch",
-    "NotAdmitted",
-    "PermitExpired",
-    "RunFinished",
-    "RunRefused",
-    "RunThrottled",
-    "RunUnknown",
-]

@@ -156,34 +156,15 @@ def lock(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> Facts | None:
         row = cursor.fetchone()
         if row is None:
             return None
-        root = Root(
-            row[0],
-            RunStatus(row[1]),
-            *row[2:9],
-            History(_json(row[9])),
-            EffectiveCaps.of(_json(row[10])),
-            *row[11:14],
-        )
+        history, caps = History(_json(row[9])), EffectiveCaps.of(_json(row[10]))
+        root = Root(*(row[0], RunStatus(row[1]), *row[2:9], history, caps, *row[11:14]))
         cursor.execute(_FACTS, {"tenant": tenant, "run": run, "call": call_id, "began": began(run)})
         row = cursor.fetchone()
     earlier = None
     if row[18] is not None:
         earlier = Earlier(bytes(row[18]), orjson.loads(row[19]), CallState(row[20]), Verb(row[21]))
-    return Facts(
-        tenant,
-        run,
-        call_id,
-        root,
-        *row[:9],
-        _json(row[9]),
-        *row[10:12],
-        RunStatus(row[12]),
-        *row[13:16],
-        row[16],
-        row[17] or "",
-        earlier,
-        _json(row[22]),
-    )
+    facts = (*row[:9], _json(row[9]), *row[10:12], RunStatus(row[12]), *row[13:17], row[17] or "", earlier)
+    return Facts(*(tenant, run, call_id, root, *facts, _json(row[22])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +254,8 @@ def end(facts: Facts, *, status: RunStatus, code: str, detail: str, whole_family
 
 def decide(cursor: CursorWrapper, params: Mapping[str, Any]) -> None:
     """Write a decision that has no locked run: a run that was refused, or ended by the sweep."""
-    cursor.execute(_WRITE_DECISION, {**params, "decision_id": new_id(), "data": Jsonb(params["data"])})
+    written: dict[str, Any] = {**params, "decision_id": new_id(), "data": Jsonb(params["data"])}
+    cursor.execute(_WRITE_DECISION, written)
 
 
 def _json(value: Any) -> Any:

@@ -86,7 +86,8 @@ class EffectiveCaps:
     duration_seconds: int
     runs_per_user: int
     runs_per_tenant: int
-    runs_per_minute: int
+    runs_per_minute: int  # of one user
+    tenant_runs_per_minute: int
 
     @classmethod
     def of(cls, stored: Mapping[str, int]) -> EffectiveCaps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,10 +16,9 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentops.common import clock
+from agentops.common import clock, paging
 from agentops.common.errors import DomainError, InvalidInput, TooLarge, Unavailable, UnsupportedMedia
 from agentops.common.ids import trace_uuid
-from agentops.common.scope import tenant_scope
 from agentops.traces import otlp, queries, search, services
 from agentops.traces.models import Run
 from agentops.traces.normalise import from_native, normalise, normalise_logs
@@ -232,17 +231,6 @@ class ReadView(MachineView):
 
     scope = KeyScope.READ
 
-    def inside(self, read: Callable[[], Any]) -> Response:
-        with tenant_scope(self.tenant):
-            return Response(read())
-
-    def next_url(self, cursor: Any) -> str | None:
-        if cursor is None:
-            return None
-        params = self.request._request.GET.copy()
-        params["cursor"] = cursor.encode()
-        return self.request._request.build_absolute_uri(f"{self.request.path}?{params.urlencode()}")
-
 
 _FILTERS = [OpenApiParameter(name, str) for name in (*search.NAMES, "cursor")] + [OpenApiParameter("limit", int)]
 
@@ -254,13 +242,13 @@ class RunsView(ReadView):
     def get(self, request: Request) -> Response:
         params = request._request.GET
         wanted = search.parse(params, now=clock.now())
-        limit, cursor = search.limit(params), search.cursor(params)
+        limit, cursor = paging.limit(params), paging.cursor(params)
 
         def read() -> dict[str, Any]:
             page = queries.find_runs(tenant=self.tenant, search=wanted, cursor=cursor, limit=limit)
             found: dict[str, Any] = {"results": [run_json(run) for run in page.runs], "next": self.next_url(page.next)}
             if page.looked_back_to is not None:
-                found["looked_back_to"] = page.looked_back_to.isoformat().replace("+00:00", "Z")
+                found["looked_back_to"] = clock.rfc3339(page.looked_back_to)
             return found
 
         return self.inside(read)
@@ -283,7 +271,7 @@ class SpansView(ReadView):
     )
     def get(self, request: Request, run_id: str) -> Response:
         params = request._request.GET
-        limit, cursor = search.limit(params, default=500, most=1000), search.cursor(params)
+        limit, cursor = paging.limit(params, default=500, most=1000), paging.cursor(params)
 
         def read() -> dict[str, Any]:
             page = queries.span_page(run=_run(self.tenant, run_id), cursor=cursor, limit=limit)

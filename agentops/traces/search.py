@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
-from django.utils.dateparse import parse_datetime
-
-from agentops.common.cursors import Cursor
 from agentops.common.errors import InputProblem, InvalidInput
 from agentops.common.money import nano_usd
+from agentops.common.paging import moment
 from agentops.traces.models.run import FacetKey, RunStatus
 from agentops.traces.rollup import FACET_LENGTH
 
 FACET_NAMES: dict[str, FacetKey] = {key.label: key for key in FacetKey}
 _OTHER_NAMES = ("from", "to", "min_cost_usd", "q")
 NAMES = (*FACET_NAMES, *_OTHER_NAMES)
-_SHORT_SPANS = {
-    "1h": timedelta(hours=1),
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-}
 TEXT_LENGTH = 200
 
 
@@ -68,8 +60,8 @@ def parse(
             problems.append(InputProblem(f"/{name}", "invalid", f"is one of {', '.join(RunStatus.labels)}"))
         elif value:
             facets.append((key, value[:FACET_LENGTH]))
-    since = _time("from", values.get("from", ""), now, problems)
-    until = _time("to", values.get("to", ""), now, problems)
+    since = moment("from", values.get("from", ""), now, problems)
+    until = moment("to", values.get("to", ""), now, problems)
     text = values.get("q", "")
     if len(text) > TEXT_LENGTH or "\x00" in text:
         problems.append(InputProblem("/q", "invalid", f"is at most {TEXT_LENGTH} characters without NUL"))
@@ -84,39 +76,6 @@ def parse(
     if problems:
         raise InvalidInput("some of the filters are not valid", problems=tuple(problems))
     return search
-
-
-def cursor(params: Mapping[str, str]) -> Cursor | None:
-    text = params.get("cursor", "")
-    return Cursor.decode(text) if text else None
-
-
-def limit(params: Mapping[str, str], *, default: int = 50, most: int = 200) -> int:
-    """Rows a page. Raises InvalidInput outside 1 to `most`."""
-    text = params.get("limit", "")
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
-        problem = InputProblem("/limit", "invalid", f"is a whole number from 1 to {most}")
-        raise InvalidInput("some of the filters are not valid", problems=(problem,))
-    return int(text)
-
-
-def _time(name: str, text: str, now: datetime, problems: list[InputProblem]) -> datetime | None:
-    if not text:
-        return None
-    if text in _SHORT_SPANS:
-        return now - _SHORT_SPANS[text]
-    try:
-        # '+' of a zone arrives as a space where the sender did not escape it.
-        moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
-        if moment is not None:
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    accepted = f"is an RFC 3339 time such as 2026-11-23T09:30:00Z, or one of {', '.join(_SHORT_SPANS)}"
-    problems.append(InputProblem(f"/{name}", "invalid", accepted))
-    return None
 
 
 def _cost(text: str, problems: list[InputProblem]) -> int | None:

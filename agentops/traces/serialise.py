@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -31,8 +31,8 @@ def run_json(run: Run) -> dict[str, Any]:
         "user": run.user_id or None,
         "session": run.session_id or None,
         "status": RunStatus(run.status).label,
-        "started_at": _time(run.started_at),
-        "ended_at": _time(run.ended_at),
+        "started_at": clock.rfc3339(run.started_at),
+        "ended_at": clock.rfc3339(run.ended_at),
         "duration_ms": duration_ms(run),
         "llm_calls": run.llm_calls,
         "tool_calls": run.tool_calls,
@@ -86,7 +86,3 @@ _SAME = (
 def span_json(row: SpanRow) -> dict[str, Any]:
     """The fields a span is sent in, and what it cost."""
     return {**to_native(span_values(row)), "cost_usd": usd_text(row.cost_nano_usd), "counted": row.is_counted}
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

@@ -25,5 +25,8 @@ class UsageHour(TenantOwned):
     reasoning_tokens = models.BigIntegerField()
     amount_nano_usd = models.BigIntegerField()
 
+    class Meta:
+        indexes = [models.Index(fields=["tenant_id", "user_id", "hour"], name="usage_by_user")]
+
     def __str__(self) -> str:
         return f"{self.hour}: {self.amount_nano_usd} n$"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from agentops.budgets.models import LedgerEntry
+from agentops.budgets.services import counters
 from agentops.budgets.types import Charge
 from agentops.common import scope
 from agentops.common.bulk import Staging
@@ -39,7 +40,7 @@ ON CONFLICT (tenant_id, hour, agent, user_id, provider, model) DO UPDATE SET
 
 
 def charge_many(*, tenant: uuid.UUID, charges: Sequence[Charge], at: datetime) -> int:
-    """Append charges to the ledger and add them to the hourly sums, in the caller's transaction; answers how many.
+    """Append charges to the ledger, its hourly sums and the budgets, in the caller's transaction; answers how many.
 
     The caller makes sure that a call is charged once (ingest charges only spans that were new). The sums' rows are
     shared by everything of a tenant, so call this late, just before the commit: their locks are held until then.
@@ -51,6 +52,7 @@ def charge_many(*, tenant: uuid.UUID, charges: Sequence[Charge], at: datetime) -
         _shorten(charge)
     with connection.cursor() as cursor:
         _STAGING.insert(cursor, (_row(tenant, charge, at) for charge in charges))
+        counters.charge(cursor, tenant, charges)
         columns: list[list[object]] = [list(column) for column in zip(*_by_hour(charges), strict=True)]
         cursor.execute(_USAGE_UPSERT, [tenant, *columns])
     return len(charges)
@@ -60,8 +62,15 @@ def _shorten(charge: Charge) -> None:
     """Cut the texts that are the key of the hourly sums: a B-tree entry holds 2704 bytes, whatever senders write."""
     for name in _KEY_TEXTS:
         text = getattr(charge, name)
-        if len(text) > KEY_BYTES // 4 and len(cut := text.encode()) > KEY_BYTES:
-            setattr(charge, name, cut[:KEY_BYTES].decode("utf-8", "ignore"))
+        if len(text) > KEY_BYTES // 4:
+            setattr(charge, name, cut(text))
+
+
+def cut(text: str) -> str:
+    """A text that may be part of the key of the hourly sums."""
+    if len(text) > KEY_BYTES // 4 and len(raw := text.encode()) > KEY_BYTES:
+        return raw[:KEY_BYTES].decode("utf-8", "ignore")
+    return text
 
 
 def _row(tenant: uuid.UUID, charge: Charge, at: datetime) -> tuple[object, ...]:

@@ -8,50 +8,30 @@ an answer, or with 503, is sent again; now and then one is given up, and may the
 from __future__ import annotations
 
 import collections
-import contextlib
 import http.client
-import json
-import os
 import random
 import secrets
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import orjson
-import psycopg
-from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from psycopg import sql
 
-from agentops import env
-from agentops.portal.engines import processes
+from agentops.portal.bench.product import PATIENCE_SECONDS, TARGETS, FaultError, Product, until, whole_product
 from agentops.traces.normalise.times import rfc3339
 
-TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", "valkey")
 SENDERS = 4
 BATCH = 24
 GIVE_UP_SHARE = 0.1
 _PAUSE_SECONDS = 0.8  # at most, between what recovered and the next kill
-_PATIENCE_SECONDS = 60.0
 _SECOND = 1_000_000_000
 _MODEL = "gpt-4o-2024-08-06"
-_ENGINE_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL")
 _Id = tuple[uuid.UUID, int]
-
-
-class FaultError(RuntimeError):
-    """The product did not come up, or did not come back."""
 
 
 @dataclass
@@ -76,6 +56,10 @@ class Seen:
     wrong: list[str] = field(default_factory=list)  # answers that no failure of an engine excuses
     acknowledged_at: float = 0.0
 
+    def is_after(self, at: float) -> bool:
+        """Was a batch acknowledged after this instant of the monotonic clock?"""
+        return self.acknowledged_at > at
+
 
 def run(
     *, rounds: int, seed: int | None = None, only: str | None = None, say: Callable[[str], None] = lambda line: None
@@ -87,7 +71,7 @@ def run(
     seed = secrets.randbelow(1 << 32) if seed is None else seed
     dice = random.Random(seed)
     begun = time.monotonic()
-    with _product() as product:
+    with whole_product() as product:
         say(f"up on {product.directory} after {time.monotonic() - begun:.1f} s; seed {seed}")
         kills, slowest, seen = _kill_under_load(product, rounds, [only] if only else list(TARGETS), dice, say)
         stored, twice = _stored(product)
@@ -128,7 +112,7 @@ def _verdict(seen: Seen, stored: set[_Id], twice: int) -> dict[str, Any]:
 
 
 def _kill_under_load(
-    product: _Product, rounds: int, targets: list[str], dice: random.Random, say: Callable[[str], None]
+    product: Product, rounds: int, targets: list[str], dice: random.Random, say: Callable[[str], None]
 ) -> tuple[collections.Counter[str], float, Seen]:
     seen, stop, lock = Seen(), threading.Event(), threading.Lock()
     shared = [uuid.UUID(int=dice.getrandbits(128)) for _ in range(6)]  # runs that all senders add to
@@ -141,32 +125,32 @@ def _kill_under_load(
     kills: collections.Counter[str] = collections.Counter()
     slowest = 0.0
     try:
-        _until(lambda: seen.acknowledged_at > 0, "the first batch is acknowledged")
+        until(lambda: seen.acknowledged_at > 0, "the first batch is acknowledged")
         for number in range(rounds):
             time.sleep(dice.random() * _PAUSE_SECONDS)  # a random instant is the point
             if rounds <= 2 * len(targets):  # few rounds: each kind in turn, waited for
                 target = targets[number % len(targets)]
-                _until(lambda target=target: bool(product.pids(target)), f"{target} is there again")  # type: ignore[misc]
+                until(partial(product.has, target), f"{target} is there again")
             else:
                 target = dice.choice(targets)
             at = time.monotonic()
             if not product.kill(target, dice):
                 continue  # it has not come back from its last death
             kills[target] += 1
-            _until(lambda at=at: seen.acknowledged_at > at, f"a batch is acknowledged after the end of {target}")  # type: ignore[misc]
+            until(partial(seen.is_after, at), f"a batch is acknowledged after the end of {target}")
             slowest = max(slowest, time.monotonic() - at)
             say(f"round {number + 1}: {target} killed, acknowledged again after {time.monotonic() - at:.2f} s")
     finally:
         stop.set()
         for sender in senders:
-            sender.join(_PATIENCE_SECONDS)
+            sender.join(PATIENCE_SECONDS)
     if any(sender.is_alive() for sender in senders):
         raise FaultError("a sender never got its last batch acknowledged")
     return kills, slowest, seen
 
 
 def _send(
-    product: _Product,
+    product: Product,
     dice: random.Random,
     shared: list[uuid.UUID],
     seen: Seen,
@@ -179,7 +163,7 @@ def _send(
         batch = _batch(dice, shared)
         with lock:
             seen.batches.append(batch)
-        until = time.monotonic() + _PATIENCE_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while not batch.is_acknowledged and time.monotonic() < until:
             batch.attempts += 1
             link = link or http.client.HTTPConnection("127.0.0.1", product.port, timeout=20)
@@ -220,11 +204,6 @@ def _refuses(batch: Batch, said: bytes) -> bool:
 def _note(seen: Seen, lock: threading.Lock, what: str) -> None:
     with lock:
         seen.statuses[what] += 1
-
-
-def _until(condition: Callable[[], bool], what: str) -> None:
-    if not processes.wait_until(condition, _PATIENCE_SECONDS):
-        raise FaultError(f"waited {_PATIENCE_SECONDS:.0f} s until {what}")
 
 
 # -- batches ----------------------------------------------------------------------------------------------------------
@@ -283,136 +262,11 @@ def _native(spans: list[_Made]) -> bytes:
     return orjson.dumps({"spans": found})
 
 
-# -- the product ------------------------------------------------------------------------------------------------------
+# -- what is stored -----------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class _Product:
-    """A running `up`."""
-
-    directory: Path
-    port: int
-    environment: dict[str, str]
-    process: subprocess.Popen[bytes]
-    tenant: uuid.UUID = field(default_factory=uuid.uuid4)
-    key: str = ""
-
-    def manage(self, *words: str, stdin: str = "") -> dict[str, Any]:
-        """A command of the product on this directory; answers its JSON."""
-        ended = subprocess.run(  # noqa: S603  our own command
-            [sys.executable, "manage.py", *words],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=settings.BASE_DIR,
-            env=self.environment,
-        )
-        lines = ended.stdout.strip().splitlines()
-        if not lines or not lines[-1].startswith("{"):
-            raise FaultError(f"{' '.join(words)} ended with {ended.returncode}: {ended.stderr[-500:]}")
-        return dict(json.loads(lines[-1]))
-
-    def headers(self, content_type: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.key}", "Content-Type": content_type}
-
-    def kill(self, target: str, dice: random.Random) -> bool:
-        """`kill -9` of one process of a kind; False where none is running now."""
-        found = [pid for pid in self.pids(target) if processes.is_running(pid)]
-        if not found:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(dice.choice(found), signal.SIGKILL)
-            return True
-        return False
-
-    def pids(self, target: str) -> list[int]:
-        """The processes of a kind."""
-        if target.startswith("postgres"):
-            servers = {pid: _words(pid) for pid in processes.running_in(self.directory / "postgres", "postgres")}
-            if target == "postgres":
-                return [pid for pid, words in servers.items() if words[1:2] == ["-D"]]
-            # Not the startup process: PostgreSQL 18.6 waits for ever for one that was killed while it recovered.
-            return [pid for pid, words in servers.items() if words[0].startswith(f"postgres: {env.APP_ROLE}")]
-        if target == "valkey":
-            return processes.running_in(self.directory / "valkey", "valkey-server")
-        programs = {pid: _words(pid) for pid in processes.children(self.process.pid)}
-        if target == "celery worker":
-            return [pid for pid, words in programs.items() if "celery" in words and "worker" in words]
-        masters = [pid for pid, words in programs.items() if "gunicorn" in words]
-        return [pid for master in masters for pid in processes.children(master)]
-
-
-def _words(pid: int) -> list[str]:
-    """The command line of a process; one empty word where it is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return [""]
-
-
-@contextlib.contextmanager
-def _product() -> Iterator[_Product]:
-    """`manage.py up` on a new directory, with a tenant and its key; taken away at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="agentops-faults-"))
-    directory.chmod(0o755)
-    try:
-        product = _start(directory)
-        try:
-            _until(lambda: _is_ready(product), "the product is ready")
-            made = product.manage(
-                *("create_tenant", "faults", "--name", "Faults", "--plan", "pro", "--owner", "owner@faults.invalid"),
-                *("--password-stdin", "--json"),
-                stdin=secrets.token_urlsafe() + "\n",
-            )
-            product.tenant = uuid.UUID(made["tenant_id"])
-            product.key = product.manage("create_api_key", "faults", "--scopes", "ingest,read", "--json")["key"]
-            yield product
-        except FaultError as error:
-            raise FaultError(f"{error}\n{_last_words(directory)}") from error
-        finally:
-            processes.stop(product.process, [(signal.SIGTERM, 30.0)])
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _last_words(directory: Path) -> str:
-    """The end of every log: the directory is about to go."""
-    found = []
-    for log in (directory / "up.log", *sorted((directory / "log").glob("*.log"))):
-        lines = log.read_text(errors="replace").splitlines()[-15:]
-        found.append("\n  ".join([f"{log.name}:", *lines]))
-    return "\n".join(found)
-
-
-def _start(directory: Path) -> _Product:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = {name: value for name, value in os.environ.items() if name not in _ENGINE_VARIABLES}
-    environment |= {"AGENTOPS_DATA_DIR": str(directory), "DJANGO_SETTINGS_MODULE": "agentops.settings"}
-    process = processes.spawn(
-        [sys.executable, "manage.py", "up", "--port", str(port), "--data-dir", str(directory)],
-        log=directory / "up.log",
-        environment=environment,
-        cwd=settings.BASE_DIR,
-    )
-    return _Product(directory, port, environment, process)
-
-
-def _is_ready(product: _Product) -> bool:
-    log = (product.directory / "up.log").read_text(errors="replace")
-    if product.process.poll() is not None:
-        raise FaultError(f"up has ended:\n{log[-2000:]}")
-    return any(line.startswith("ready ") for line in log.splitlines())
-
-
-def _stored(product: _Product) -> tuple[set[_Id], int]:
+def _stored(product: Product) -> tuple[set[_Id], int]:
     """The spans in the table, and how many of them stand there more than once."""
-    run_dir = Path(json.loads((product.directory / env.STATE_FILE).read_text())["run_dir"])
-    params = env.embedded_engines(product.directory, run_dir=run_dir).database
-    with psycopg.connect(**params) as link:
-        link.execute(sql.SQL("SET app.tenant_id = {}").format(sql.Literal(str(product.tenant))))
+    with product.connection() as link:
         rows = link.execute("SELECT run_id, span_id, count(*) FROM traces_span GROUP BY run_id, span_id").fetchall()
-    link.close()
     return {(row[0], row[1]) for row in rows}, sum(row[2] > 1 for row in rows)

@@ -37,13 +37,15 @@ class Web:
 
 
 @contextmanager
-def web(*, workers: int = WORKERS, threads: int = THREADS) -> Iterator[Web]:
+def web(
+    *, workers: int = WORKERS, threads: int = THREADS, application: str = "agentops.wsgi:application"
+) -> Iterator[Web]:
     """gunicorn on a free port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [
-        *(sys.executable, "-m", "gunicorn", "agentops.wsgi:application", "--bind", f"127.0.0.1:{port}"),
+        *(sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}"),
         *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
         *("--keep-alive", "75", "--no-control-socket", "--log-level", "warning"),
     ]

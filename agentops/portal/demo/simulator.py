@@ -13,6 +13,7 @@ from threading import Event
 
 from agentops.common.clock import NANOS
 from agentops.portal.demo import agents, timetable
+from agentops.portal.demo.guard.troupe import Troupe
 from agentops.portal.demo.keyfile import DemoKeys
 from agentops.portal.demo.mishaps import MISHAPS, Sender
 from agentops.portal.demo.scenarios import SCENARIOS
@@ -28,7 +29,7 @@ _TICK_SECONDS = 0.25
 
 
 class Simulator:
-    """Every organisation's agents. `stopping` ends it from outside, at the next tick."""
+    """Every organisation's agents, those that only tell and those that ask the guard. `stopping` ends it from outside, at the next tick."""
 
     def __init__(self, *, base_url: str, keys: DemoKeys, stopping: Event, say: Callable[[str], None]) -> None:
         self._base_url = base_url
@@ -38,6 +39,7 @@ class Simulator:
         self._begun = keys.begun_at.timestamp()
         self._lines = {slug: Line(base_url=base_url, key=texts["ingest"]) for slug, texts in keys.keys.items()}
         self._stages = {slug: Stage(line) for slug, line in self._lines.items()}
+        self._troupe = Troupe(base_url, keys)
         self._senders = [Sender(base_url, texts["ingest"]) for texts in keys.keys.values()]
 
     def fill_past(self, *, hours: float) -> float:
@@ -74,6 +76,7 @@ class Simulator:
             self._play(story, at=at, seed=f"{SEED}/once/{at}/{number}", is_over=True)
         for number in range(2 * len(MISHAPS)):
             self._begin(Booking(at, "mishap", f"{SEED}/once/mishap/{at}/{number}", number))
+        self._troupe.play_once()
 
     def play_on(self, *, since: float, rate: float) -> None:
         """Live runs, `rate` per second on average over all organisations, from `since` on until stopped."""
@@ -84,6 +87,7 @@ class Simulator:
                 self._begin(booking)
             since = now
             self._advance()
+            self._troupe.advance()
 
     def stop(self) -> None:
         """End what has begun, and send what is left."""

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from agentops.catalog import services as catalog
 from agentops.common.errors import NotFound
 from agentops.common.scope import tenant_scope
 from agentops.portal.demo import cast, keyfile
+from agentops.portal.demo.guard import manifests
 from agentops.portal.demo.keyfile import DemoKeys
 from audit.types import operator
 from tenants import keys as key_texts
@@ -67,6 +69,7 @@ def _make(at: datetime) -> None:
         tenant = _tenant(organisation, at)
         _add_members(tenant, organisation.members[1:], at)
         texts[organisation.slug] = _new_keys(tenant, at)
+        _apply_manifests(tenant, at)
     for staff in cast.STAFF:
         with contextlib.suppress(AlreadyStaff):
             services.create_staff(
@@ -124,6 +127,15 @@ def _new_keys(tenant: Tenant, at: datetime) -> dict[str, str]:
             made = services.create_key(tenant=tenant.id, name=key.name, scopes=key.scopes, by=_BY, at=at)
             texts.update({scope.value: made.text for scope in key.scopes})
     return texts
+
+
+def _apply_manifests(tenant: Tenant, at: datetime) -> None:
+    """The guarded agents; what is proposed only waits for a reviewer. And a budget, so that the guard has one to keep."""
+    with tenant_scope(tenant.id):
+        for manifest in manifests.MANIFESTS[tenant.slug]:
+            catalog.apply_manifest(tenant=tenant.id, manifest=manifest, by=_BY, at=at, approve_tools=True)
+        if tenant.slug in manifests.PROPOSALS:
+            catalog.apply_manifest(tenant=tenant.id, manifest=manifests.PROPOSALS[tenant.slug], by=_BY, at=at)
 
 
 def _credentials() -> Iterator[Credential]:

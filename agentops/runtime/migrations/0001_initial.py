@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 ('data', models.JSONField(default=dict)),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant_id', 'run_id'], name='decision_run'), models.Index(condition=models.Q(('tool', ''), _negated=True), fields=['tenant_id', 'tool', 'decided_at'], name='decision_tool')],
+                'indexes': [models.Index(fields=['tenant_id', 'run_id'], name='decision_run'), models.Index(condition=models.Q(('tool', ''), _negated=True), fields=['tenant_id', 'tool', 'decided_at'], name='decision_tool'), models.Index(fields=['tenant_id', 'agent', 'decided_at'], name='decision_agent'), models.Index(fields=['tenant_id', 'user_id', 'decided_at'], name='decision_user'), models.Index(condition=models.Q(('code', ''), _negated=True), fields=['tenant_id', 'code', 'decided_at'], name='decision_code')],
             },
         ),
         migrations.CreateModel(
@@ -225,7 +225,7 @@ class Migration(migrations.Migration):
                 ('model_calls', models.IntegerField(default=0)),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant_id', 'agent', 'minute'], name='user_minute_agent')],
+                'indexes': [models.Index(fields=['tenant_id', 'minute'], name='user_minute_time')],
             },
         ),
     ]

@@ -18,7 +18,7 @@ class UserMinute(TenantOwned):
     model_calls = models.IntegerField(default=0)
 
     class Meta:
-        indexes = [models.Index(fields=["tenant_id", "agent", "minute"], name="user_minute_agent")]
+        indexes = [models.Index(fields=["tenant_id", "minute"], name="user_minute_time")]
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.minute}"

@@ -40,6 +40,11 @@ class Decision(AppendOnly):
             models.Index(
                 fields=["tenant_id", "tool", "decided_at"], name="decision_tool", condition=~models.Q(tool="")
             ),
+            models.Index(fields=["tenant_id", "agent", "decided_at"], name="decision_agent"),
+            models.Index(fields=["tenant_id", "user_id", "decided_at"], name="decision_user"),
+            models.Index(
+                fields=["tenant_id", "code", "decided_at"], name="decision_code", condition=~models.Q(code="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ DEFAULTS = EffectiveCaps(
     runs_per_user=5,
     runs_per_tenant=100,
     runs_per_minute=30,
+    tenant_runs_per_minute=300,
 )
 """What holds where an agent says nothing."""
 
@@ -34,6 +35,7 @@ PLAN_CAPS: Mapping[str, EffectiveCaps] = {
         runs_per_user=20,
         runs_per_tenant=500,
         runs_per_minute=120,
+        tenant_runs_per_minute=1_200,
     ),
     Plan.ENTERPRISE: EffectiveCaps(
         llm_calls=2_000,
@@ -45,6 +47,7 @@ PLAN_CAPS: Mapping[str, EffectiveCaps] = {
         runs_per_user=100,
         runs_per_tenant=5_000,
         runs_per_minute=1_200,
+        tenant_runs_per_minute=12_000,
     ),
 }
 """What no agent of a plan passes, whatever it says."""

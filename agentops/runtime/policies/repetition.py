@@ -31,7 +31,10 @@ class Finding:
 
 
 class History:
-    """What a family of runs did so far: the last tools in order, how often each call, how often each error."""
+    """What a family of runs did so far: the last tools in order, how often each call, how often each error.
+
+    Stored as lists, because jsonb orders the names of an object anew, and the oldest are forgotten first.
+    """
 
     def __init__(self, stored: Mapping[str, Any]) -> None:
         self.tools: list[str] = list(stored.get("tools", ()))
@@ -39,7 +42,7 @@ class History:
         self.errors: dict[str, int] = dict(stored.get("errors", ()))
 
     def stored(self) -> dict[str, Any]:
-        return {"tools": self.tools, "calls": self.calls, "errors": self.errors}
+        return {"tools": self.tools, "calls": list(self.calls.items()), "errors": list(self.errors.items())}
 
     def add_call(self, tool: str, likeness: str, limits: Limits) -> Finding | None:
         """Note a proposal that passed schema and rules. Answers what is wrong with it, if anything."""

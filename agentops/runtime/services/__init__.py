@@ -1,19 +1,33 @@
 """Writes of the guard. Each verb opens its own scope: its transaction is the decision."""
 
 from agentops.runtime.services.baselines import compute as compute_baselines
+from agentops.runtime.services.caps import set_organisation_caps
 from agentops.runtime.services.finish import finish, sweep
 from agentops.runtime.services.model_calls import reserve, settle
 from agentops.runtime.services.results import consume, redeem, take_result
 from agentops.runtime.services.start import start
+from agentops.runtime.services.switches import (
+    ask_product_lift,
+    lift_product_switch,
+    lift_switch,
+    set_product_switch,
+    set_switch,
+)
 from agentops.runtime.services.tool_calls import propose
 
 __all__ = [
+    "ask_product_lift",
     "compute_baselines",
     "consume",
     "finish",
+    "lift_product_switch",
+    "lift_switch",
     "propose",
     "redeem",
     "reserve",
+    "set_organisation_caps",
+    "set_product_switch",
+    "set_switch",
     "settle",
     "start",
     "sweep",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -87,12 +88,12 @@ def sweep(*, tenant: uuid.UUID, most: int = 200) -> int:
     with tenant_scope(tenant):
         due = budgeting.due_holds(tenant=tenant, most=most)
     for run, call_id in due:
-        entry.in_scope(tenant, lambda run=run, call_id=call_id: _expire_hold(tenant, run, call_id))  # type: ignore[misc]
+        entry.in_scope(tenant, partial(_expire_hold, tenant, run, call_id))
     with tenant_scope(tenant), connection.cursor() as cursor:
         cursor.execute(_OVERDUE, [tenant, most])
         overdue = [row[0] for row in cursor.fetchall()]
     for run in overdue:
-        entry.in_scope(tenant, lambda run=run: _expire_run(tenant, run))  # type: ignore[misc]
+        entry.in_scope(tenant, partial(_expire_run, tenant, run))
     return len(due) + len(overdue)
 
 

@@ -23,6 +23,15 @@ WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND (%(agent)s = '' OR agent
 """
 
 
+_RUNS_OF_TENANT = """
+SELECT coalesce(sum(runs) FILTER (WHERE minute = date_trunc('minute', %(now)s::timestamptz)), 0),
+    coalesce(sum(runs) FILTER (WHERE minute < date_trunc('minute', %(now)s::timestamptz)), 0)
+FROM runtime_userminute
+WHERE tenant_id = %(tenant)s AND minute >= date_trunc('minute', %(now)s::timestamptz) - interval '1 minute'
+    AND minute <= date_trunc('minute', %(now)s::timestamptz)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class LastMinute:
     """What one user's runs did in the last sixty seconds."""
@@ -40,6 +49,14 @@ def of_last_minute(tenant: uuid.UUID, user: str, now: datetime, *, agent: str = 
         rates.sliding(present=runs, previous=runs_before, at=now),
         rates.sliding(present=calls, previous=calls_before, at=now),
     )
+
+
+def runs_of_tenant(tenant: uuid.UUID, now: datetime) -> int:
+    """Runs that all users of an organisation began in the last sixty seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RUNS_OF_TENANT, {"tenant": tenant, "now": now})
+        present, previous = (int(value) for value in cursor.fetchone())
+    return rates.sliding(present=present, previous=previous, at=now)
 
 
 def most_model_calls(tenant: uuid.UUID, agent: str) -> int:

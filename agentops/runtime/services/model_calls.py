@@ -15,6 +15,7 @@ from agentops.budgets import services as budgets
 from agentops.budgets.types import Action, Refused, Usage
 from agentops.catalog import queries as catalog
 from agentops.catalog.types import AgentPolicy
+from agentops.common import clock
 from agentops.common.money import usd_text
 from agentops.runtime import rows
 from agentops.runtime.errors import CallUnknown, IdempotencyMismatch, NotAdmitted
@@ -87,7 +88,9 @@ def _reserve(tenant: uuid.UUID, run: uuid.UUID, proposal: ModelProposal, by: Ask
     if earlier is not None:
         return earlier
     entry.require_running(facts)
-    policy = catalog.policy(tenant=tenant, agent=facts.agent, version=facts.agent_version)
+    policy = catalog.policy(
+        tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )
     verdict = _decide(facts, policy, proposal)
     verdict.model = verdict.model or proposal.model
     is_final = verdict.answer is not Answer.THROTTLE  # who is told to come back may come back with the same call id
@@ -301,7 +304,7 @@ def _admitted(facts: Facts, proposal: ModelProposal, plan: _Plan) -> Verdict:
         "model": plan.model,
         "max_output_tokens": plan.output_tokens,
         "reserved_usd": usd_text(plan.hold),
-        "expires_at": (facts.now + HOLD_LASTS).isoformat().replace("+00:00", "Z"),
+        "expires_at": clock.rfc3339(facts.now + HOLD_LASTS),
     }
     told = advice(
         [

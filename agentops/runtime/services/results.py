@@ -80,7 +80,9 @@ def _redeem(tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[
     if halted is not None:
         rows.write(facts, verb=Verb.REDEMPTION, verdict=halted, by=by, tool=name)
         return halted
-    policy = catalog.policy(tenant=tenant, agent=facts.agent, version=facts.agent_version)
+    policy = catalog.policy(
+        tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )
     tool = policy.tools.get(name)
     if not policy.is_approved or tool is None or not tool.is_reviewed:
         raise ConfirmationState("confirmation_expired", f"{name} is not granted or not reviewed any more.")
@@ -123,7 +125,7 @@ def take_result(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: Tool
 
 def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolResult, by: Asker) -> dict[str, Any]:
     facts = entry.found(tenant, run, call_id)
-    state, name, _, closing_digest, closing_answer, *_ = _call(facts)
+    state, name, confirmation, closing_digest, closing_answer = _call(facts)
     if closing_digest:
         if closing_digest != result.digest:
             raise IdempotencyMismatch("The result of this call was told before, and was another.")
@@ -157,7 +159,8 @@ def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolRe
                 call_id,
             ],
         )
-    confirmations.close(tenant=tenant, run=run, call_id=call_id, outcome=result.outcome, at=facts.now)
+    if confirmation is not None:
+        confirmations.close(tenant=tenant, confirmation=confirmation, outcome=result.outcome, at=facts.now)
     rows.write(facts, verb=Verb.RESULT, verdict=verdict, by=by, tool=name)
     audit.record(
         tenant=tenant,
@@ -180,7 +183,9 @@ def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolRe
 
 
 def _after_failure(facts: Facts, tool: str, result: ToolResult) -> Verdict:
-    policy = catalog.policy(tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version)
+    policy = catalog.policy(
+        tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )
     most = policy.repetition.same_error
     left = facts.root.history.add_error(tool, result.error, Limits() if most is None else Limits(same_error=most))
     if left:
@@ -196,7 +201,7 @@ def consume(*, tenant: uuid.UUID, jti: str) -> tuple[str, datetime]:
     if found is None:
         raise CallUnknown("There is no such permit.")
     run = uuid.UUID(found[1])
-    params = {"tenant": tenant, "run": run, "began": rows.began(run), "step": int(found[2])}
+    params: dict[str, Any] = {"tenant": tenant, "run": run, "began": rows.began(run), "step": int(found[2])}
     with tenant_scope(tenant), connection.cursor() as cursor:
         cursor.execute(_CONSUME, params)
         row = cursor.fetchone()

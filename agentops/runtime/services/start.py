@@ -16,6 +16,7 @@ from agentops.budgets import queries as budgets
 from agentops.catalog import queries as catalog
 from agentops.catalog.errors import AgentUnknown
 from agentops.catalog.types import AgentPolicy
+from agentops.common import clock
 from agentops.common.ids import new_id
 from agentops.common.money import usd_text
 from agentops.runtime import rows
@@ -157,6 +158,13 @@ def _no_room(tenant: uuid.UUID, request: StartRequest, caps: EffectiveCaps, now:
             f"{request.user} started {lately} runs within a minute; {caps.runs_per_minute} are allowed.",
             retry_after=rates.seconds_left(now),
         )
+    of_all = limits.runs_of_tenant(tenant, now)
+    if of_all >= caps.tenant_runs_per_minute:
+        return _Refusal(
+            "rate_limited",
+            f"The organisation started {of_all} runs within a minute; {caps.tenant_runs_per_minute} are allowed.",
+            retry_after=rates.seconds_left(now),
+        )
     of_user, of_tenant = entry.active_runs(tenant, request.user, besides=uuid.UUID(int=0), facts_at=now)
     if of_user and budgets.is_throttled(tenant=tenant, user=request.user, agent=request.agent, at=now):
         return _Refusal(
@@ -192,7 +200,7 @@ def _begin(
     deadline = parent.deadline if parent else now + timedelta(seconds=caps.duration_seconds)
     scope = narrowed(request.scope, within=parent.scope if parent else None)
     answer = _answer(run, deadline, caps, policy, scope)
-    params = {
+    params: dict[str, Any] = {
         "tenant": tenant,
         "run": run,
         "root": parent.root_id if parent else run,
@@ -244,7 +252,7 @@ def _answer(
     allowed = scope.get("tools")
     return {
         "run_id": run.hex,
-        "deadline": deadline.isoformat().replace("+00:00", "Z"),
+        "deadline": clock.rfc3339(deadline),
         "caps": {
             "llm_calls": caps.llm_calls,
             "tool_calls": caps.tool_calls,

@@ -10,6 +10,7 @@ from typing import Any
 from agentops.catalog import queries as catalog
 from agentops.catalog import scopes
 from agentops.catalog.types import AgentPolicy, Rejection, ToolPolicy
+from agentops.common import clock
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
 from agentops.confirmations.types import Action, Asked
@@ -38,7 +39,9 @@ def _propose(tenant: uuid.UUID, run: uuid.UUID, proposal: ToolProposal, by: Aske
     if earlier is not None:
         return _with_arguments(earlier, proposal)
     entry.require_running(facts)
-    policy = catalog.policy(tenant=tenant, agent=facts.agent, version=facts.agent_version)
+    policy = catalog.policy(
+        tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )
     verdict, call = _decide(facts, policy, proposal)
     entry.write_down(
         facts,
@@ -95,7 +98,8 @@ def _accepted(
         reasons.append("the arguments come from content that nobody vouches for")
     tier = min(HIGHEST_TIER, tool.tier + 1) if reasons else tool.tier
     waiting = confirming.pending_like(tenant=facts.tenant_id, run=facts.run_id, likeness=like) if tier > 1 else None
-    if waiting is not None:  # asked again while people look at it: the same question, not a repetition
+    if waiting is not None:  # asked again while people look at it: the same question, no repetition and no further call
+        facts.root.tool_calls -= 1
         return _waiting(waiting, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=waiting.id)
     root = facts.root
     finding = root.history.add_call(tool.name, like.hex()[:16], _limits(policy))
@@ -161,7 +165,7 @@ def _waiting(asked: Asked, tool: ToolPolicy, reasons: list[str]) -> Verdict:
                 "id": str(asked.id),
                 "tier": asked.tier,
                 "url": confirming.path_of(asked.id),
-                "expires_at": asked.expires_at.isoformat().replace("+00:00", "Z"),
+                "expires_at": clock.rfc3339(asked.expires_at),
             }
         },
         data={"raised_because": reasons} if reasons else {},

@@ -8,9 +8,9 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from agentops.common import clock
+from agentops.common import clock, paging
 from agentops.common.errors import InvalidInput
-from agentops.traces import queries, search, services
+from agentops.traces import queries, services
 from agentops.traces.links import TraceLinks
 from agentops.traces.presenting import exporter_lines
 from agentops.traces.views.answers import older_url
@@ -20,7 +20,7 @@ from tenants.roles import Permission
 
 def ingest_health(request: TenantRequest) -> HttpResponse:
     """What comes in, how late, and what was refused or not understood."""
-    at, links, cursor = clock.now(), TraceLinks.of(request), search.cursor(request.GET)
+    at, links, cursor = clock.now(), TraceLinks.of(request), paging.cursor(request.GET)
     tenant = request.access.tenant.id
     letters = queries.dead_letters(tenant=tenant, cursor=cursor)
     context = {

@@ -7,9 +7,10 @@ from typing import Any
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 
+from agentops.common import paging
 from agentops.common.errors import InvalidInput, NotFound
 from agentops.common.ids import span_int, trace_uuid
-from agentops.traces import queries, search, timeline
+from agentops.traces import queries, timeline
 from agentops.traces.links import TraceLinks, plain_name
 from agentops.traces.models import Run
 from agentops.traces.presenting import run_notes, run_stats, run_words
@@ -44,7 +45,7 @@ def run(request: TenantRequest, run_id: str) -> HttpResponse:
 def run_children(request: TenantRequest, run_id: str) -> HttpResponse:
     """The rows below one span (`of`), for the timeline; without one the tops, or those whose parent never came."""
     found = _run(request, run_id)
-    parent, cursor = request.GET.get("of", ""), search.cursor(request.GET)
+    parent, cursor = request.GET.get("of", ""), paging.cursor(request.GET)
     if parent == timeline.ORPHANS:
         rows = timeline.orphan_rows(found, cursor=cursor)
     elif parent:

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 
-from agentops.common import clock
+from agentops.common import clock, paging
 from agentops.common.cursors import Cursor
 from agentops.common.errors import InvalidInput
 from agentops.traces import queries, search
@@ -29,7 +29,7 @@ def runs(request: TenantRequest) -> HttpResponse:
     tenant = request.access.tenant.id
     context: dict[str, Any] = {"links": links, "action": links.runs}
     try:
-        wanted, cursor = _search(request), search.cursor(request.GET)
+        wanted, cursor = _search(request), paging.cursor(request.GET)
         page = queries.find_runs(tenant=tenant, search=wanted, cursor=cursor, limit=PAGE)
         context |= _listed(wanted, page, cursor, links)
     except InvalidInput as error:

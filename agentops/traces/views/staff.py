@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from agentops.common import clock
+from agentops.common import clock, paging
 from agentops.common.ids import trace_uuid
 from agentops.traces import queries, search
 from agentops.traces.search import RunSearch
@@ -19,7 +19,7 @@ from tenants.access import StaffRequest
 
 def runs(request: StaffRequest) -> HttpResponse:
     """The newest runs of all tenants; with `q` (the search box) what leads to an answer."""
-    text, cursor = request.GET.get("q", "").strip(), search.cursor(request.GET)
+    text, cursor = request.GET.get("q", "").strip(), paging.cursor(request.GET)
     if text:
         return _answer(request, text)
     page = queries.find_runs(tenant=None, search=RunSearch(), cursor=cursor, limit=PAGE)

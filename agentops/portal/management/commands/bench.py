@@ -15,7 +15,7 @@ FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", 
 
 
 class Command(BaseCommand):
-    help = "Measure: ingest, search, faults. Works on the engines of a running `up`, or of the environment."
+    help = "Measure: ingest, search, guard, faults. Works on the engines of a running `up`, or of the environment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True)
@@ -33,16 +33,29 @@ class Command(BaseCommand):
         faults.add_argument("--rounds", type=int, default=200)
         faults.add_argument("--seed", type=int, help="the seed of an earlier run, to play its dice again")
         faults.add_argument("--only", choices=FAULT_TARGETS, help="kill only processes of this kind")
-        for one in (ingest, search, faults):
+        guard = benches.add_parser(
+            "guard", help="decisions per second over HTTP, beside SELECT 1 of the same run; the caps under fire"
+        )
+        guard.add_argument("--seconds", type=int, default=10, help="about how long each figure is measured")
+        guard_faults = benches.add_parser(
+            "guard-faults", help="kill -9 while agents ask the guard; is every call charged once"
+        )
+        guard_faults.add_argument("--rounds", type=int, default=200)
+        guard_faults.add_argument("--seed", type=int, help="the seed of an earlier run, to play its dice again")
+        for one in (ingest, search, faults, guard, guard_faults):
             one.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from agentops.portal.bench import faults, ingest, search
+        from agentops.portal.bench import faults, guard, guard_faults, ingest, search
 
         benches: dict[str, Callable[[], dict[str, Any]]] = {
+            "guard": lambda: guard.run(seconds=options["seconds"]),
             "ingest": lambda: ingest.run(spans=options["spans"]),
             "faults": lambda: faults.run(
                 rounds=options["rounds"], seed=options["seed"], only=options["only"], say=self.stdout.write
+            ),
+            "guard-faults": lambda: guard_faults.run(
+                rounds=options["rounds"], seed=options["seed"], say=self.stdout.write
             ),
             "search": lambda: search.run(
                 spans=options["spans"],

@@ -13,10 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentops.budgets.types import Usage
-from agentops.common import strictjson
-from agentops.common.errors import InvalidInput, TooLarge
+from agentops.common import clock, strictjson
 from agentops.common.ids import trace_uuid
-from agentops.common.reading import Reading
+from agentops.common.reading import Reading, read_json
 from agentops.runtime import permits, services
 from agentops.runtime.errors import RunUnknown
 from agentops.runtime.services.finish import STATUSES
@@ -25,7 +24,6 @@ from tenants.machine_view import MachineView
 from tenants.roles import KeyScope
 
 MAX_BYTES = 262_144
-MAX_DEPTH = 40
 MAX_TOKENS = 100_000_000
 _REASON_MOST = 2_000
 _SCOPE_MOST_BYTES = 65_536
@@ -43,9 +41,7 @@ class GuardView(MachineView):
 
     def body(self) -> tuple[Any, bytes]:
         """The body as a value and as its canonical bytes, strictly parsed. Raises InvalidInput, TooLarge."""
-        request: HttpRequest = self.request._request
-        raw = read_body(request)
-        value = strictjson.loads(raw, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+        value = read_json(self.request._request, most=MAX_BYTES)
         return value, strictjson.canonical(value)
 
     def reading(self) -> tuple[Reading, bytes]:
@@ -56,20 +52,6 @@ class GuardView(MachineView):
     @property
     def asker(self) -> Asker:
         return Asker(self.principal.key_id, self.principal.name)
-
-
-def read_body(request: HttpRequest) -> bytes:
-    """At most MAX_BYTES of a body, chunked ones too. Raises TooLarge, InvalidInput."""
-    try:
-        if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
-            raw = bytes(request.META["wsgi.input"].read(MAX_BYTES + 1))
-        else:
-            raw = request.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InvalidInput("the body ended early") from error
-    if len(raw) > MAX_BYTES:
-        raise TooLarge(f"the body is larger than {MAX_BYTES} bytes; keep large content elsewhere and pass a reference")
-    return raw
 
 
 def run_uuid(text: str) -> uuid.UUID:
@@ -216,7 +198,7 @@ class ConsumptionView(GuardView):
     @extend_schema(request=None, responses={200: _DECIDED})
     def post(self, request: Request, jti: str) -> Response:
         used, at = services.consume(tenant=self.tenant, jti=jti)
-        return Response({"jti": used, "consumed_at": at.isoformat().replace("+00:00", "Z")})
+        return Response({"jti": used, "consumed_at": clock.rfc3339(at)})
 
 
 def key_set(request: HttpRequest) -> HttpResponse:

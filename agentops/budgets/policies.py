@@ -1,0 +1,123 @@
+"""Which budgets a call stands under, whether it fits, and how large a slice its run takes. Values in, a decision out."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from agentops.budgets.types import Action, Period, Refused, Scope
+
+CEILING_PERCENT = 110  # of the limit, where no ceiling is given
+SLICE_CALLS = 19  # how many further calls like this one a slice has room for
+SLICE_SHARE = 16  # and at most this part of what is left: slices shrink towards the ceiling
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A budget, as far as enforcing it goes."""
+
+    id: uuid.UUID
+    scope: Scope
+    scope_id: str
+    period: Period
+    limit_nano_usd: int
+    ceiling_nano_usd: int
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One budget of one subject in one period: what a counter counts."""
+
+    terms: Terms
+    subject: str
+    start: datetime
+    end: datetime
+
+    @property
+    def key(self) -> tuple[uuid.UUID, str, datetime]:
+        return self.terms.id, self.subject, self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A place with what is charged there, and what its slices have taken, in nano-dollars."""
+
+    place: Place
+    used_nano_usd: int
+
+
+def bounds(period: Period, at: datetime) -> tuple[datetime, datetime]:
+    """The period around a moment, in UTC: its start, and the start of the next. Weeks begin on Monday."""
+    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if period is Period.DAY:
+        return day, day + timedelta(days=1)
+    if period is Period.WEEK:
+        monday = day - timedelta(days=day.weekday())
+        return monday, monday + timedelta(days=7)
+    first = day.replace(day=1)
+    return first, (first + timedelta(days=32)).replace(day=1)
+
+
+def places(budgets: Iterable[Terms], *, user: str, agent: str, at: datetime) -> list[Place]:
+    """The budgets of a call. A budget with a name stands instead of the one for everybody, of the same period."""
+    subjects = {Scope.TENANT: "", Scope.USER: user, Scope.AGENT: agent}
+    chosen: dict[tuple[Scope, Period], Terms] = {}
+    for terms in budgets:
+        subject = subjects[terms.scope]
+        if terms.scope is not Scope.TENANT and (not subject or terms.scope_id not in ("", subject)):
+            continue
+        key = (terms.scope, terms.period)
+        if key not in chosen or terms.scope_id:
+            chosen[key] = terms
+    return [Place(terms, subjects[terms.scope], *bounds(terms.period, at)) for terms in chosen.values()]
+
+
+def ceiling_of(*, limit_nano_usd: int, action: Action) -> int:
+    """The ceiling where none is given: of `block` the limit itself, else a tenth more."""
+    return limit_nano_usd if action is Action.BLOCK else limit_nano_usd * CEILING_PERCENT // 100
+
+
+def refusal(standings: Sequence[Standing], *, hold: int, past_limit: bool) -> Refused | None:
+    """Why a hold does not fit, if so: the ceiling with the least left, else a limit (one that throttles before others)."""
+    over = [one for one in standings if one.used_nano_usd + hold > one.place.terms.ceiling_nano_usd]
+    if over:
+        return _refused(
+            min(over, key=lambda one: one.place.terms.ceiling_nano_usd - one.used_nano_usd), is_ceiling=True
+        )
+    if past_limit:
+        return None
+    over = [one for one in standings if one.used_nano_usd + hold > one.place.terms.limit_nano_usd]
+    if over:
+        return _refused(min(over, key=lambda one: one.place.terms.action is not Action.THROTTLE), is_ceiling=False)
+    return None
+
+
+def _refused(one: Standing, *, is_ceiling: bool) -> Refused:
+    terms = one.place.terms
+    upto = terms.ceiling_nano_usd if is_ceiling else terms.limit_nano_usd
+    return Refused(
+        scope=terms.scope,
+        scope_id=one.place.subject,
+        action=terms.action,
+        is_ceiling=is_ceiling,
+        free_nano_usd=max(0, upto - one.used_nano_usd),
+        limit_nano_usd=terms.limit_nano_usd,
+        used_nano_usd=one.used_nano_usd,
+        resets_at=one.place.end,
+    )
+
+
+def passes_limit(standings: Sequence[Standing], *, hold: int) -> bool:
+    """Does a hold go beyond the limit of a budget?"""
+    return any(one.used_nano_usd + hold > one.place.terms.limit_nano_usd for one in standings)
+
+
+def slice_beyond(standings: Sequence[Standing], *, hold: int) -> int:
+    """What a run takes beyond a hold that fits: some whole calls like it, less where little is left up to a limit."""
+    room = min((one.place.terms.limit_nano_usd - one.used_nano_usd - hold for one in standings), default=0)
+    if hold <= 0 or room <= 0:
+        return 0
+    return min(SLICE_CALLS, room // SLICE_SHARE // hold) * hold

@@ -1,0 +1,180 @@
+"""The counters of budgets: which a call stands under, in which order they are locked, what is charged to them.
+
+**Order of locks**, so that nobody waits in a circle: a guarded run's money (advisory) · runs and spans (traces) · the
+run's slice (advisory) · the tenant's budgets (advisory; shared to charge, exclusive to change one) · reservation ·
+counters by (budget, subject, period) · leases by id · hourly sums. A call that fits into its run's slice takes the lease
+alone, and waits for nothing above it afterwards.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from agentops.budgets.policies import Place, Standing, Terms, places
+from agentops.budgets.types import Action, Charge, Period, Scope
+
+# A statement of its own, before the one that reads: a snapshot taken together with the lock would be of before it.
+SHARE = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%(budgets_of)s, 8))"
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 8))"
+_TERMS = """
+SELECT id, scope, scope_id, period, limit_nano_usd, ceiling_nano_usd, action FROM budgets_budget
+WHERE tenant_id = %(tenant)s
+"""
+_WANTED = """
+unnest(%(budgets)s::uuid[], %(subjects)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+AS w (budget_id, subject, period_start, period_end)
+"""
+# Locks what exists and makes what does not, in one pass in the order of locks; changes nothing (WHERE false).
+_LOCK = f"""
+INSERT INTO budgets_counter AS c (tenant_id, id, budget_id, subject, period_start, period_end, charged_nano_usd, is_based)
+SELECT %(tenant)s, gen_random_uuid(), w.budget_id, w.subject, w.period_start, w.period_end, 0, false
+FROM (
+    SELECT w.* FROM {_WANTED}
+    UNION SELECT o.budget_id, o.subject, o.period_start, o.period_end FROM budgets_counter o
+    WHERE o.tenant_id = %(tenant)s AND o.id = ANY(%(also)s::uuid[])
+) w ORDER BY w.budget_id, w.subject COLLATE "C", w.period_start
+ON CONFLICT (tenant_id, budget_id, subject, period_start) DO UPDATE SET charged_nano_usd = c.charged_nano_usd WHERE false
+"""  # noqa: S608
+_READ = f"""
+SELECT c.budget_id, c.subject, c.period_start, c.id, c.is_based, c.charged_nano_usd + coalesce((
+    SELECT sum(CASE WHEN l.id = %(own)s THEN l.held_nano_usd + l.spent_nano_usd ELSE l.amount_nano_usd END)
+    FROM budgets_lease l WHERE l.tenant_id = c.tenant_id AND c.id = ANY(l.counters)), 0)::int8
+FROM {_WANTED} JOIN budgets_counter c ON c.tenant_id = %(tenant)s AND c.budget_id = w.budget_id
+    AND c.subject = w.subject AND c.period_start = w.period_start
+"""  # noqa: S608
+_BASE = """
+UPDATE budgets_counter SET is_based = true, charged_nano_usd = (
+    SELECT coalesce(sum(amount_nano_usd), 0) FROM budgets_usagehour u
+    WHERE u.tenant_id = %(tenant)s AND u.hour >= %(start)s AND u.hour < %(end)s AND {of})
+WHERE tenant_id = %(tenant)s AND id = %(id)s
+"""
+_OF = {Scope.TENANT: "true", Scope.USER: "u.user_id = %(subject)s", Scope.AGENT: "u.agent = %(subject)s"}
+_CHARGE = """
+INSERT INTO budgets_counter AS c (tenant_id, id, budget_id, subject, period_start, period_end, charged_nano_usd, is_based)
+SELECT %(tenant)s, gen_random_uuid(), w.*, false
+FROM unnest(%(budgets)s::uuid[], %(subjects)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
+    %(amounts)s::int8[]) AS w (budget_id, subject, period_start, period_end, amount)
+ORDER BY w.budget_id, w.subject COLLATE "C", w.period_start
+ON CONFLICT (tenant_id, budget_id, subject, period_start)
+DO UPDATE SET charged_nano_usd = c.charged_nano_usd + excluded.charged_nano_usd
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Counters as they stand under their locks."""
+
+    ids: list[uuid.UUID]
+    standings: list[Standing]
+
+
+def terms_of(cursor: CursorWrapper, tenant: uuid.UUID) -> list[Terms]:
+    """The tenant's budgets, which nobody changes until the transaction ends."""
+    cursor.execute(f"{SHARE}; {_TERMS}", {"budgets_of": share_key(tenant), "tenant": tenant})
+    cursor.nextset()
+    return [
+        Terms(row[0], Scope(row[1]), row[2], Period(row[3]), row[4], row[5], Action(row[6]))
+        for row in cursor.fetchall()
+    ]
+
+
+def share_key(tenant: uuid.UUID) -> str:
+    """The text whose hash (seed 8) is the advisory lock of a tenant's budgets."""
+    return f"budgets:{tenant}"
+
+
+def lock_alone(cursor: CursorWrapper, tenant: uuid.UUID) -> None:
+    """Let nobody charge, take slices or change budgets of the tenant until the transaction ends."""
+    cursor.execute(_ALONE, [share_key(tenant)])
+
+
+def lock(cursor: CursorWrapper, tenant: uuid.UUID, wanted: Sequence[Place], *, also: Sequence[uuid.UUID] = ()) -> None:
+    """Lock the counters of these places (new ones are made), and `also` those with these ids."""
+    cursor.execute(_LOCK, {**_columns(tenant, wanted), "also": list(also)})
+
+
+def read(cursor: CursorWrapper, tenant: uuid.UUID, wanted: Sequence[Place], *, own: uuid.UUID | None) -> Read:
+    """What is charged and taken at each place; of the slice `own`, only what is held and spent. They are locked."""
+    by_key = {place.key: place for place in wanted}
+    rows = _read(cursor, tenant, wanted, own)
+    new = [
+        (by_key[budget, subject, start], counter)
+        for budget, subject, start, counter, is_based, _ in rows
+        if not is_based
+    ]
+    if new:
+        for place, counter in new:
+            _base(cursor, tenant, place, counter)
+        rows = _read(cursor, tenant, wanted, own)
+    return Read(
+        ids=[row[3] for row in rows],
+        standings=[Standing(by_key[row[0], row[1], row[2]], row[5]) for row in rows],
+    )
+
+
+def _read(
+    cursor: CursorWrapper, tenant: uuid.UUID, wanted: Sequence[Place], own: uuid.UUID | None
+) -> list[tuple[uuid.UUID, str, datetime, uuid.UUID, bool, int]]:
+    cursor.execute(_READ, {**_columns(tenant, wanted), "own": own})
+    return list(cursor.fetchall())
+
+
+def _base(cursor: CursorWrapper, tenant: uuid.UUID, place: Place, counter: uuid.UUID) -> None:
+    """Begin a counter with what its period has seen already, from the hourly sums.
+
+    Exact under its lock: who charges locks the counter before the sums, so whoever is in the sums is through with the
+    counter, and whoever is not comes after us. No open slice stands under a counter that has no base.
+    """
+    params: dict[str, Any] = {
+        "tenant": tenant,
+        "id": counter,
+        "start": place.start,
+        "end": place.end,
+        "subject": place.subject,
+    }
+    cursor.execute(_BASE.format(of=_OF[place.terms.scope]), params)
+
+
+def charge(cursor: CursorWrapper, tenant: uuid.UUID, charges: Iterable[Charge]) -> None:
+    """Add charges to the counters of their budgets, each in the period in which it occurred. Tenants without: nothing."""
+    terms = terms_of(cursor, tenant)
+    if not terms:
+        return
+    sums: dict[Place, int] = defaultdict(int)
+    seen: dict[tuple[str, str, object], list[Place]] = {}
+    for one in charges:
+        if not one.amount_nano_usd:
+            continue
+        key = (one.user_id, one.agent, one.occurred_at.date())
+        if key not in seen:
+            seen[key] = places(terms, user=one.user_id, agent=one.agent, at=one.occurred_at)
+        for place in seen[key]:
+            sums[place] += one.amount_nano_usd
+    if sums:
+        cursor.execute(_CHARGE, {**_columns(tenant, list(sums)), "amounts": list(sums.values())})
+
+
+def post(cursor: CursorWrapper, tenant: uuid.UUID, amounts: dict[uuid.UUID, int]) -> None:
+    """Add amounts to counters that are locked already."""
+    cursor.execute(
+        "UPDATE budgets_counter c SET charged_nano_usd = c.charged_nano_usd + n.amount "
+        "FROM unnest(%s::uuid[], %s::int8[]) AS n (id, amount) WHERE c.tenant_id = %s AND c.id = n.id",
+        [list(amounts), list(amounts.values()), tenant],
+    )
+
+
+def _columns(tenant: uuid.UUID, wanted: Sequence[Place]) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "budgets": [place.terms.id for place in wanted],
+        "subjects": [place.subject for place in wanted],
+        "starts": [place.start for place in wanted],
+        "ends": [place.end for place in wanted],
+    }

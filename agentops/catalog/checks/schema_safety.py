@@ -1,0 +1,226 @@
+"""Is an argument schema one that can be checked quickly, by itself, and as its author meant it? Asked when it is saved.
+
+The dialect is JSON Schema 2020-12 without what reaches outside the document or back into itself: a `$ref` names a place
+in the same schema, and none leads back to where it stands. Expanded so, the schema is a tree, and the size of the tree
+bounds what a check can cost; without that, twenty `anyOf` of two `$ref`s each are a million checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from agentops.catalog import pointers
+from agentops.common.errors import InputProblem
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+MAX_BYTES = 65_536  # of the canonical form
+MAX_DEPTH = 32  # levels of subschemas
+MAX_EXPANDED = 2_000  # subschemas once every $ref is written out
+MAX_ENUM = 1_000
+MAX_PATTERN = 500  # characters
+
+_ONE = frozenset(
+    {
+        "additionalProperties",
+        "items",
+        "contains",
+        "not",
+        "if",
+        "then",
+        "else",
+        "propertyNames",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "contentSchema",
+    }
+)
+_MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
+_PLAIN = frozenset(
+    {
+        "$schema",
+        "$ref",
+        "$comment",
+        "type",
+        "enum",
+        "const",
+        "multipleOf",
+        "maximum",
+        "exclusiveMaximum",
+        "minimum",
+        "exclusiveMinimum",
+        "maxLength",
+        "minLength",
+        "pattern",
+        "maxItems",
+        "minItems",
+        "uniqueItems",
+        "maxContains",
+        "minContains",
+        "maxProperties",
+        "minProperties",
+        "required",
+        "dependentRequired",
+        "format",
+        "contentEncoding",
+        "contentMediaType",
+        "title",
+        "description",
+        "default",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+        "examples",
+    }
+)
+_KNOWN = _ONE | _MANY | _NAMED | _PLAIN
+_ELSEWHERE = {
+    "$id": "a schema has no other name here",
+    "$anchor": "name places by JSON Pointer",
+    "$dynamicRef": "use $ref",
+    "$dynamicAnchor": "use $defs and $ref",
+    "$recursiveRef": "use $ref",
+    "$vocabulary": "the vocabulary is that of 2020-12",
+    "definitions": "use $defs",
+    "dependencies": "use dependentRequired or dependentSchemas",
+    "nullable": 'say type: [string, "null"]',
+    "additionalItems": "use items beside prefixItems",
+}
+_TOLD_MOST = 20  # problems of one schema
+
+
+def problems(schema: Any, *, at: str) -> list[InputProblem]:
+    """What is wrong with a schema, with pointers that begin with `at`; empty when it may be compiled."""
+    return _Inspection(schema, at).found[:_TOLD_MOST]
+
+
+class _Inspection:
+    def __init__(self, schema: Any, at: str) -> None:
+        self.found: list[InputProblem] = []
+        self._at = at
+        self._schemas: dict[str, Any] = {}  # by pointer inside the schema
+        self._children: dict[str, list[str]] = {}
+        self._refs: dict[str, str] = {}
+        if not isinstance(schema, dict) or schema.get("type") != "object":
+            self._problem("/type", "schema_root", "arguments are an object: 'type: object' is expected")
+        if isinstance(schema, dict):
+            self._walk(schema)
+            if not self.found:
+                self._expand()
+
+    def _walk(self, root: dict[str, Any]) -> None:
+        stack: list[tuple[str, Any, int]] = [("", root, 1)]
+        while stack:
+            pointer, schema, depth = stack.pop()
+            self._schemas[pointer] = schema
+            self._children[pointer] = []
+            if isinstance(schema, bool):
+                continue
+            if not isinstance(schema, dict):
+                self._problem(pointer, "schema_type", "a schema is expected: an object, or true or false")
+                continue
+            if depth > MAX_DEPTH:
+                self._problem(pointer, "schema_too_deep", f"at most {MAX_DEPTH} levels of schemas are taken")
+                continue
+            self._keywords(pointer, schema)
+            for name, inner in self._subschemas(pointer, schema):
+                self._children[pointer].append(name)
+                stack.append((name, inner, depth + 1))
+
+    def _subschemas(self, pointer: str, schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for keyword, value in schema.items():
+            place = f"{pointer}/{pointers.escape(keyword)}"
+            if keyword in _ONE:
+                yield place, value
+            elif keyword in _MANY:
+                if isinstance(value, list):
+                    yield from ((f"{place}/{number}", each) for number, each in enumerate(value))
+            elif keyword in _NAMED and isinstance(value, dict):
+                yield from ((f"{place}/{pointers.escape(name)}", each) for name, each in value.items())
+
+    def _keywords(self, pointer: str, schema: dict[str, Any]) -> None:
+        for keyword in schema:
+            place = f"{pointer}/{pointers.escape(keyword)}"
+            if keyword in _ELSEWHERE:
+                self._problem(place, "schema_keyword", f"{keyword} is not taken: {_ELSEWHERE[keyword]}")
+            elif keyword not in _KNOWN and not keyword.startswith("x-"):
+                self._problem(
+                    place,
+                    "schema_keyword",
+                    "this is no keyword of JSON Schema 2020-12, and would be ignored; notes of your own begin with x-",
+                )
+        if (
+            schema.get("$schema", DIALECT).rstrip("#") != DIALECT
+            if isinstance(schema.get("$schema", ""), str)
+            else True
+        ):
+            self._problem(f"{pointer}/$schema", "schema_dialect", f"{DIALECT} is expected, or nothing")
+        for pattern in (schema.get("pattern"), *_names(schema.get("patternProperties"))):
+            if isinstance(pattern, str) and len(pattern) > MAX_PATTERN:
+                self._problem(f"{pointer}/pattern", "schema_pattern", f"at most {MAX_PATTERN} characters are taken")
+        enum = schema.get("enum")
+        if isinstance(enum, list) and len(enum) > MAX_ENUM:
+            self._problem(f"{pointer}/enum", "schema_enum", f"at most {MAX_ENUM} values are taken")
+        reference = schema.get("$ref")
+        if reference is None:
+            return
+        if not isinstance(reference, str) or not reference.startswith("#/"):
+            self._problem(
+                f"{pointer}/$ref",
+                "schema_ref",
+                "a place in this schema is expected, such as #/$defs/name; nothing is fetched, and # itself never ends",
+            )
+        else:
+            self._refs[pointer] = reference[1:]
+
+    def _expand(self) -> None:
+        """Write every $ref out, counting; each place is counted once and remembered."""
+        for pointer, target in self._refs.items():
+            if target not in self._schemas:
+                self._problem(f"{pointer}/$ref", "schema_ref", "there is no schema at this place")
+        if self.found:
+            return
+        sizes: dict[str, int] = {}
+        open_: set[str] = set()
+        stack: list[tuple[str, bool]] = [("", False)]
+        while stack:
+            pointer, is_done = stack.pop()
+            parts = [*self._children[pointer], *([self._refs[pointer]] if pointer in self._refs else [])]
+            if is_done:
+                open_.discard(pointer)
+                # definitions cost nothing where they stand, only where they are referred to
+                used = [part for part in parts if not part.startswith(f"{pointer}/$defs/")]
+                sizes[pointer] = 1 + sum(sizes[part] for part in used)
+                if sizes[pointer] > MAX_EXPANDED:
+                    self._problem(
+                        pointer,
+                        "schema_too_large",
+                        f"with every $ref written out, at most {MAX_EXPANDED} schemas are taken",
+                    )
+                    return
+                continue
+            if pointer in sizes:
+                continue
+            if pointer in open_:
+                self._problem(
+                    pointer, "schema_recursive", "this schema contains itself; write out the levels that are needed"
+                )
+                return
+            open_.add(pointer)
+            stack.append((pointer, True))
+            for part in parts:
+                if part in open_:
+                    self._problem(
+                        pointer, "schema_recursive", "this schema contains itself; write out the levels that are needed"
+                    )
+                    return
+                if part not in sizes:
+                    stack.append((part, False))
+
+    def _problem(self, pointer: str, code: str, detail: str) -> None:
+        self.found.append(InputProblem(f"{self._at}{pointer}", code, detail))
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, dict) else []

@@ -1,0 +1,76 @@
+"""Guarded runs as people read them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agentops.runtime.models import GuardedRun, OrganisationCaps
+from agentops.runtime.types import EffectiveCaps, RunStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardedRunView:
+    """A guarded run with the counters of its family. Amounts are nano-dollars."""
+
+    run_id: uuid.UUID
+    root_id: uuid.UUID
+    parent_id: uuid.UUID | None
+    agent: str
+    agent_version: str
+    user_id: str
+    session_id: str
+    status: RunStatus
+    started_at: datetime
+    deadline: datetime
+    ended_at: datetime | None
+    end_code: str
+    end_detail: str
+    scope: dict[str, Any]
+    caps: EffectiveCaps
+    llm_calls: int
+    tool_calls: int
+    tokens_used: int
+    tokens_held: int
+    nano_used: int
+    nano_held: int
+
+
+def guarded_run(*, tenant: uuid.UUID, run: uuid.UUID) -> GuardedRunView | None:
+    """One guarded run; None for a run that only sent traces."""
+    found = GuardedRun.objects.filter(tenant_id=tenant, run_id=run).first()
+    if found is None:
+        return None
+    root = found
+    if found.root_id != found.run_id:
+        root = GuardedRun.objects.get(tenant_id=tenant, run_id=found.root_id)
+    return GuardedRunView(
+        run_id=found.run_id,
+        root_id=found.root_id,
+        parent_id=found.parent_id,
+        agent=found.agent,
+        agent_version=found.agent_version,
+        user_id=found.user_id,
+        session_id=found.session_id,
+        status=RunStatus(found.status),
+        started_at=found.started_at,
+        deadline=root.deadline,
+        ended_at=found.ended_at,
+        end_code=found.end_code,
+        end_detail=found.end_detail,
+        scope=found.scope,
+        caps=EffectiveCaps.of(found.caps),
+        llm_calls=root.llm_calls,
+        tool_calls=root.tool_calls,
+        tokens_used=root.tokens_used,
+        tokens_held=root.tokens_held,
+        nano_used=root.nano_used,
+        nano_held=root.nano_held,
+    )
+
+
+def organisation_caps(*, tenant: uuid.UUID) -> OrganisationCaps | None:
+    """What the organisation set for all of its agents; None where it set nothing."""
+    return OrganisationCaps.objects.filter(tenant_id=tenant).first()

@@ -1,0 +1,145 @@
+"""Model calls: held at the worst case before they are made, charged once after."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from agentops.common import clock
+from agentops.common.scope import tenant_scope
+from agentops.runtime import services
+from agentops.runtime.models import Baseline
+from tests.runtime.guarded import DEARER, MODEL, Caller, apply, manifest, shift
+
+
+def test_a_call_is_held_at_its_worst_and_charged_at_what_it_was(acme: Caller) -> None:
+    run = acme.run()
+    held = run.model_call(input_tokens=1_000, max_output_tokens=500)
+    assert (held["decision"], held["model"], held["max_output_tokens"]) == ("allow", MODEL, 500)
+    assert held["reserved_usd"] == "0.000450"  # 1000 x 0.15 + 500 x 0.60 per million
+    settled = run.settle(held["call_id"], input_tokens=900, output_tokens=100)
+    assert settled == {"cost_usd": "0.000195", "state": "settled"}
+    receipt = run.finish()
+    assert (receipt["cost_usd"], receipt["held_usd"], receipt["tokens"]) == ("0.000195", "0.000000", 1_000)
+
+
+def test_a_resend_is_the_same_call_and_another_body_is_refused(acme: Caller) -> None:
+    run = acme.run()
+    first, again = run.model_call(call_id="m"), run.model_call(call_id="m")
+    assert first == again
+    assert run.model_call(call_id="m", max_output_tokens=9, status=409)["code"] == "idempotency_mismatch"
+    assert run.tool_call("search_help", {"text": "x"}, call_id="m", status=409)["code"] == "idempotency_mismatch"
+    assert run.finish()["llm_calls"] == 1
+
+
+def test_a_call_is_settled_once(acme: Caller) -> None:
+    run = acme.run()
+    call = run.model_call()["call_id"]
+    first = run.settle(call, input_tokens=10, output_tokens=10)
+    assert run.settle(call, input_tokens=10, output_tokens=10) == first
+    assert run.settle(call, input_tokens=11, output_tokens=10, status=409)["code"] == "idempotency_mismatch"
+    assert run.settle("nothing", status=404)["code"] == "call_unknown"
+
+
+def test_an_end_nobody_knows_is_charged_at_the_hold_and_a_call_never_sent_is_free(acme: Caller) -> None:
+    run = acme.run()
+    unknown, cancelled = run.model_call()["call_id"], run.model_call()["call_id"]
+    assert run.settle(unknown, outcome="unknown") == {"cost_usd": "0.000450", "state": "unknown"}
+    assert run.settle(cancelled, outcome="cancelled") == {"cost_usd": "0.000000", "state": "released"}
+    receipt = run.finish()
+    assert (receipt["cost_usd"], receipt["held_usd"]) == ("0.000450", "0.000000")
+
+
+def test_a_hold_nobody_settles_is_charged_by_the_sweep_and_mended_by_a_late_settlement(acme: Caller) -> None:
+    run = acme.run()
+    call = run.model_call()["call_id"]
+    shift(acme.organisation, "budgets_reservation", "expires_at", timedelta(minutes=-30))
+    assert services.sweep(tenant=acme.organisation.id) == 1
+    assert services.sweep(tenant=acme.organisation.id) == 0
+    run.finish()
+    settled = run.settle(call, input_tokens=900, output_tokens=100)
+    assert settled["cost_usd"] == "0.000195"
+    receipt = run.finish()
+    assert (receipt["cost_usd"], receipt["held_usd"], receipt["tokens"]) == ("0.000195", "0.000000", 1_000)
+
+
+def test_more_than_the_hold_is_a_debt_that_counts(acme: Caller) -> None:
+    apply(acme.organisation, manifest(version="2", caps={"cost_usd": "0.001"}))
+    run = acme.run(agent_version="2")
+    call = run.model_call()["call_id"]
+    settled = run.settle(call, input_tokens=1_000, output_tokens=5_000)
+    assert settled == {"cost_usd": "0.003150", "state": "settled", "debt_usd": "0.002700"}
+    assert run.model_call()["code"] == "cost_budget_exceeded"
+
+
+def test_the_answer_is_shortened_to_what_is_left(acme: Caller) -> None:
+    apply(acme.organisation, manifest(version="2", caps={"cost_usd": "0.0003", "tokens": 1_300}))
+    run = acme.run(agent_version="2")
+    first = run.model_call(input_tokens=1_000, max_output_tokens=500)
+    assert (first["decision"], first["max_output_tokens"]) == ("allow", 250)  # money for 250 of them
+    run.settle(first["call_id"], outcome="cancelled")
+    second = run.model_call(input_tokens=1_200, max_output_tokens=500)
+    assert (second["decision"], second["max_output_tokens"]) == ("allow", 100)  # tokens for 100
+    run.settle(second["call_id"], outcome="cancelled")
+    assert run.model_call(input_tokens=1_300)["code"] == "token_budget_exceeded"
+
+
+def test_steps_are_counted_when_reserved_advice_comes_at_three_quarters_and_the_cap_ends_the_run(acme: Caller) -> None:
+    apply(acme.organisation, manifest(version="2", caps={"llm_calls": 4}))
+    run = acme.run(agent_version="2")
+    answers = [run.model_call(max_output_tokens=10) for _ in range(5)]
+    assert [answer["decision"] for answer in answers] == ["allow"] * 4 + ["abort"]
+    assert ["advice" in answer for answer in answers] == [False, False, True, True, False]
+    assert "75 % of the model calls" in answers[2]["advice"]
+    assert answers[4]["code"] == "step_cap_reached"
+    assert run.model_call(status=409)["code"] == "run_finished"
+    assert run.finish()["detail"] == "Stopped: the run has made its 4 model calls."
+    assert acme.organisation.actions()[-2:] == ["run.ended", "model_call.decided"]
+
+
+def test_models_without_a_price_or_not_allowed_are_refused(acme: Caller) -> None:
+    apply(acme.organisation, manifest(version="2", model="house-llama-7", models=["house-llama-7", MODEL]))
+    run = acme.run(agent_version="2")
+    assert run.model_call(model="house-llama-7")["code"] == "model_unpriced"
+    assert run.model_call(model=DEARER)["code"] == "model_not_allowed"
+    assert run.model_call(model=MODEL)["decision"] == "allow"
+
+
+def test_a_run_of_another_organisation_does_not_exist(acme: Caller, globex: Caller) -> None:
+    run = acme.run()
+    call = run.model_call()["call_id"]
+    for path, body in (
+        ("model-calls", {"call_id": "x", "model": MODEL, "input_tokens": 1, "max_output_tokens": 1}),
+        (f"model-calls/{call}/settlement", {"outcome": "ok"}),
+        ("finish", {"status": "ok"}),
+    ):
+        response = globex.call("POST", f"/api/v1/guard/runs/{run.id}/{path}", body)
+        assert (response.status_code, response.json()["code"]) == (404, "run_unknown")
+
+
+@pytest.mark.parametrize("run_id", ["x", "0" * 32, "f" * 31, "0192aaaa-bbbb-7ccc-8ddd-eeeeffff0000"])
+def test_forged_run_ids_are_runs_that_do_not_exist(acme: Caller, run_id: str) -> None:
+    response = acme.call("POST", f"/api/v1/guard/runs/{run_id}/finish", {"status": "ok"})
+    assert (response.status_code, response.json()["code"]) == (404, "run_unknown")
+
+
+def test_a_model_call_rate_far_above_the_usual_is_throttled(acme: Caller) -> None:
+    run = acme.run()
+    run.model_call(max_output_tokens=10)
+    _baseline(acme, runs=250, p99=1)
+    answers = [run.model_call(max_output_tokens=10) for _ in range(6)]
+    assert [answer["decision"] for answer in answers][-1] == "throttle"
+    assert (answers[-1]["code"], answers[-1]["retry_after"] > 0) == ("rate_limited", True)
+    assert sum(answer["decision"] == "allow" for answer in answers) == 4  # five a minute, one was made before
+
+
+def _baseline(caller: Caller, *, runs: int, p99: int) -> None:
+    with tenant_scope(caller.organisation.id):
+        Baseline.objects.create(
+            tenant_id=caller.organisation.id,
+            agent="refund-desk",
+            runs=runs,
+            model_calls_p99=p99,
+            computed_at=clock.now(),
+        )

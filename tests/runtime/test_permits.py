@@ -1,0 +1,82 @@
+"""Permits: signed, checkable with the published keys, used once, dead after a minute."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.conf import settings
+from django.test import Client, override_settings
+
+from tests.runtime.guarded import Caller, answered, shift
+
+
+def _decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def _verified(token: str) -> dict[str, Any]:
+    """The claims, checked as a tool server checks them: by the key the header names."""
+    head, claims, signature = token.split(".")
+    header = json.loads(_decoded(head))
+    keys = {key["kid"]: key for key in Client().get("/.well-known/jwks.json").json()["keys"]}
+    key = keys[header["kid"]]
+    assert (header["alg"], key["crv"], key["alg"]) == ("EdDSA", "Ed25519", "EdDSA")
+    Ed25519PublicKey.from_public_bytes(_decoded(key["x"])).verify(_decoded(signature), f"{head}.{claims}".encode())
+    found: dict[str, Any] = json.loads(_decoded(claims))
+    return found
+
+
+def test_a_permit_says_who_may_do_what_with_which_bytes(acme: Caller) -> None:
+    run = acme.run()
+    claims = _verified(run.look_up(call_id="t-1")["permit"])
+    assert (claims["aud"], claims["tool"], claims["tool_version"]) == ("tool:look_up_order", "look_up_order", "1")
+    assert (claims["tenant"], claims["run"], claims["call"]) == (str(acme.organisation.id), run.id, "t-1")
+    assert (claims["agent"], claims["agent_version"], claims["sub"]) == ("refund-desk", "1", "u-1")
+    assert claims["args_digest"] == "sha256:" + hashlib.sha256(b'{"order_id":"ord_1"}').hexdigest()
+    assert claims["exp"] - claims["iat"] == 60
+    assert abs(claims["iat"] - time.time()) < 30
+
+
+def test_a_changed_permit_is_no_permit(acme: Caller) -> None:
+    head, claims, signature = acme.run().look_up()["permit"].split(".")
+    changed = json.loads(_decoded(claims)) | {"aud": "tool:refund"}
+    forged = base64.urlsafe_b64encode(json.dumps(changed).encode()).rstrip(b"=").decode()
+    with pytest.raises(InvalidSignature):
+        _verified(f"{head}.{forged}.{signature}")
+
+
+def test_a_permit_is_consumed_once(acme: Caller, globex: Caller) -> None:
+    jti = _verified(acme.run().look_up()["permit"])["jti"]
+    path = f"/api/v1/permits/{jti}/consumption"
+    assert answered(globex.call("POST", path), 404)["code"] == "call_unknown"
+    assert answered(acme.call("POST", path), 200)["jti"] == jti
+    assert answered(acme.call("POST", path), 409)["code"] == "already_consumed"
+    assert answered(acme.call("POST", "/api/v1/permits/nothing/consumption"), 404)["code"] == "call_unknown"
+
+
+def test_a_permit_is_dead_after_its_minute(acme: Caller) -> None:
+    jti = _verified(acme.run().look_up()["permit"])["jti"]
+    shift(acme.organisation, "runtime_guardcall", "permit_expires_at", timedelta(seconds=-61))
+    assert answered(acme.call("POST", f"/api/v1/permits/{jti}/consumption"), 409)["code"] == "permit_expired"
+
+
+def test_a_new_secret_key_signs_anew_and_the_old_one_stays_published(acme: Caller) -> None:
+    old = acme.run().look_up()["permit"]
+    with override_settings(
+        SECRET_KEY="another secret of many letters, for the rotation", SECRET_KEY_FALLBACKS=_secrets()
+    ):
+        assert _verified(old)["tool"] == "look_up_order"
+        assert _verified(acme.run(user="u-2").look_up()["permit"])["tool"] == "look_up_order"
+        assert len(Client().get("/.well-known/jwks.json").json()["keys"]) == 2
+
+
+def _secrets() -> list[str]:
+    return [settings.SECRET_KEY]
