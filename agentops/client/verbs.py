@@ -117,15 +117,19 @@ def repay(link: Link, owed: Owed) -> Flow[None]:
 
 
 def finish(link: Link, owed: Owed, run: str, body: Mapping[str, Any]) -> Flow[Receipt | None]:
-    """The receipt; None where the portal is away (it ends the run by itself at the deadline)."""
+    """The receipt; None where there is none: the portal ends the run by itself at its deadline.
+
+    What was done is done, so this is no reason to fail, and even less to hide why the run failed.
+    """
     yield from repay(link, owed)
     try:
         reply = yield from post(link, f"{RUNS}/{run}/finish", body)
-    except (Unreachable, Throttled) as error:
+        receipt = answers.receipt(expect(reply))
+    except (Unreachable, Throttled, PortalError, Aborted) as error:
         log.warning("run %s could not be finished: %s", run, error)
         return None
     yield from repay(link, owed)  # also taken after the end, and the portal is back now
-    return answers.receipt(expect(reply))
+    return receipt
 
 
 def _decided(link: Link, path: str, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:

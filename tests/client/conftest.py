@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.client.desk import Desk, open_desk
+from tests.server import Portal
 from tests.stubs.portal import StubPortal, stub_portal
+from tests.world import World
 
 PACKAGE = Path(__file__).resolve().parents[2] / "agentops" / "client"
 
@@ -61,3 +64,9 @@ def run_of(client: Any) -> Callable[..., Any]:
         return client.run(agent="support-bot", agent_version="1", user="ann", **more)
 
     return started
+
+
+@pytest.fixture
+def desk(live_portal: Portal, world: World) -> Desk:
+    """The refund desk on the real portal."""
+    return open_desk(live_portal, world.acme)

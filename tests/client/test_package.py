@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((PACKAGE / "pyproject.toml").read_text())
 FILES = sorted(PACKAGE.rglob("*.py"))
 EXTRA_OF = {  # what a module may import beyond the distribution's dependencies, and the extra that brings it
     "tracing.py": ("opentelemetry", "otel"),
-    "adapters/pydantic_ai.py": ("pydantic_ai", "pydantic-ai"),
+    "adapters/pydantic_ai.py": ("pydantic_ai|pydantic_core", "pydantic-ai"),
     "adapters/openai_agents.py": ("agents", "openai-agents"),
     "adapters/langchain.py": ("langchain|langchain_core|langgraph", "langchain"),
     "adapters/mcp.py": ("mcp|mcp_types", "mcp"),
