@@ -83,17 +83,10 @@ class Reading:
             if required:
                 self.problem(name, "required", "this is required")
             return None
-<<<<<<< HEAD
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
         self.problem(name, "range", f"a whole number from {least} to {most} is expected")
         return None
-=======
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            self.problem(name, "range", f"a whole number from {least} to {most} is expected")
-            return None
-        return int(value)
->>>>>>> catalog
 
     def flag(self, name: str) -> bool:
         """true or false; false where absent."""

@@ -13,6 +13,7 @@ from django.db import connections
 from django.test import Client
 
 from agentops.catalog import services as catalog
+from agentops.catalog.manifest import read
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from tests.world import OPERATOR, Organisation
@@ -91,7 +92,7 @@ def manifest(**agent: Any) -> dict[str, Any]:
 def apply(organisation: Organisation, made: dict[str, Any], *, approve: bool = True) -> None:
     with tenant_scope(organisation.id):
         catalog.apply_manifest(
-            tenant=organisation.id, manifest=made, by=OPERATOR, at=clock.now(), approve_tools=approve
+            tenant=organisation.id, manifest=read(made), by=OPERATOR, at=clock.now(), approve_tools=approve
         )
 
 

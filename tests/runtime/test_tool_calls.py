@@ -203,7 +203,7 @@ def test_a_tool_that_lost_its_review_is_refused_from_the_next_call_on(acme: Call
 def test_a_version_that_lost_its_approval_takes_no_further_step(acme: Caller) -> None:
     run = acme.run()
     with tenant_scope(acme.organisation.id):
-        catalog.withdraw_agent_version(
+        catalog.withdraw_approval(
             tenant=acme.organisation.id,
             agent="refund-desk",
             version="1",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agentops.catalog import services as agents
+from agentops.catalog.manifest import read
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from agentops.portal.bench import wire
@@ -92,7 +93,7 @@ def set_up(server: Web, tenant: Tenant) -> None:
     }  # fmt: skip
     with tenant_scope(tenant.id):
         agents.apply_manifest(
-            tenant=tenant.id, manifest=manifest, by=operator("bench"), at=clock.now(), approve_tools=True
+            tenant=tenant.id, manifest=read(manifest), by=operator("bench"), at=clock.now(), approve_tools=True
         )
     budget = {"scope": "tenant", "period": "month", "limit_usd": "1000000", "action": "block"}
     with wire.Link(server.port) as link:

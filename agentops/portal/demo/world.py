@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentops.catalog import services as catalog
+from agentops.catalog.manifest import read
 from agentops.common.errors import NotFound
 from agentops.common.scope import tenant_scope
 from agentops.portal.demo import cast, keyfile
@@ -133,9 +134,9 @@ def _apply_manifests(tenant: Tenant, at: datetime) -> None:
     """The guarded agents; what is proposed only waits for a reviewer. And a budget, so that the guard has one to keep."""
     with tenant_scope(tenant.id):
         for manifest in manifests.MANIFESTS[tenant.slug]:
-            catalog.apply_manifest(tenant=tenant.id, manifest=manifest, by=_BY, at=at, approve_tools=True)
+            catalog.apply_manifest(tenant=tenant.id, manifest=read(manifest), by=_BY, at=at, approve_tools=True)
         if tenant.slug in manifests.PROPOSALS:
-            catalog.apply_manifest(tenant=tenant.id, manifest=manifests.PROPOSALS[tenant.slug], by=_BY, at=at)
+            catalog.apply_manifest(tenant=tenant.id, manifest=read(manifests.PROPOSALS[tenant.slug]), by=_BY, at=at)
 
 
 def _credentials() -> Iterator[Credential]:
