@@ -6,6 +6,7 @@ which a person is asked. Frameworks differ in how their test models are told wha
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from agentops.confirmations.models import Confirmation
 from tests.server import Portal
 from tests.world import OPERATOR, Organisation
 
+_numbers = itertools.count(1)
 MODEL = "gpt-4o-mini-2024-07-18"
 CHEAPER = "gpt-4.1-nano-2025-04-14"
 ORDER = {"type": "string", "pattern": "^ord_[0-9]+$"}
@@ -33,7 +35,6 @@ COST_USD = "0.000150"  # of one call: 600 x 0.15 + 400 x 0.075 + 50 x 0.60, per 
 ANSWER = "Your refund is on its way."
 MANIFEST: dict[str, Any] = {
     "agent": {
-        "name": "refund-desk",
         "version": "1",
         "model": MODEL,
         "models": [MODEL, CHEAPER],
@@ -77,7 +78,6 @@ MANIFEST: dict[str, Any] = {
     ],
 }
 RUN: dict[str, Any] = {
-    "agent": "refund-desk",
     "agent_version": "1",
     "user": "ann",
     "scope": {"user": {"order_ids": ["ord_1"]}},
@@ -95,6 +95,7 @@ class Desk:
 
     portal: Portal
     organisation: Organisation
+    run: dict[str, Any]  # what a run of it is started with
     ran: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     kills_at: str = ""  # the tool during which somebody presses the kill switch
 
@@ -168,13 +169,17 @@ class Desk:
 
 
 def open_desk(portal: Portal, organisation: Organisation, **agent: Any) -> Desk:
-    """Apply the desk's manifest, with other words about the agent, and review it."""
-    made = {**MANIFEST, "agent": {**MANIFEST["agent"], **agent}}
+    """Apply the desk's manifest, with other words about the agent, and review it.
+
+    Each has its own name: the server process outlives the rows of a test, and what it knows of an agent by that name.
+    """
+    name = f"refund-desk-{next(_numbers)}"
+    made = {**MANIFEST, "agent": {**MANIFEST["agent"], "name": name, **agent}}
     with tenant_scope(organisation.id):
         catalog.apply_manifest(
             tenant=organisation.id, manifest=manifest.read(made), by=OPERATOR, at=clock.now(), approve_tools=True
         )
-    return Desk(portal, organisation)
+    return Desk(portal, organisation, {**RUN, "agent": name})
 
 
 def assert_told_why(text: str) -> None:

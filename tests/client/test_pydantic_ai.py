@@ -15,7 +15,23 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 from pydantic_ai.usage import RequestUsage
 
-from tests.client.desk import ANSWER, CHEAPER, MODEL, REFUND, RUN, STORY, USAGE, Desk, assert_played, assert_told_why
+from tests.client.desk import (
+    ANSWER,
+    CHEAPER,
+    MODEL,
+    REFUND,
+    STORY,
+    USAGE,
+    Desk,
+    assert_played,
+    assert_told_why,
+    open_desk,
+)
+
+
+class Payment(BaseModel):
+    order_id: str
+    amount_minor: int
 
 
 class Told:
@@ -55,7 +71,7 @@ def agent_of(desk: Desk, model: FunctionModel, **guard: Any) -> Agent[None, Any]
 
 def play(desk: Desk, agent: Agent[None, Any], **more: Any) -> tuple[Any, Any]:
     async def story() -> tuple[Any, Any]:
-        async with AsyncClient(desk.portal.url, desk.key()) as client, client.run(**RUN) as run:
+        async with AsyncClient(desk.portal.url, desk.key()) as client, client.run(**desk.run) as run:
             played.append(run)
             result = await agent.run("refund ord_9", **more)
         return run, result
@@ -130,7 +146,7 @@ def test_a_deferred_call_runs_when_the_portal_says_so_and_not_when_the_framework
     agent = agent_of(desk, told.model(), wait=0, when_pending="defer")
 
     async def first() -> tuple[Any, dict[str, Any]]:
-        async with AsyncClient(desk.portal.url, desk.key()) as client, client.run(**RUN) as run:
+        async with AsyncClient(desk.portal.url, desk.key()) as client, client.run(**desk.run) as run:
             result = await agent.run("refund")
             return result, run.detach()
 
@@ -163,10 +179,6 @@ def test_the_length_of_an_answer_is_what_the_portal_leaves_of_it(desk: Desk) -> 
 
 
 def test_a_tool_with_one_model_as_its_argument_asks_with_the_fields(desk: Desk) -> None:
-    class Payment(BaseModel):
-        order_id: str
-        amount_minor: int
-
     def refund(payment: Payment) -> str:
         assert isinstance(payment, Payment)
         return desk.refund(**payment.model_dump())
@@ -188,7 +200,7 @@ def test_a_streamed_answer_is_settled_at_its_end(desk: Desk) -> None:
     async def story() -> Any:
         async with (
             AsyncClient(desk.portal.url, desk.key()) as client,
-            client.run(**RUN) as run,
+            client.run(**desk.run) as run,
             agent.run_stream("hello") as streamed,
         ):
             assert await streamed.get_output() == ANSWER
@@ -200,15 +212,13 @@ def test_a_streamed_answer_is_settled_at_its_end(desk: Desk) -> None:
 
 
 def test_a_model_the_portal_chose_is_called_instead(desk: Desk) -> None:
-    from tests.client.desk import open_desk
-
     routing = {"cheap": CHEAPER, "premium": MODEL, "cheap_tasks": ["small"]}
-    routed = open_desk(desk.portal, desk.organisation, routing=routing, version="2")
+    routed = open_desk(desk.portal, desk.organisation, routing=routing)
     dear, cheap = Told([]), Told([])
 
     async def story() -> None:
         guard = Guard(provider="openai", task_class="small", resolve=lambda name: cheap.model(name))
-        async with AsyncClient(routed.portal.url, routed.key()) as client, client.run(**RUN | {"agent_version": "2"}):
+        async with AsyncClient(routed.portal.url, routed.key()) as client, client.run(**routed.run):
             await Agent(dear.model(), capabilities=[guard]).run("hello")
 
     asyncio.run(story())
