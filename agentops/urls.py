@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("agentops.portal.urls")),
     path("", include("tenants.urls")),
     path("", include("agentops.budgets.urls")),
+    path("", include("agentops.catalog.urls")),
     path("", include("agentops.traces.urls")),
     path("", include("agentops.confirmations.urls")),
     path("", include("agentops.runtime.urls")),

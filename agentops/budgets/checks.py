@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection
 
+from agentops.budgets.types import GUARD_SPAN
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -33,21 +35,86 @@ class Check:
     first: list[Difference]
 
 
+GUARD = f"(span_id = {GUARD_SPAN})"  # entries of the ledger that come from the guard
+OVERDUE = "1 hour"  # how long after its expiry a hold may wait for the sweep, which runs every ten seconds
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_SIGN = "CASE kind WHEN 2 THEN -1 ELSE 1 END"
 _HOUR_KEY = ("hour", "agent", "user_id", "provider", "model")
 _HOUR_SUMS = ("calls", "unpriced_calls", *TOKENS, "amount_nano_usd")
 
 
 def usage_is_the_ledger(*, show: int = 20) -> Check:
     """The hourly sums of every tenant against the ledger's entries. Needs staff's scope."""
-    sign = "CASE kind WHEN 2 THEN -1 ELSE 1 END"
     rows = (
         "SELECT tenant_id, date_trunc('hour', occurred_at, 'UTC') AS hour, agent, user_id, provider, model, "
-        f"sum({sign}) AS calls, coalesce(sum({sign}) FILTER (WHERE NOT is_priced), 0) AS unpriced_calls, "
+        f"sum({_SIGN}) AS calls, coalesce(sum({_SIGN}) FILTER (WHERE NOT is_priced), 0) AS unpriced_calls, "
         f"{sums_of((*TOKENS, 'amount_nano_usd'))} FROM budgets_ledgerentry GROUP BY 1, 2, 3, 4, 5, 6"
     )
     stored = f"SELECT tenant_id, {', '.join((*_HOUR_KEY, *_HOUR_SUMS))} FROM budgets_usagehour"
     return compare("hourly sums and ledger", rows=rows, stored=stored, key=_HOUR_KEY, fields=_HOUR_SUMS, show=show)
+
+
+def guard_charges_are_the_reservations(*, show: int = 20) -> Check:
+    """What the guard charged for each call against its reservation: once, at its cost. Needs staff's scope."""
+    rows = (
+        "SELECT tenant_id, run_id, call_id, CASE WHEN state IN ('settled', 'unknown') THEN 1 ELSE 0 END AS calls, "
+        "cost_nano_usd AS amount_nano_usd FROM budgets_reservation"
+    )
+    stored = (
+        f"SELECT tenant_id, run_id, call_id, sum({_SIGN}) AS calls, sum(amount_nano_usd) AS amount_nano_usd "
+        f"FROM budgets_ledgerentry WHERE {GUARD} GROUP BY tenant_id, run_id, call_id"
+    )
+    fields = ("calls", "amount_nano_usd")
+    return compare(
+        "guarded calls and ledger", rows=rows, stored=stored, key=("run_id", "call_id"), fields=fields, show=show
+    )
+
+
+def slices_hold_the_reservations(*, show: int = 20) -> Check:
+    """What is held in each slice against the holds in it. Needs staff's scope."""
+    rows = (
+        "SELECT tenant_id, lease_id, sum(hold_nano_usd) AS held_nano_usd FROM budgets_reservation WHERE state = 'held' "
+        "GROUP BY tenant_id, lease_id"
+    )
+    stored = "SELECT tenant_id, id AS lease_id, held_nano_usd FROM budgets_lease"
+    return compare(
+        "slices and holds", rows=rows, stored=stored, key=("lease_id",), fields=("held_nano_usd",), show=show
+    )
+
+
+def counters_are_the_ledger(*, show: int = 20) -> Check:
+    """What is charged to each budget in each period, in its counter or still in slices, against the ledger's entries.
+
+    Needs staff's scope. Counters that have no base yet are not relied on, and not compared.
+    """
+    based = (
+        "SELECT c.*, b.scope FROM budgets_counter c JOIN budgets_budget b ON b.tenant_id = c.tenant_id "
+        "AND b.id = c.budget_id WHERE c.is_based"
+    )
+    rows = (
+        "SELECT c.tenant_id, c.id AS counter, coalesce(sum(e.amount_nano_usd), 0) AS charged_nano_usd "
+        f"FROM ({based}) c LEFT JOIN budgets_ledgerentry e ON e.tenant_id = c.tenant_id "
+        "AND e.occurred_at >= c.period_start AND e.occurred_at < c.period_end AND CASE c.scope "
+        "WHEN 'user' THEN e.user_id = c.subject WHEN 'agent' THEN e.agent = c.subject ELSE true END "
+        "GROUP BY c.tenant_id, c.id"
+    )
+    stored = (
+        "SELECT c.tenant_id, c.id AS counter, c.charged_nano_usd + coalesce((SELECT sum(l.spent_nano_usd) "
+        f"FROM budgets_lease l WHERE l.tenant_id = c.tenant_id AND c.id = ANY(l.counters)), 0) AS charged_nano_usd FROM ({based}) c"
+    )
+    return compare(
+        "budgets and ledger", rows=rows, stored=stored, key=("counter",), fields=("charged_nano_usd",), show=show
+    )
+
+
+def no_hold_is_overdue(*, show: int = 20) -> Check:
+    """No hold may wait much longer than its expiry: the sweep charges it. Needs staff's scope."""
+    rows = "SELECT tenant_id, run_id, call_id, 0 AS overdue FROM budgets_reservation WHERE state = 'held'"
+    stored = (
+        f"SELECT tenant_id, run_id, call_id, CASE WHEN expires_at < now() - interval '{OVERDUE}' THEN 1 ELSE 0 END AS overdue "
+        "FROM budgets_reservation WHERE state = 'held'"
+    )
+    return compare("overdue holds", rows=rows, stored=stored, key=("run_id", "call_id"), fields=("overdue",), show=show)
 
 
 def sums_of(names: Sequence[str], *, where: str = "") -> str:

@@ -209,3 +209,136 @@ class Contacts:
     contacts: Sequence[str]
     set_at: datetime
     set_by: str
+
+
+# -- what pages and the API read --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantDetail:
+    """A tool of an agent version."""
+
+    tool: str
+    tool_version_id: uuid.UUID
+    version: str
+    revision: int
+    effect: Effect
+    tier: int
+    review: Review
+    definition: Mapping[str, Any]
+    scope: Mapping[str, str]
+    granted_at: datetime
+    granted_by: str
+    revoked_at: datetime | None
+    revoked_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionDetail:
+    """An agent version. `approved_at` is None while nobody has approved what it is now."""
+
+    id: uuid.UUID
+    version: str
+    content_digest: str
+    prompt_hash: str
+    tool_definitions_hash: str
+    models: Sequence[str]
+    floating_models: Sequence[str]
+    caps: AgentCaps
+    repetition: Repetition
+    routing: Routing
+    reads_when_offline: bool
+    created_at: datetime
+    created_by: str
+    changed_at: datetime
+    changed_by: str
+    approved_at: datetime | None
+    approved_by: str
+    gate: Gate
+    gate_detail: str
+    gate_at: datetime | None
+    grants: Sequence[GrantDetail]  # in the manifest's order, revoked ones included
+
+    @property
+    def is_approved(self) -> bool:
+        return self.approved_at is not None
+
+    @property
+    def waiting(self) -> Sequence[GrantDetail]:
+        """Tools that cannot be called before somebody has reviewed them."""
+        return [grant for grant in self.grants if grant.revoked_at is None and grant.review != Review.APPROVED]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDetail:
+    """An agent with its versions, the newest first."""
+
+    id: uuid.UUID
+    name: str
+    policy_version: int
+    created_at: datetime
+    created_by: str
+    versions: Sequence[VersionDetail]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSummary:
+    """One agent in a list. `latest` is the version that was changed last."""
+
+    id: uuid.UUID
+    name: str
+    policy_version: int
+    versions: int
+    approved: int
+    latest: str
+    latest_is_approved: bool
+    tools: int  # granted to the latest
+    tools_waiting: int  # of these, not (or no more) approved
+    highest_tier: int  # of these; 0 for none
+    floating: bool  # does the latest name a model that can change by itself?
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolVersionSummary:
+    """One tool version in a list; with its tenant, for staff who review for many."""
+
+    tenant_id: uuid.UUID
+    id: uuid.UUID
+    tool: str
+    version: str
+    revision: int
+    effect: Effect
+    tier: int
+    review: Review
+    created_at: datetime
+    created_by: str
+    reviewed_at: datetime | None
+    reviewed_by: str
+    agents: Sequence[str]  # labels such as support-bot@2026-11-20, of those who were granted it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One place where two definitions differ; None: not there."""
+
+    pointer: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolVersionDetail:
+    """A tool version as its reviewer sees it, beside the one before it, if there was one."""
+
+    summary: ToolVersionSummary
+    digest: str
+    schema_digest: str
+    definition: Mapping[str, Any]
+    tier_because: str
+    reversal: Reversal
+    recipe: str
+    reversible_seconds: int | None
+    review_reason: str
+    previous: ToolVersionSummary | None
+    differences: Sequence[Difference]

@@ -6,10 +6,17 @@ import uuid
 
 import uuid_utils
 
+_FIRST_MS, _LAST_MS = 1_735_689_600_000, 4_102_444_800_000  # 2025 to 2100
+
 
 def new_id() -> uuid.UUID:
     """A UUID version 7 (RFC 9562): sorts by the time it was made, so B-trees grow at one end."""
     return uuid.UUID(int=uuid_utils.uuid7().int)
+
+
+def is_minted(run_id: uuid.UUID) -> bool:
+    """May the guard have minted this run id? Its ids are version 7 and of these years; random trace ids hardly ever are."""
+    return run_id.version == 7 and _FIRST_MS <= run_id.int >> 80 < _LAST_MS
 
 
 def span_hex(span_id: int) -> str:

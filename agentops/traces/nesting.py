@@ -20,6 +20,7 @@ class Node(NamedTuple):
     kind: int
     has_usage: bool
     tool: str
+    is_guarded: bool = False
 
 
 def uncounted(nodes: Iterable[Node]) -> set[int]:
@@ -41,11 +42,40 @@ def uncounted(nodes: Iterable[Node]) -> set[int]:
     return found
 
 
+def below_guarded(nodes: Iterable[Node]) -> set[int]:
+    """The ids of model calls below a span of a guarded call: they are that call, seen by another instrumentation.
+
+    A tool or a run between them begins something of its own.
+    """
+    by_id = {node.span_id: node for node in nodes}
+    known: dict[int, bool] = {}  # does a guarded call stand here or above?
+    for span_id in by_id:
+        path: list[int] = []
+        place: int | None = span_id
+        is_below = False
+        while place is not None and (node := by_id.get(place)) is not None:
+            if place in known:
+                is_below = known[place]
+                break
+            if node.is_guarded or node.kind in (SpanKind.TOOL, SpanKind.RUN):
+                is_below = known[place] = node.is_guarded
+                break
+            known[place] = False  # until the climb ends; a cycle ends it here
+            path.append(place)
+            place = node.parent_id
+        known.update(dict.fromkeys(path, is_below))
+    return {
+        span_id
+        for span_id, node in by_id.items()
+        if known[span_id] and node.kind == SpanKind.LLM and not node.is_guarded
+    }
+
+
 def may_hide_calls(nodes: Iterable[Node]) -> set[int]:
-    """The ids of spans that are a model or tool call, or stand below one: children stored earlier may repeat a call."""
+    """The ids of spans that are a model, tool or guarded call, or stand below one: stored children may repeat a call."""
     by_id = {node.span_id: node for node in nodes}
     known: dict[int, bool | None] = {
-        node.span_id: node.kind in (SpanKind.LLM, SpanKind.TOOL) or None for node in by_id.values()
+        node.span_id: node.kind in (SpanKind.LLM, SpanKind.TOOL) or node.is_guarded or None for node in by_id.values()
     }
     for span_id in by_id:
         path: list[int] = []

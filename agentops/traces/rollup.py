@@ -44,6 +44,7 @@ class Counted:
     cost_nano_usd: int | None  # None: no price, or no usage
     price_version: str
     is_counted: bool = True
+    is_guarded: bool = False  # the guard charges this call; `cost_nano_usd` is only what it would have cost
 
     @property
     def has_usage(self) -> bool:
@@ -114,6 +115,15 @@ def uncount(run: RunState, counted: Counted) -> None:
     _count(run, counted, -1)
 
 
+def leave_to_guard(run: RunState, counted: Counted) -> None:
+    """Take the cost of a call back that turned out to be a guarded one."""
+    if counted.is_counted:
+        _count(run, counted, -1)
+    counted.is_guarded = True
+    if counted.is_counted:
+        _count(run, counted, 1)
+
+
 def status_of(run: RunState) -> int:
     """`running` until finalised; then the root's status where it is set, else error if any span has one, else ok."""
     if not run.is_finalised:
@@ -156,7 +166,9 @@ def _count(run: RunState, counted: Counted, sign: int) -> None:
     run.reasoning_tokens += sign * (span.reasoning_tokens or 0)
     if not is_charged(span):
         return
-    if counted.cost_nano_usd is None:
+    if counted.is_guarded:
+        run.priced_calls += sign  # its cost comes from the guard (services/guarded.py)
+    elif counted.cost_nano_usd is None:
         run.unpriced_calls += sign
     else:
         run.priced_calls += sign

@@ -16,7 +16,7 @@ from agentops.traces.rollup import Counted, RunState
 
 SPAN_STAGING = Staging.of(SpanRow)
 _EXPECTED = (
-    "tenant_id", "day", "run_id", "span_id", "parent_id", "kind", "status", "is_counted", "started_at", "ended_at",
+    "tenant_id", "day", "run_id", "span_id", "parent_id", "kind", "status", "is_counted", "is_guarded", "started_at", "ended_at",
     "name", "error_type", "agent", "agent_version", "user_id", "session_id", "model", "provider", "tool",
     "tool_call_id", "call_id", "prompt_hash", "tool_definitions_hash", "idempotency_key", "external_system",
     "external_id", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
@@ -58,6 +58,7 @@ def span_row(tenant: uuid.UUID, day: date, counted: Counted) -> tuple[Any, ...]:
         int(span.kind),
         int(span.status),
         counted.is_counted,
+        counted.is_guarded,
         clock.from_ns(span.started_ns),
         clock.from_ns(span.ended_ns),
         span.name,

@@ -85,4 +85,9 @@ _SAME = (
 
 def span_json(row: SpanRow) -> dict[str, Any]:
     """The fields a span is sent in, and what it cost."""
-    return {**to_native(span_values(row)), "cost_usd": usd_text(row.cost_nano_usd), "counted": row.is_counted}
+    return {
+        **to_native(span_values(row)),
+        "cost_usd": usd_text(row.cost_nano_usd),
+        "counted": row.is_counted,
+        "guarded": row.is_guarded,
+    }

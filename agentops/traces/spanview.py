@@ -166,6 +166,8 @@ def _tokens(total: int | None, *parts: tuple[str, int | None]) -> str:
 
 
 def _cost(span: SpanRow) -> Any:
+    if span.is_guarded:
+        return money(span.cost_nano_usd) if span.cost_nano_usd is not None else span.guard_note
     if not span.is_counted:
         return "counted on the call inside"
     if span.cost_nano_usd is not None:

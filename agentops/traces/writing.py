@@ -1,12 +1,17 @@
 """The one transaction that stores spans: rows, run totals, facets, charges; all or nothing, each span once.
 
-    lock the runs that exist → drop what is already stored → write the runs → COPY the spans → facets → charge
+    ask the guard → lock the runs that exist → drop what is already stored → write the runs → COPY the spans → facets
+    → charge
 
 A run's row is the arbiter. Existing runs are locked in id order before anything is compared. For a new run nothing
 can be locked yet, so two batches may race for it: both insert its row, in id order too, the loser waits there, finds
 that the row exists after all and raises `Raced`; its caller rolls back and begins again. Spans are inserted under
 their run's row only, never before it: two batches that insert the same spans in another order would deadlock. Order
-of locks everywhere: runs, spans, facets, ledger, hourly sums.
+of locks everywhere: the money of guarded runs, runs, spans, facets, budgets, hourly sums.
+
+**A guarded call and its span are one charge**, the guard's, whichever comes first: a call is reserved before it is made,
+so its reservation stands when its span arrives. A run's cost is what its spans were charged and what the guard charged;
+the guard adds its part to the run's row if there is one, and a new row begins with it.
 """
 
 from __future__ import annotations
@@ -23,8 +28,9 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from agentops.budgets import services as budgets
-from agentops.budgets.types import Charge, EntryKind
+from agentops.budgets.types import Charge, EntryKind, GuardedCall
 from agentops.common import clock
+from agentops.common.ids import is_minted, trace_uuid
 from agentops.traces import nesting, rollup
 from agentops.traces.models.run import RunStatus
 from agentops.traces.rollup import Counted, RunState
@@ -37,6 +43,7 @@ _RUN_CHANGES = "finalised_at = coalesce(r.finalised_at, n.finalised_at), " + ", 
 )
 
 _FACET_LIST = "unnest(%s::int2[], %s::text[], %s::timestamptz[], %s::uuid[]) AS n (key, value, started_at, run_id)"
+Guarded = dict[uuid.UUID, dict[str, GuardedCall]]  # by run and call id
 _FacetRow = tuple[int, str, int, uuid.UUID]  # key, value, start in nanoseconds, run
 
 
@@ -64,12 +71,13 @@ class _Before:
 def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Written:
     """Store spans inside the caller's transaction. Raises Raced (see above)."""
     batch = _by_run(spans)
+    guarded = _ask_guard(tenant, batch)
     with connection.cursor() as cursor:
         runs = _lock_runs(cursor, tenant, batch)
         before = {run_id: _Before(rollup.facets_of(run), run.started_ns) for run_id, run in runs.items()}
         _drop_stored(cursor, tenant, runs, batch)
         corrections = _settle_nesting(cursor, tenant, runs, batch)
-        new = _new_runs(runs, batch)
+        new = _new_runs(runs, batch, guarded)
         for run_id, found in batch.items():
             rollup.merge(runs[run_id], found.values())
         changed = [runs[run_id] for run_id, found in batch.items() if found or run_id in corrections]
@@ -88,6 +96,33 @@ def _by_run(spans: Iterable[Counted]) -> dict[uuid.UUID, dict[int, Counted]]:
     for counted in spans:
         found.setdefault(counted.span.trace_id, {}).setdefault(counted.span.span_id, counted)
     return dict(sorted(found.items()))
+
+
+def _ask_guard(tenant: uuid.UUID, batch: dict[uuid.UUID, dict[int, Counted]]) -> Guarded:
+    """Mark the spans of guarded calls; answers the guarded calls of the batch's runs. Most batches have none to ask for."""
+    marked = [(_guarded_run(counted.span), counted) for found in batch.values() for counted in found.values()]
+    runs = {run_id for run_id in batch if is_minted(run_id)}
+    runs.update(run_id for run_id, _ in marked if run_id is not None)
+    if not runs:
+        return {}
+    guarded = budgets.guarded_calls(tenant=tenant, runs=sorted(runs))
+    for run_id, counted in marked:
+        if run_id is not None and counted.span.call_id in guarded.get(run_id, ()):
+            counted.is_guarded = True
+    return guarded
+
+
+def _guarded_run(span: Span) -> uuid.UUID | None:
+    """The guarded run whose call a span says it is; None where it says nothing of the kind."""
+    if not span.call_id or span.kind == SpanKind.RUN:
+        return None
+    run_id = span.trace_id
+    if span.guarded_run:
+        try:
+            run_id = trace_uuid(span.guarded_run.replace("-", ""))
+        except ValueError:
+            return None
+    return run_id if is_minted(run_id) else None
 
 
 def _lock_runs(cursor: CursorWrapper, tenant: uuid.UUID, run_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, RunState]:
@@ -123,13 +158,16 @@ def _by_day(runs: dict[uuid.UUID, RunState]) -> dict[date, list[uuid.UUID]]:
     return days
 
 
-def _new_runs(runs: dict[uuid.UUID, RunState], batch: dict[uuid.UUID, dict[int, Counted]]) -> set[uuid.UUID]:
+def _new_runs(
+    runs: dict[uuid.UUID, RunState], batch: dict[uuid.UUID, dict[int, Counted]], guarded: Guarded
+) -> set[uuid.UUID]:
     """Add the runs that do not exist yet; their day is that of the earliest span seen now, and stays."""
     new = set(batch) - set(runs)
     for run_id in new:
         started_ns = min(counted.span.started_ns for counted in batch[run_id].values())
         day = clock.from_ns(started_ns).date()
-        runs[run_id] = RunState(run_id=run_id, day=day, started_ns=started_ns, ended_ns=started_ns)
+        cost = sum(call.cost_nano_usd for call in guarded.get(run_id, {}).values())
+        runs[run_id] = RunState(run_id=run_id, day=day, started_ns=started_ns, ended_ns=started_ns, cost_nano_usd=cost)
     return new
 
 
@@ -142,7 +180,7 @@ def _settle_nesting(
     runs: dict[uuid.UUID, RunState],
     batch: dict[uuid.UUID, dict[int, Counted]],
 ) -> dict[uuid.UUID, list[Charge]]:
-    """Mark the spans of the batch that repeat a call, and take back stored ones that a new span repeats.
+    """Mark the spans of the batch that repeat a call or are a guarded one, and take back stored ones that turn out so.
 
     Nearly always the batch alone decides. The stored spans of a run are read only where a new span could stand above
     or below a stored call.
@@ -154,6 +192,8 @@ def _settle_nesting(
         if run_id in suspects:
             corrections[run_id] = _settle_with_stored(cursor, tenant, runs[run_id], found, nodes)
             continue
+        for span_id in nesting.below_guarded(nodes):
+            found[span_id].is_guarded = True
         for span_id in nesting.uncounted(nodes):
             found[span_id].is_counted = False
     return corrections
@@ -199,7 +239,7 @@ def _suspects(
 _STORED = (
     "span_id", "parent_id", "kind", "status", "started_at", "agent", "user_id", "model", "provider", "tool", "call_id",
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano_usd",
-    "price_version", "is_counted",
+    "price_version", "is_counted", "is_guarded",
 )  # fmt: skip
 
 
@@ -211,8 +251,10 @@ def _settle_with_stored(
         [tenant, run.day, run.run_id],
     )
     stored = {row[0]: _stored(run.run_id, dict(zip(_STORED, row, strict=True))) for row in cursor.fetchall()}
-    uncounted = nesting.uncounted([*(_node(counted) for counted in stored.values()), *nodes])
-    taken_back, charges = [], []
+    nodes = [*(_node(counted) for counted in stored.values()), *nodes]
+    charges = _leave_to_guard(cursor, tenant, run, found, stored, nesting.below_guarded(nodes))
+    uncounted = nesting.uncounted(nodes)
+    taken_back = []
     for span_id in uncounted:
         if span_id in found:
             found[span_id].is_counted = False
@@ -232,25 +274,53 @@ def _settle_with_stored(
     return charges
 
 
+def _leave_to_guard(
+    cursor: CursorWrapper,
+    tenant: uuid.UUID,
+    run: RunState,
+    found: dict[int, Counted],
+    stored: dict[int, Counted],
+    guarded: set[int],
+) -> list[Charge]:
+    """Mark calls that the guard charges; answers the corrections of those that were charged as spans before."""
+    charges, marked = [], []
+    for span_id in guarded:
+        if span_id in found:
+            found[span_id].is_guarded = True
+            continue
+        counted = stored[span_id]
+        if _is_charge(counted):
+            charges.append(_charge(counted, correction="is the guarded call of a span above it"))
+        rollup.leave_to_guard(run, counted)
+        marked.append(span_id)
+    if marked:
+        cursor.execute(
+            "UPDATE traces_span SET is_guarded = true WHERE tenant_id = %s AND day = %s AND run_id = %s AND span_id = ANY(%s)",
+            [tenant, run.day, run.run_id, marked],
+        )
+    return charges
+
+
 def _node(counted: Counted) -> nesting.Node:
     span = counted.span
-    return nesting.Node(span.span_id, span.parent_id, span.kind, counted.has_usage, span.tool)
+    return nesting.Node(span.span_id, span.parent_id, span.kind, counted.has_usage, span.tool, counted.is_guarded)
 
 
 def _stored(run_id: uuid.UUID, row: dict[str, Any]) -> Counted:
     """A stored span, as far as counting and charging look at it."""
     cost, version, is_counted = row.pop("cost_nano_usd"), row.pop("price_version"), row.pop("is_counted")
+    is_guarded = row.pop("is_guarded")
     started_ns = clock.to_ns(row.pop("started_at"))
     row["kind"], row["status"] = SpanKind(row["kind"]), SpanStatus(row["status"])
     span = Span(trace_id=run_id, name="", started_ns=started_ns, ended_ns=started_ns, **row)
-    return Counted(span=span, cost_nano_usd=cost, price_version=version, is_counted=is_counted)
+    return Counted(span=span, cost_nano_usd=cost, price_version=version, is_counted=is_counted, is_guarded=is_guarded)
 
 
 # -- charges ---------------------------------------------------------------------------------------------------------
 
 
 def _is_charge(counted: Counted) -> bool:
-    return counted.is_counted and rollup.is_charged(counted.span)
+    return counted.is_counted and not counted.is_guarded and rollup.is_charged(counted.span)
 
 
 def _charge(counted: Counted, *, correction: str = "") -> Charge:

@@ -10,7 +10,7 @@ from django.test import Client
 
 from tenants import machines
 from tenants.roles import KeyScope
-from tests.guards.urls import MACHINES, Url, path_to
+from tests.guards.urls import MACHINES, Url, path_to, scope_of
 from tests.world import World
 
 FOR_ANYBODY = {"api-schema"}  # the description of the interface holds nothing of anyone
@@ -26,11 +26,6 @@ def _no_cached_keys() -> None:
 
 def methods(url: Url) -> list[str]:
     return [name for name in ("get", "post", "put", "patch", "delete") if hasattr(url.view, name)]
-
-
-def scope_of(url: Url, method: str) -> str | None:
-    found: Any = getattr(url.view, "scopes", {}).get(method.upper()) or getattr(url.view, "scope", None)
-    return found
 
 
 def call(url: Url, method: str, path: str, key: str | None) -> Any:

@@ -16,6 +16,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 from agentops.budgets import services as budgets
+from agentops.catalog import manifest
+from agentops.catalog import services as catalog
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from agentops.traces.models import SavedSearch
@@ -59,6 +61,12 @@ def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[Url
 URLS = all_urls()
 PAGES = [url for url in URLS if url.door]
 MACHINES = [url for url in URLS if url.view]
+
+
+def scope_of(url: Url, method: str) -> str | None:
+    """The scope that a machine's URL asks for."""
+    found: Any = getattr(url.view, "scopes", {}).get(method.upper()) or getattr(url.view, "scope", None)
+    return found
 
 
 # -- what stands in the places of a route -----------------------------------------------------------------------------
@@ -105,6 +113,26 @@ class Things:
 
     def span_id(self) -> str:
         return "00000000000000bb"
+
+    def agent_name(self) -> str:
+        """A registered agent with one tool."""
+        arguments = {"type": "object", "additionalProperties": False, "properties": {}}
+        read = manifest.read(
+            {
+                "agent": {"name": "desk", "version": "1", "model": "gpt-4o-2024-08-06"},
+                "tools": [{"name": "look", "version": "1", "effect": "read", "arguments": arguments}],
+            }
+        )
+        with tenant_scope(self.organisation.id):
+            catalog.apply_manifest(tenant=self.organisation.id, manifest=read, by=OPERATOR, at=clock.now())
+        return "desk"
+
+    def contact_set(self) -> str:
+        with tenant_scope(self.organisation.id):
+            catalog.set_contacts(
+                tenant=self.organisation.id, name="payees", contacts=["a@b.example"], by=OPERATOR, at=clock.now()
+            )
+        return "payees"
 
     def search_id(self) -> uuid.UUID:
         owner = self.world.ada if self.organisation is self.world.acme else self.world.cleo

@@ -141,12 +141,16 @@ def test_the_oldest_calls_are_forgotten_first_even_after_the_database_reordered_
 
 def test_errors_are_counted_per_tool_and_kind_and_forgiven() -> None:
     history = History({})
-    assert [history.add_error("a", "x", Limits()) for _ in range(2)] == [2, 1]
-    assert history.add_error("a", "y", Limits()) == 2
-    assert history.add_error("b", "x", Limits()) == 2
-    history.forgive("a")
-    assert history.add_error("a", "x", Limits()) == 2
-    assert [history.add_error("b", "x", Limits()) for _ in range(3)] == [1, 0, 0]
+    assert [history.add_refusal("a", "x", Limits()) for _ in range(2)] == [2, 1]
+    assert history.add_refusal("a", "y", Limits()) == 2
+    assert history.add_refusal("b", "x", Limits()) == 2
+    assert history.add_failure("a", "x", Limits()) == 2
+    history.note_accepted("a")
+    assert history.add_refusal("a", "x", Limits()) == 2
+    assert [history.add_refusal("b", "x", Limits()) for _ in range(3)] == [1, 0, 0]
+    assert history.add_failure("a", "x", Limits()) == 1  # that a proposal is accepted does not mend the tool
+    history.note_success("a")
+    assert history.add_failure("a", "x", Limits()) == 2
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 400)), max_size=600))
@@ -154,7 +158,7 @@ def test_a_history_stays_small(calls: list[tuple[str, int]]) -> None:
     history = History({})
     for tool, like in calls:
         history.add_call(tool, f"{like:016x}", Limits())
-        history.add_error(tool, f"error {like}", Limits())
+        history.add_refusal(tool, f"error {like}", Limits())
     assert len(strictjson.canonical(history.stored())) < 8_192
 
 

@@ -28,10 +28,10 @@ def test_an_allowed_call_comes_back_with_its_arguments_and_a_permit(acme: Caller
 @pytest.mark.parametrize(
     ("arguments", "pointer"),
     [
-        ({}, ""),
+        ({}, "/order_id"),
         ({"order_id": 7}, "/order_id"),
         ({"order_id": "7"}, "/order_id"),
-        ({"order_id": "ord_1", "all": True}, ""),
+        ({"order_id": "ord_1", "all": True}, "/all"),
         ("ord_1", ""),
         (None, ""),
         ([], ""),

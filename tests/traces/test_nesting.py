@@ -10,16 +10,22 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentops.traces.nesting import Node, may_hide_calls, uncounted
+from agentops.traces.nesting import Node, below_guarded, may_hide_calls, uncounted
 from agentops.traces.types import SpanKind
 
-LLM, TOOL, RUN = int(SpanKind.LLM), int(SpanKind.TOOL), int(SpanKind.RUN)
+LLM, TOOL, RUN, OTHER = (int(kind) for kind in (SpanKind.LLM, SpanKind.TOOL, SpanKind.RUN, SpanKind.OTHER))
 LONG = 20_000
 
 ids = st.integers(0, 7)
 runs = st.lists(
     st.builds(
-        Node, ids, st.none() | ids | st.just(99), st.sampled_from([LLM, LLM, TOOL, RUN]), st.booleans(), st.just("t")
+        Node,
+        ids,
+        st.none() | ids | st.just(99),
+        st.sampled_from([LLM, LLM, TOOL, RUN, OTHER]),
+        st.booleans(),
+        st.just("t"),
+        st.sampled_from([False, False, True]),
     ),
     unique_by=lambda node: node.span_id,
 )
@@ -48,10 +54,20 @@ def test_the_rules_hold_for_any_shape_and_cycles_too(nodes: list[Node]) -> None:
         parent = by_id.get(node.parent_id) if node.parent_id is not None else None
         if node.kind == TOOL and parent is not None and parent is not node and parent.kind == TOOL:
             wanted.add(node.span_id)
-        if any(other.kind in (LLM, TOOL) for other in (node, *above(node, by_id))):
+        if any(other.kind in (LLM, TOOL) or other.is_guarded for other in (node, *above(node, by_id))):
             hiding.add(node.span_id)
     assert uncounted(nodes) == wanted
     assert may_hide_calls(nodes) == hiding
+    assert below_guarded(nodes) == {node.span_id for node in nodes if is_below_guarded(node, by_id)}
+
+
+def is_below_guarded(node: Node, by_id: dict[int, Node]) -> bool:
+    if node.kind != LLM or node.is_guarded:
+        return False
+    for other in above(node, by_id):
+        if other.is_guarded or other.kind in (TOOL, RUN):
+            return other.is_guarded
+    return False
 
 
 def test_a_chain_of_thousands_takes_no_longer_for_each() -> None:
@@ -62,4 +78,5 @@ def test_a_chain_of_thousands_takes_no_longer_for_each() -> None:
             chain = [Node(place, place - 1 if place else top, kind, place % 2 == 0, "") for place in range(LONG)]
             uncounted(chain)
             may_hide_calls(chain)
+            below_guarded(chain)
     assert time.process_time() - began < 5

@@ -150,11 +150,7 @@ class _Inspection:
                     "schema_keyword",
                     "this is no keyword of JSON Schema 2020-12, and would be ignored; notes of your own begin with x-",
                 )
-        if (
-            schema.get("$schema", DIALECT).rstrip("#") != DIALECT
-            if isinstance(schema.get("$schema", ""), str)
-            else True
-        ):
+        if schema.get("$schema", DIALECT) not in (DIALECT, f"{DIALECT}#"):
             self._problem(f"{pointer}/$schema", "schema_dialect", f"{DIALECT} is expected, or nothing")
         for pattern in (schema.get("pattern"), *_names(schema.get("patternProperties"))):
             if isinstance(pattern, str) and len(pattern) > MAX_PATTERN:

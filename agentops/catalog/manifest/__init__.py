@@ -3,5 +3,6 @@
 from agentops.catalog.manifest.document import MAX_BYTES, load_json, load_yaml
 from agentops.catalog.manifest.forms import AgentForm, Manifest, ToolForm
 from agentops.catalog.manifest.reading import read
+from agentops.catalog.manifest.writing import write
 
-__all__ = ["MAX_BYTES", "AgentForm", "Manifest", "ToolForm", "load_json", "load_yaml", "read"]
+__all__ = ["MAX_BYTES", "AgentForm", "Manifest", "ToolForm", "load_json", "load_yaml", "read", "write"]

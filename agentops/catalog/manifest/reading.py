@@ -8,6 +8,7 @@ from typing import Any
 from agentops.catalog.manifest.forms import AgentForm, Manifest
 from agentops.catalog.manifest.tools import read_tools
 from agentops.catalog.policies import is_floating
+from agentops.catalog.types import Routing
 from agentops.common.errors import InputProblem, InvalidInput
 from agentops.common.money import nano_usd
 from agentops.common.reading import Reading
@@ -162,7 +163,7 @@ def _routing(value: Any, models: list[str], problems: list[InputProblem]) -> dic
     if value is None:
         return {}
     read = Reading(value, pointer="/agent/routing")
-    found: dict[str, Any] = {"is_on": True}
+    found: dict[str, Any] = {"is_on": True, "max_failure_rate": Routing().max_failure_rate}
     for name in ("cheap", "premium"):
         model = read.text(name, required=True)
         if model and model not in models:

@@ -1,6 +1,19 @@
 """Reads of the catalog: the guard's (raw SQL, cached), and those of pages and the API."""
 
+from agentops.catalog.queries.agents import agent, agents
 from agentops.catalog.queries.contacts import contact_set, contact_sets, contacts
 from agentops.catalog.queries.policy import forget, policy
+from agentops.catalog.queries.tools import tool_version, tool_versions, tools_waiting
 
-__all__ = ["contact_set", "contact_sets", "contacts", "forget", "policy"]
+__all__ = [
+    "agent",
+    "agents",
+    "contact_set",
+    "contact_sets",
+    "contacts",
+    "forget",
+    "policy",
+    "tool_version",
+    "tool_versions",
+    "tools_waiting",
+]

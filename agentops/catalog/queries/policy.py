@@ -23,7 +23,7 @@ from agentops.catalog.types import (
 )
 
 _POLICIES_MOST = 2_000
-_VERSION = "SELECT policy_version FROM catalog_agent WHERE tenant_id = %s AND name = %s"
+_VERSION = "SELECT id, policy_version FROM catalog_agent WHERE tenant_id = %s AND name = %s"
 # One statement, so that the number and what it stands for are of one snapshot.
 _LOAD = """
 SELECT a.id, a.policy_version, v.id, v.approved_at IS NOT NULL, v.allowed_models, v.caps, v.repetition, v.routing,
@@ -49,8 +49,11 @@ def policy(*, tenant: uuid.UUID, agent: str, version: str, policy_version: int |
     """
     known = _policies.get((tenant, agent, version))
     if known is not None:
-        present = _present(tenant, agent) if policy_version is None else policy_version
-        if present == known.policy_version:
+        if policy_version is None:
+            is_present = _present(tenant, agent) == (known.agent_id, known.policy_version)
+        else:
+            is_present = policy_version == known.policy_version
+        if is_present:
             return known
     found = _load(tenant, agent, version)
     if cache.may_keep(found.agent_id):
@@ -63,11 +66,11 @@ def forget() -> None:
     _policies.clear()
 
 
-def _present(tenant: uuid.UUID, agent: str) -> int:
+def _present(tenant: uuid.UUID, agent: str) -> tuple[uuid.UUID, int] | None:
     with connection.cursor() as cursor:
         cursor.execute(_VERSION, [tenant, agent])
         row = cursor.fetchone()
-    return int(row[0]) if row else 0
+    return (row[0], row[1]) if row else None
 
 
 def _load(tenant: uuid.UUID, agent: str, version: str) -> AgentPolicy:

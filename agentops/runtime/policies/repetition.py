@@ -9,6 +9,7 @@ from typing import Any
 SAME_TOOL, IDENTICAL, CYCLE, SAME_ERROR = 5, 3, 3, 3
 _KEPT_CALLS = 200  # likenesses that are counted; an agent with wider caps forgets the oldest
 _KEPT_ERRORS = 50
+_REFUSED, _FAILED = "refused ", "failed "
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +74,31 @@ class History:
             )
         return None
 
-    def add_error(self, tool: str, error: str, limits: Limits) -> int:
-        """Note a refusal or a failed result; answers how often more the same may happen. 0: the run ends."""
-        key = f"{tool}\n{error}"
+    def add_refusal(self, tool: str, why: str, limits: Limits) -> int:
+        """Note that a proposal was refused; answers how often more the same may happen. 0: the run ends."""
+        return self._add_error(f"{_REFUSED}{tool}\n{why}", limits)
+
+    def add_failure(self, tool: str, error: str, limits: Limits) -> int:
+        """Note that an allowed call failed; answers how often more the same may happen. 0: the run ends."""
+        return self._add_error(f"{_FAILED}{tool}\n{error}", limits)
+
+    def note_accepted(self, tool: str) -> None:
+        """A proposal was accepted: earlier refusals were on the way there."""
+        self._forgive(f"{_REFUSED}{tool}\n")
+
+    def note_success(self, tool: str) -> None:
+        """A call went well: what made earlier ones fail is over."""
+        self._forgive(f"{_FAILED}{tool}\n")
+
+    def _add_error(self, key: str, limits: Limits) -> int:
         count = self.errors.pop(key, 0) + 1
         self.errors[key] = count
         while len(self.errors) > _KEPT_ERRORS:
             del self.errors[next(iter(self.errors))]
         return max(0, limits.same_error - count)
 
-    def forgive(self, tool: str) -> None:
-        """A call of the tool was accepted: its earlier errors were on the way there."""
-        for key in [key for key in self.errors if key.startswith(f"{tool}\n")]:
+    def _forgive(self, prefix: str) -> None:
+        for key in [key for key in self.errors if key.startswith(prefix)]:
             del self.errors[key]
 
     def _in_a_row(self) -> int:

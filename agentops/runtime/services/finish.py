@@ -17,6 +17,7 @@ from agentops.runtime import rows
 from agentops.runtime.services import entry
 from agentops.runtime.services.model_calls import forget_expired
 from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
+from agentops.traces import services as traces
 
 STATUSES = {
     "ok": RunStatus.OK,
@@ -102,6 +103,7 @@ def _expire_hold(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> None:
     expired = budgets.expire_hold(tenant=tenant, run=run, call_id=call_id, at=facts.now)
     if expired is None:
         return
+    traces.add_guard_charge(tenant=tenant, run=run, amount_nano_usd=expired)
     forget_expired(facts, hold_nano_usd=expired)
     verdict = Verdict(Answer.ALLOW, data={"outcome": "unknown", "state": "unknown"}, amount_nano_usd=expired)
     verdict.detail = "Nobody settled this call, so it is charged at what was held for it."

@@ -26,6 +26,7 @@ from agentops.runtime.policies.routing import Choice, choose
 from agentops.runtime.rows import Facts, NewCall
 from agentops.runtime.services import entry, limits
 from agentops.runtime.types import Answer, Asker, CallState, ModelProposal, RunStatus, Verb, Verdict
+from agentops.traces import services as traces
 from audit import services as audit
 from audit.types import Outcome, Target
 from tenants import queries as tenants
@@ -221,7 +222,8 @@ def _shrink(plan: _Plan, room: int) -> bool:
 
 def _reserve_in_budgets(facts: Facts, proposal: ModelProposal, plan: _Plan, *, past_limit: bool) -> Refused | None:
     """Hold the call in every budget; where one has less left, a shorter answer that fits. None when it is held."""
-    for _ in range(4):  # each round fits the call into one more budget: tenant, agent, user, and their defaults
+    refused: Refused | None = None
+    for _ in range(4):  # a round or two: the ceiling with the least left is told first
         found = budgets.reserve(
             tenant=facts.tenant_id,
             run=facts.run_id,
@@ -239,9 +241,10 @@ def _reserve_in_budgets(facts: Facts, proposal: ModelProposal, plan: _Plan, *, p
         )
         if not isinstance(found, Refused):
             return None
-        if not found.is_ceiling or not _shrink(plan, found.free_nano_usd):
-            return found
-    return found
+        refused = found
+        if not refused.is_ceiling or not _shrink(plan, refused.free_nano_usd):
+            break
+    return refused
 
 
 def _at_limit(
@@ -357,6 +360,8 @@ def _settle(
             raise IdempotencyMismatch("This call was settled before, with other numbers.")
         return dict(orjson.loads(row[5]))
     settled = budgets.settle(tenant=tenant, run=run, call_id=call_id, outcome=outcome, usage=usage, at=facts.now)
+    charged_before = settled.hold_nano_usd if settled.was_unknown else 0
+    traces.add_guard_charge(tenant=tenant, run=run, amount_nano_usd=settled.cost_nano_usd - charged_before)
     answer = {"cost_usd": usd_text(settled.cost_nano_usd), "state": settled.state}
     if settled.debt_nano_usd:
         answer["debt_usd"] = usd_text(settled.debt_nano_usd)

@@ -139,6 +139,8 @@ def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolRe
         answer |= {"attempts_left": verdict.data["attempts_left"]}
         if verdict.answer is Answer.ABORT:
             answer |= {"decision": "abort", "code": verdict.code, "detail": verdict.detail}
+    elif result.outcome == "ok":
+        facts.root.history.note_success(name)
     verdict.data |= {"outcome": result.outcome}
     if result.external_id:
         verdict.data |= {"external_system": result.external_system, "external_id": result.external_id}
@@ -187,7 +189,7 @@ def _after_failure(facts: Facts, tool: str, result: ToolResult) -> Verdict:
         tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
     )
     most = policy.repetition.same_error
-    left = facts.root.history.add_error(tool, result.error, Limits() if most is None else Limits(same_error=most))
+    left = facts.root.history.add_failure(tool, result.error, Limits() if most is None else Limits(same_error=most))
     if left:
         return Verdict(Answer.ALLOW, data={"attempts_left": left})
     detail = f"Stopped: {tool} failed again and again in the same way. Tell the user, or try another way in a new run."

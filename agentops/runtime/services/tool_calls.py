@@ -109,7 +109,7 @@ def _accepted(
         verdict = Verdict(Answer.ABORT, "repetition", detail, tool_version=tool.version)
         verdict.data = {"detector": finding.detector}
         return verdict, _call(proposal, CallState.REJECTED, like)
-    root.history.forgive(tool.name)
+    root.history.note_accepted(tool.name)
     if tier > 1:
         return _asked(facts, tool, proposal, tier, reasons, like)
     return _allowed(facts, tool, proposal, like)
@@ -183,7 +183,7 @@ def _refused(
 ) -> tuple[Verdict, NewCall]:
     """A rejection the agent can plan around; the same one again and again ends the run."""
     first = wrong[0]
-    left = facts.root.history.add_error(proposal.tool, f"{first.code} {first.pointer}", _limits(policy))
+    left = facts.root.history.add_refusal(proposal.tool, f"{first.code} {first.pointer}", _limits(policy))
     errors = [{"code": r.code, "pointer": r.pointer, "expected": r.expected, "hint": r.hint} for r in wrong]
     version = tool.version if tool else ""
     detail = _sentence(proposal.tool, first)

@@ -20,6 +20,8 @@ class SpanRow(TenantOwned):
     status = models.SmallIntegerField(choices=[(s.value, s.name.lower()) for s in SpanStatus])
     # False where a nested span of the same kind holds the same call: totals and the ledger count the inner one.
     is_counted = models.BooleanField()
+    # True where the guard admitted this call, and so charges it: the span is not charged again.
+    is_guarded = models.BooleanField(default=False, db_default=False)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
     name = models.TextField()
@@ -46,6 +48,8 @@ class SpanRow(TenantOwned):
     cost_nano_usd = models.BigIntegerField(null=True)
     price_version = models.TextField()
     details = models.TextField()
+
+    guard_note: str = ""  # not stored: why a guarded span that was read shows no cost (queries/guardcosts.py)
 
     class Meta:
         db_table = "traces_span"

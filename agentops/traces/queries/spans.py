@@ -12,6 +12,7 @@ from django.db.models import Q
 from agentops.common.cursors import Cursor
 from agentops.common.errors import NotFound
 from agentops.traces.models import Run, SpanEvent, SpanRow
+from agentops.traces.queries.guardcosts import show_guard_costs
 
 CHILDREN_PAGE = 100
 # What a row of the timeline shows.
@@ -44,6 +45,7 @@ def span_page(*, run: Run, cursor: Cursor | None, limit: int = 500) -> SpanPage:
     if cursor is not None:
         rows = rows.filter(_after(cursor))
     found = list(rows.order_by("started_at", "span_id")[: limit + 1])
+    show_guard_costs(run, found[:limit])
     return SpanPage(spans=found[:limit], next=_next(found, limit))
 
 
@@ -96,6 +98,7 @@ def get_span(*, run: Run, span_id: int) -> SpanRow:
     row = SpanRow.objects.filter(tenant_id=run.tenant_id, day=run.day, run_id=run.run_id, span_id=span_id).first()
     if row is None:
         raise NotFound("There is no such span in this run.")
+    show_guard_costs(run, [row])
     return row
 
 

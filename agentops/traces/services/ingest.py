@@ -133,6 +133,7 @@ def _count_all(counted: Iterable[Counted]) -> None:
     """Forget what an attempt that was rolled back found out."""
     for one in counted:
         one.is_counted = True
+        one.is_guarded = False
 
 
 def _refusals(spans: Sequence[Span], rejected: Sequence[Rejected], unfit: Iterable[Counted]) -> list[Rejected]:

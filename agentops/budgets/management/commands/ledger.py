@@ -8,11 +8,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from agentops.budgets.checks import Check, Difference, usage_is_the_ledger
+from agentops.budgets import checks
+from agentops.budgets.checks import Check, Difference
 from agentops.common.scope import staff_scope
 from agentops.traces import queries as traces
 
-CHECKS = (traces.runs_are_their_spans, traces.ledger_is_the_spans, usage_is_the_ledger)
+CHECKS = (
+    traces.runs_are_their_spans,
+    traces.ledger_is_the_spans,
+    checks.usage_is_the_ledger,
+    checks.guard_charges_are_the_reservations,
+    checks.slices_hold_the_reservations,
+    checks.counters_are_the_ledger,
+    checks.no_hold_is_overdue,
+)
 
 
 class Command(BaseCommand):
@@ -21,7 +30,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         check = actions.add_parser(
-            "check", help="totals of runs, ledger and hourly sums against the rows they come from"
+            "check", help="totals of runs, ledger, hourly sums, budgets and holds against the rows they come from"
         )
         check.add_argument("--show", type=int, default=20, help="how many differences are printed")
         check.add_argument("--json", action="store_true", help="the last line of stdout is one JSON object")

@@ -1,0 +1,189 @@
+"""A guarded call and its span are one charge, in whichever order they come, and every total says so."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agentops.budgets import services as budgets
+from agentops.budgets.types import Scope, Usage
+from agentops.common import clock
+from agentops.common.money import usd_text
+from agentops.common.scope import tenant_scope
+from agentops.traces import policy, services
+from tenants import machines
+from tests.budgets.money import MODEL, TOKEN, Purse
+from tests.ingest.test_ledger_check import check
+from tests.ingest.wire import Sender, native, new_span, span
+from tests.traces import otlp_build as build
+from tests.world import World
+
+LLM = {"kind": "llm", "model": MODEL, "provider": "house", "input_tokens": 0, "output_tokens": 30, "user_id": "u1"}
+
+
+@pytest.fixture
+def acme(world: World, key_for: Callable[..., str]) -> Sender:
+    policy.forget_cached_policies()
+    machines.forget_cached_keys()
+    return Sender(key_for(world.acme, "ingest"), read_key=key_for(world.acme, "read"))
+
+
+class Guarded:
+    """A run under the guard, whose agent also sends spans."""
+
+    def __init__(self, purse: Purse, acme: Sender) -> None:
+        purse.at = clock.now()
+        self.purse, self.acme, self.trace = purse, acme, purse.run("r").hex
+
+    def send(self, **more: Any) -> str:
+        sent = {**native("ask", trace_id=self.trace, **LLM), **more}
+        self.acme.native(sent)
+        return str(sent["span_id"])
+
+    def settle(self, call: str, tokens: int | None, outcome: str = "ok") -> None:
+        """As the guard does it: the charge, and the run's part of it, in one transaction."""
+        tenant, run = self.purse.tenant, self.purse.run("r")
+        usage = None if tokens is None else Usage(output_tokens=tokens)
+        with tenant_scope(tenant):
+            settled = budgets.settle(
+                tenant=tenant, run=run, call_id=call, outcome=outcome, usage=usage, at=self.purse.at
+            )
+            before = settled.hold_nano_usd if settled.was_unknown else 0
+            services.add_guard_charge(tenant=tenant, run=run, amount_nano_usd=settled.cost_nano_usd - before)
+
+    def cost(self) -> int:
+        """Tokens, by the run's total, which must be the ledger's."""
+        assert check()["equal"]
+        ledger = self.purse.sum(
+            "SELECT sum(amount_nano_usd) FROM budgets_ledgerentry WHERE run_id = %s", self.purse.run("r")
+        )
+        assert self.acme.run(self.trace)["cost_usd"] == usd_text(ledger)
+        return ledger // TOKEN
+
+
+@pytest.fixture
+def guarded(purse: Purse, acme: Sender) -> Guarded:
+    return Guarded(purse, acme)
+
+
+@pytest.mark.parametrize("order", sorted(set(itertools.permutations(["span", "settle", "span"]))))
+def test_a_call_is_charged_once_in_any_order_and_with_resends(guarded: Guarded, order: tuple[str, ...]) -> None:
+    budget = guarded.purse.budget("0.001")
+    guarded.purse.reserve("r", "c1", 100)
+    span_id = new_span()
+    for step in order:
+        if step == "span":
+            guarded.send(span_id=span_id, call_id="c1", output_tokens=31)  # it says something else than the settlement
+        else:
+            guarded.settle("c1", 30)
+    assert guarded.cost() == 30
+    assert guarded.purse.used(budget) == 30
+    run = guarded.acme.run(guarded.trace)
+    assert (run["llm_calls"], run["output_tokens"], run["cost_state"]) == (1, 31, "priced")
+    [sent] = guarded.acme.spans_of(guarded.trace)
+    assert (sent["cost_usd"], sent["guarded"], sent["call_id"]) == (usd_text(30 * TOKEN), True, "c1")
+
+
+def test_before_it_is_settled_a_guarded_span_costs_nothing_yet(guarded: Guarded) -> None:
+    budget = guarded.purse.budget("0.001")
+    guarded.purse.reserve("r", "c1", 100)
+    guarded.send(call_id="c1")
+    assert guarded.cost() == 0
+    assert guarded.purse.used(budget) == 100
+    assert guarded.acme.spans_of(guarded.trace)[0]["cost_usd"] is None
+
+
+def test_spans_that_claim_a_call_the_guard_never_admitted_are_charged(guarded: Guarded) -> None:
+    budget = guarded.purse.budget("0.001")
+    guarded.purse.reserve("r", "c1", 100)
+    guarded.send(call_id="c1")
+    guarded.send(call_id="c2")
+    guarded.send()
+    guarded.acme.native(native("elsewhere", call_id="c1", **LLM))
+    guarded.settle("c1", 20)
+    assert guarded.cost() == 20 + 30 + 30
+    assert guarded.purse.used(budget) == 20 + 3 * 30
+
+
+def test_several_spans_of_one_call_show_its_charge_once(guarded: Guarded) -> None:
+    guarded.purse.reserve("r", "c1", 100)
+    for _ in range(3):
+        guarded.send(call_id="c1")
+    guarded.settle("c1", 20)
+    assert guarded.cost() == 20
+    costs = sorted(str(one["cost_usd"]) for one in guarded.acme.spans_of(guarded.trace))
+    assert costs == ["0.000020", "None", "None"]
+
+
+@pytest.mark.parametrize("first", ["outer", "inner", "together"])
+@pytest.mark.parametrize("kind", ["llm", "other"])
+def test_what_another_instrumentation_sees_below_a_guarded_span_is_the_same_call(
+    guarded: Guarded, first: str, kind: str
+) -> None:
+    budget = guarded.purse.budget("0.001")
+    guarded.purse.reserve("r", "c1", 100)
+    outer = {**native("model_call", trace_id=guarded.trace, kind=kind), "call_id": "c1"}
+    inner = {**native("chat", trace_id=guarded.trace, **LLM), "parent_span_id": outer["span_id"]}
+    if first == "together":
+        guarded.acme.native(inner, outer)
+    else:
+        for one in [outer, inner] if first == "outer" else [inner, outer]:
+            guarded.acme.native(one)
+    guarded.settle("c1", 30)
+    assert guarded.cost() == 30
+    assert guarded.purse.used(budget) == 30
+    assert guarded.acme.run(guarded.trace)["llm_calls"] == 1
+
+
+def test_a_trace_of_another_id_names_the_guarded_run(guarded: Guarded) -> None:
+    guarded.purse.reserve("r", "c1", 100)
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": MODEL,
+        "gen_ai.usage.output_tokens": 30,
+        "agentops.call_id": "c1",
+        "agentops.run_id": guarded.trace,
+    }
+    sent = span("chat", attributes=attributes)
+    assert guarded.acme.otlp(build.protobuf_request([sent])).is_full_success
+    guarded.settle("c1", 30)
+    assert guarded.purse.charged() == 30
+    assert check()["equal"]
+
+
+def test_an_unknown_call_that_is_settled_late_corrects_its_run(guarded: Guarded) -> None:
+    guarded.purse.reserve("r", "c1", 100)
+    guarded.send(call_id="c1")
+    guarded.settle("c1", None, "unknown")
+    assert guarded.cost() == 100
+    guarded.settle("c1", 12)
+    assert guarded.cost() == 12
+
+
+def test_a_run_that_was_settled_before_any_span_begins_with_its_cost(guarded: Guarded) -> None:
+    for call in ("c1", "c2"):
+        guarded.purse.reserve("r", call, 100)
+        guarded.settle(call, 20)
+    guarded.purse.reserve("r", "c3", 100)
+    guarded.send(kind="run", model=None, provider=None, input_tokens=None, output_tokens=None)
+    assert guarded.cost() == 40
+    guarded.settle("c3", 5)
+    assert guarded.cost() == 45
+
+
+def test_what_is_only_observed_counts_against_the_budgets_too(guarded: Guarded) -> None:
+    tenant = guarded.purse.budget("0.0001")
+    guarded.acme.native(native("one", **LLM), native("two", **{**LLM, "user_id": "u2"}))
+    user = guarded.purse.budget("0.001", scope=Scope.USER, of="u2")
+    assert (guarded.purse.used(tenant), guarded.purse.used(user)) == (60, 30)
+    guarded.acme.native(native("three", **{**LLM, "user_id": "u2"}))
+    assert (guarded.purse.used(tenant), guarded.purse.used(user)) == (90, 60)
+    refused = guarded.purse.reserve("r", "c1", 11)
+    assert getattr(refused, "free_nano_usd", None) == 10 * TOKEN
+    guarded.purse.reserve("r", "c1", 10)
+    guarded.acme.native(native("four", **LLM))
+    assert guarded.purse.used(tenant) == 130
+    assert check()["equal"]
