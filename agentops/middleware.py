@@ -9,12 +9,12 @@ from typing import Any, cast
 from django.core.exceptions import SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.urls import Resolver404, get_resolver
 
 from agentops.common import problems
-from agentops.common.errors import DomainError, InvalidInput, NotFound, Unavailable, Unexpected
+from agentops.common.errors import DomainError, InvalidInput, MethodNotAllowed, NotFound, Unavailable, Unexpected
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -72,7 +72,24 @@ class Refusals:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            return self._not_allowed(request, response)
+        return response
+
+    def _not_allowed(self, request: HttpRequest, response: HttpResponseNotAllowed) -> HttpResponseBase:
+        """Where only a form leads, an address typed in, or come back to after signing in again, finds nothing to show."""
+        page = self.process_exception(
+            request,
+            MethodNotAllowed(
+                "This address only takes what a form sends, so nothing was changed. If you had to sign in again on "
+                "the way, open the page once more and send the form from there."
+            ),
+        )
+        if page is None:
+            return response
+        page["Allow"] = response["Allow"]
+        return page
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
         """PostgreSQL holds no NUL, so no page has a use for one: refused here, once for all of them."""

@@ -48,6 +48,10 @@ class NotFound(DomainError):
     code, status, title = "not_found", 404, "Not found"
 
 
+class MethodNotAllowed(DomainError):
+    code, status, title = "method_not_allowed", 405, "Not done"
+
+
 class Conflict(DomainError):
     code, status, title = "conflict", 409, "Conflict"
 

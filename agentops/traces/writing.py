@@ -42,7 +42,7 @@ _RUN_CHANGES = "finalised_at = coalesce(r.finalised_at, n.finalised_at), " + ", 
     f"{name} = n.{name}" for name in RUN_COLUMNS if name not in ("tenant_id", "run_id", "day", "finalised_at")
 )
 
-_FACET_LIST = "unnest(%s::int2[], %s::text[], %s::timestamptz[], %s::uuid[]) AS n (key, value, started_at, run_id)"
+_FACET_LIST = "json_to_recordset(%s::json) AS n (key int2, value text, started_at timestamptz, run_id uuid)"
 Guarded = dict[uuid.UUID, dict[str, GuardedCall]]  # by run and call id
 _FacetRow = tuple[int, str, int, uuid.UUID]  # key, value, start in nanoseconds, run
 
@@ -412,7 +412,7 @@ def _write_facets(
         cursor.execute(
             "INSERT INTO traces_runfacet (tenant_id, key, value, started_at, run_id) "  # noqa: S608
             f"SELECT %s, n.* FROM {_FACET_LIST} ON CONFLICT DO NOTHING",
-            [tenant, *_columns(added)],
+            [tenant, _facets_json(added)],
         )
 
 
@@ -421,18 +421,19 @@ def _delete_facets(cursor: CursorWrapper, tenant: uuid.UUID, gone: list[_FacetRo
         cursor.execute(
             f"DELETE FROM traces_runfacet f USING {_FACET_LIST} WHERE f.tenant_id = %s AND f.key = n.key "  # noqa: S608
             "AND f.value = n.value AND f.started_at = n.started_at AND f.run_id = n.run_id",
-            [*_columns(gone), tenant],
+            [_facets_json(gone), tenant],
         )
 
 
-def _columns(rows: list[_FacetRow]) -> list[list[Any]]:
+def _facets_json(rows: list[_FacetRow]) -> str:
+    """In key order: the order of locks. As JSON: psycopg quotes arrays of hundreds of values ten times slower."""
     rows.sort()
-    return [
-        [row[0] for row in rows],
-        [row[1] for row in rows],
-        [clock.from_ns(row[2]) for row in rows],
-        [row[3] for row in rows],
-    ]
+    return orjson.dumps(
+        [
+            {"key": key, "value": value, "started_at": clock.from_ns(started_ns), "run_id": run_id}
+            for key, value, started_ns, run_id in rows
+        ]
+    ).decode()
 
 
 def close_idle(*, tenant: uuid.UUID, run_ids: Sequence[uuid.UUID], at: datetime) -> int:

@@ -136,16 +136,19 @@ def test_retention_takes_everything_of_a_run_but_what_it_cost(
     assert check()["equal"]
 
 
-def test_retention_takes_refused_spans_and_the_minutes_of_ingest(acme: Sender, world: World, travel: Travel) -> None:
+def test_retention_takes_refused_spans_minutes_of_ingest_and_names_long_unseen(
+    acme: Sender, world: World, travel: Travel
+) -> None:
     change(world.acme, world, retention_days=10)
-    acme.native(native(), native(span_id="1"))
-    tables = ("traces_deadletter", "traces_ingestminute")
+    acme.spans(span(attributes={"gen_ai.operation.name": "chat", "gen_ai.made_up": 1}))
+    acme.native(native(span_id="1"))
+    tables = ("traces_deadletter", "traces_ingestminute", "traces_unmappedkey")
     travel(days=9)
     tasks.apply_retention()
-    assert [count(world.acme.id, table) for table in tables] == [1, 1]
+    assert [count(world.acme.id, table) for table in tables] == [1, 1, 1]
     travel(days=12)
     tasks.apply_retention()
-    assert [count(world.acme.id, table) for table in tables] == [0, 0]
+    assert [count(world.acme.id, table) for table in tables] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("organisation", "days"), [("acme", 90), ("globex", 14)])

@@ -52,10 +52,14 @@ def _otlp(sender: Sender) -> None:
         "gen_ai.tool.definitions": orjson.dumps([{"name": "t", "description": TEXT}]).decode(),
         "custom.plain": TEXT,
         "custom.nested": {"a": [{"b": TEXT}]},
+        f"custom.{EMAIL}": 1,
+        f"gen_ai.odd.{TOKEN}": "a name that no mapping reads is written down",
         "http.request.header.authorization": f"Bearer {TOKEN}",
     }
     exception = ("exception", {"exception.type": "Oops", "exception.message": TEXT, "exception.stacktrace": TEXT})
-    sender.spans(span(f"chat {TEXT}", attributes=attributes, events=[exception, (TEXT, {"x": TEXT})], status=(2, TEXT)))
+    sender.spans(
+        span(f"chat {TEXT}", attributes=attributes, events=[exception, (TEXT, {"x": TEXT, EMAIL: 1})], status=(2, TEXT))
+    )
     tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t"}
     content = {"gen_ai.tool.call.arguments": {"to": TEXT}, "gen_ai.tool.call.result": TEXT, "error.type": TEXT}
     sender.spans(span("tool", attributes={**tool, **content}), encoding="json")
@@ -63,7 +67,7 @@ def _otlp(sender: Sender) -> None:
 
 def _logs(sender: Sender) -> None:
     now = time.time_ns()
-    evaluation = {"gen_ai.evaluation.name": "x", "gen_ai.evaluation.explanation": TEXT, "custom": TEXT}
+    evaluation = {"gen_ai.evaluation.name": "x", "gen_ai.evaluation.explanation": TEXT, "custom": TEXT, EMAIL: 1}
     sender.logs(
         {"event_name": "gen_ai.evaluation.result", "trace_id": new_trace(), "time": now, "attributes": evaluation},
         {"event_name": "gen_ai.user.message", "trace_id": new_trace(), "time": now, "body": {"content": TEXT}},
@@ -76,7 +80,15 @@ def _native(sender: Sender) -> None:
         for name in ("arguments", "result", "input", "output", "documents")
     }
     sender.native(
-        native(TEXT, kind="tool", tool="t", **content, attributes={"a": TEXT}, status_message=TEXT, error_type=TEXT),
+        native(
+            TEXT,
+            kind="tool",
+            tool="t",
+            **content,
+            attributes={"a": TEXT, EMAIL: 1},
+            status_message=TEXT,
+            error_type=TEXT,
+        ),
         native(input=TEXT, output=TEXT, system_instructions=TEXT, tool_definitions=[{"description": TEXT}], kind="llm"),
     )
 

@@ -214,3 +214,17 @@ def test_a_search_is_shared_with_a_member_or_with_nobody(world: World, client_fo
     refused = client.post(world.acme.url(f"searches/{search.id}/"), {"with": member})
     assert refused.status_code in (400, 404)
     assert world.acme.actions() == ["search.saved"]
+
+
+# -- addresses that only take forms ------------------------------------------------------------------------------------
+
+
+def test_an_address_that_only_takes_a_form_says_so_to_whoever_comes_back_to_it(
+    world: World, client_for: Clients
+) -> None:
+    client = client_for(world.ada, fresh=True)
+    answer = client.get(world.acme.url("settings/changes/"))
+    assert answer.status_code == 405 and answer["Allow"] == "POST"
+    assert "only takes what a form sends" in text(answer) and world.acme.url() in text(answer)
+    fragment = text(client.get(world.acme.url("settings/changes/"), headers=HTMX))
+    assert "only takes what a form sends" in fragment and "<html" not in fragment

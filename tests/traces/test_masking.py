@@ -225,6 +225,21 @@ def test_every_part_of_a_span_is_masked() -> None:
     assert span.service == "shop"
 
 
+def test_the_names_of_attributes_are_masked_where_they_are_data() -> None:
+    mail, other = "jane@example.com", "joe@example.com"
+    span = one(
+        {f"order.{mail}": "3 boots", f"order.{other}": "1 hat", "gen_ai.request." + OPENAI: "x", "app.region": "eu"},
+        events=[("seen", {mail: 1})],
+        resource={f"owner.{mail}": "yes", "service.name": "shop"},
+    )
+    MASK.mask_span(span)
+    for part in (mail, other, OPENAI):
+        assert part not in repr([span.attributes, span.events, span.resource]), part
+    assert sorted(span.attributes.values()) == ["1 hat", "3 boots", "eu", "x"], "no value is lost"
+    assert span.attributes["app.region"] == "eu"
+    assert span.masked >= 4
+
+
 def test_arguments_results_and_documents_of_tools_are_masked() -> None:
     span = one(
         {

@@ -232,6 +232,23 @@ def test_values_nested_too_deeply_are_cut_not_followed() -> None:
         assert raw.attributes["flat"] == 1
 
 
+def test_protobuf_nested_beyond_reason_is_malformed_and_not_taken_for_logs() -> None:
+    wire = b"\x0a\x04core"
+    for _ in range(60):  # by hand: the library writes no message that it would not read
+        wire = _field(5, _field(1, wire))
+    body = _field(1, _field(2, _field(2, _field(9, _field(1, b"deep") + _field(2, wire)))))
+    with pytest.raises(MalformedRequest, match="nested") as raised:
+        decode_traces(body, encoding="protobuf")
+    assert "/v1/logs" not in raised.value.detail
+
+
+def _field(number: int, body: bytes) -> bytes:
+    length, rest = b"", len(body)
+    while rest > 127:
+        length, rest = length + bytes([rest & 127 | 128]), rest >> 7
+    return bytes([number << 3 | 2]) + length + bytes([rest]) + body
+
+
 def test_json_nested_beyond_reason_is_malformed() -> None:
     deep = b'{"arrayValue":{"values":[' * 150 + b'{"intValue":1}' + b"]}}" * 150
     source = {**json_span(span()), "attributes": [{"key": "deep", "value": {"stringValue": "PLACE"}}]}

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import orjson
 from django.db import connection
 
 from agentops.budgets.models import LedgerEntry
@@ -24,11 +25,16 @@ _EXPECTED = (
 assert _STAGING.columns == _EXPECTED
 KEY_BYTES = 512
 _KEY_TEXTS = ("agent", "user_id", "provider", "model")
+_USAGE_NAMES = (
+    "hour", "agent", "user_id", "provider", "model", "calls", "unpriced_calls", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "amount_nano_usd",
+)  # fmt: skip
 _USAGE_UPSERT = """
 INSERT INTO budgets_usagehour AS u (tenant_id, hour, agent, user_id, provider, model, calls, unpriced_calls,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, amount_nano_usd)
-SELECT %s, * FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int8[], %s::int8[],
-    %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[])
+SELECT %s, n.* FROM json_to_recordset(%s::json) AS n (hour timestamptz, agent text, user_id text, provider text,
+    model text, calls int8, unpriced_calls int8, input_tokens int8, output_tokens int8, cache_read_tokens int8,
+    cache_write_tokens int8, reasoning_tokens int8, amount_nano_usd int8)
 ON CONFLICT (tenant_id, hour, agent, user_id, provider, model) DO UPDATE SET
     calls = u.calls + excluded.calls, unpriced_calls = u.unpriced_calls + excluded.unpriced_calls,
     input_tokens = u.input_tokens + excluded.input_tokens, output_tokens = u.output_tokens + excluded.output_tokens,
@@ -53,8 +59,8 @@ def charge_many(*, tenant: uuid.UUID, charges: Sequence[Charge], at: datetime) -
     with connection.cursor() as cursor:
         _STAGING.insert(cursor, (_row(tenant, charge, at) for charge in charges))
         counters.charge(cursor, tenant, charges)
-        columns: list[list[object]] = [list(column) for column in zip(*_by_hour(charges), strict=True)]
-        cursor.execute(_USAGE_UPSERT, [tenant, *columns])
+        # As JSON: psycopg quotes arrays of hundreds of values ten times slower.
+        cursor.execute(_USAGE_UPSERT, [tenant, orjson.dumps(_by_hour(charges)).decode()])
     return len(charges)
 
 
@@ -99,7 +105,7 @@ def _row(tenant: uuid.UUID, charge: Charge, at: datetime) -> tuple[object, ...]:
     )
 
 
-def _by_hour(charges: Sequence[Charge]) -> list[tuple[object, ...]]:
+def _by_hour(charges: Sequence[Charge]) -> list[dict[str, object]]:
     """Sums by hour, agent, user, provider and model, in key order: two batches that lock the same rows never deadlock."""
     sums: dict[tuple[datetime, str, str, str, str], list[int]] = {}
     for charge in charges:
@@ -118,4 +124,4 @@ def _by_hour(charges: Sequence[Charge]) -> list[tuple[object, ...]]:
         )
         for place, value in enumerate(values):
             total[place] += value
-    return [(*key, *total) for key, total in sorted(sums.items())]
+    return [dict(zip(_USAGE_NAMES, (*key, *total), strict=True)) for key, total in sorted(sums.items())]

@@ -53,7 +53,7 @@ def money_text(nano_usd: int | None) -> str:
     if _rounded(amount, 2) >= NANO:
         return f"{sign}${_decimal(_rounded(amount, 2), 2)}"
     if _rounded(amount, 4) >= NANO // 100:
-        return f"{sign}${_trimmed(_decimal(_rounded(amount, 4), 4))}"
+        return f"{sign}${_decimal(_rounded(amount, 4), 4)}"
     rounded = _rounded(amount, _second_digit(amount))
     return f"{sign}${_decimal(rounded, _second_digit(rounded))}"
 
@@ -72,12 +72,6 @@ def _rounded(amount: int, places: int) -> int:
 def _decimal(amount: int, places: int) -> str:
     whole, rest = divmod(amount, NANO)
     return f"{whole:,}.{f'{rest:09d}'[:places]}"
-
-
-def _trimmed(text: str) -> str:
-    """Without zeros at the end, but with at least two decimals."""
-    whole, _, rest = text.partition(".")
-    return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
 
 
 @register.filter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 from agentops.traces.masking import rules
 from agentops.traces.normalise.keys import TEXT as TEXT_SOURCES
@@ -47,25 +48,37 @@ _PLAIN_KEYS = frozenset(
 )
 
 
+class Shape(NamedTuple):
+    """What the keys of a set of attributes say."""
+
+    names: tuple[str, ...]  # the keys whose values are looked at
+    has_secret: bool  # one of them names a secret
+    has_data: bool  # a key is data itself: settings by the customer's address, say
+
+
 _MAX_CACHED_KEYS = 100_000  # over all shapes: keys come from senders, memory must not
 _cached_keys = [0]
-_shapes: dict[tuple[str, ...], tuple[tuple[str, ...], bool]] = {}
+_shapes: dict[tuple[str, ...], Shape] = {}
 
 
-def maskable(shape: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
-    """(attribute keys whose values are looked at, whether one of them names a secret), cached by the set of keys."""
+def maskable(shape: tuple[str, ...]) -> Shape:
+    """What is to be looked at in attributes with these keys; cached."""
     known = _shapes.get(shape)
     if known is None:
         names = tuple(
             key for key in shape if not (key in _PLAIN_KEYS or key in USER_KEYS or key.startswith(_PLAIN_PREFIXES))
         )
-        known = names, any(is_secret_key(key) for key in names)
+        known = Shape(names, any(is_secret_key(key) for key in names), any(_is_data(key) for key in shape))
         _cached_keys[0] += len(shape) + 1
         if _cached_keys[0] > _MAX_CACHED_KEYS:
             _shapes.clear()
             _cached_keys[0] = len(shape) + 1
         _shapes[shape] = known
     return known
+
+
+def _is_data(key: str) -> bool:
+    return "@" in key or any(run[0].startswith(rules.TOKEN_PREFIXES) for run in rules.RUN.finditer(key))
 
 
 def _bounded(check: Callable[[str], bool]) -> Callable[[str], bool]:

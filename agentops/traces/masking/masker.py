@@ -10,7 +10,7 @@ from typing import Any, Literal
 from agentops.traces.masking import rules
 from agentops.traces.masking.hints import AT, DIGITS, DOTS, NAMES, SECRETS, hints
 from agentops.traces.masking.keys import USER_KEYS, maskable
-from agentops.traces.masking.work import Work
+from agentops.traces.masking.work import IN_KEYS, Work
 from agentops.traces.types import Span
 
 Policy = Literal["off", "mask", "hash"]
@@ -77,13 +77,15 @@ class Masker:
         if span.system_instructions is not None:
             span.system_instructions = self._shared_value(span.system_instructions, work)
         attributes = span.attributes
-        names, secret = maskable(tuple(attributes))
+        names, has_secret, has_data = maskable(tuple(attributes))
         content = (span.arguments, span.result, span.input, span.output, span.documents, span.status_message or None)
         found = 0
         if names or content != _NOTHING:
             found = hints((content, [attributes[name] for name in names]), self._wanted)
-        if secret:
+        if has_secret:
             found |= NAMES & self._wanted
+        if has_data:
+            found |= IN_KEYS & self._wanted
         if found:
             self._mask_content(span, work, found)
             in_attributes = self._attribute_hints(attributes)
@@ -178,16 +180,16 @@ class Masker:
         return known[1]
 
     def _attribute_hints(self, attributes: Mapping[str, Any]) -> int:
-        names, secret = maskable(tuple(attributes))
-        if not names:
-            return 0
-        return hints([attributes[name] for name in names], self._wanted) | (NAMES & self._wanted if secret else 0)
+        names, has_secret, has_data = maskable(tuple(attributes))
+        found = hints([attributes[name] for name in names], self._wanted) if names else 0
+        return found | ((NAMES if has_secret else 0) | (IN_KEYS if has_data else 0)) & self._wanted
 
     def _attributes(self, attributes: Mapping[str, Any], work: Work, found: int) -> dict[str, Any]:
         masked = dict(attributes)
-        for name in maskable(tuple(attributes))[0]:
+        shape = maskable(tuple(attributes))
+        for name in shape.names:
             masked[name] = work.entry(name, attributes[name], found, 0, 0)
-        return masked
+        return work.keys(masked, found) if shape.has_data else masked
 
     def _mask_resource(self, span: Span) -> None:
         """A resource is shared by thousands of spans: masked once, and the masked one shared."""

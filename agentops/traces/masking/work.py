@@ -19,7 +19,7 @@ _SHORTEST = 6  # characters of the shortest thing worth masking
 _LONGEST_ID = 64
 _SMALLEST_CARD = 10**12
 
-_IN_KEYS = AT | TOKENS  # what is looked for in the keys of an object
+IN_KEYS = AT | TOKENS  # what is looked for in the keys of an object
 _NO_SECRETS = frozenset({"null", "none", "true", "false", "string", "required", "undefined"})
 
 
@@ -57,13 +57,13 @@ class Work:
                 if result is value:
                     result = dict(value)
                 result[key] = new
-        if found & _IN_KEYS and any("@" in key or len(key) >= rules.TOKEN_RUN for key in result):
-            result = self._keys(result, found & _IN_KEYS)
+        if found & IN_KEYS and any("@" in key or len(key) >= rules.TOKEN_RUN for key in result):
+            result = self.keys(result, found)
         return result
 
-    def _keys(self, value: dict[str, Any], found: int) -> dict[str, Any]:
+    def keys(self, value: dict[str, Any], found: int) -> dict[str, Any]:
         """An object whose keys are data: orders by customer's address, say. Keys that become equal are numbered."""
-        before = self.count
+        before, found = self.count, found & IN_KEYS
         result: dict[str, Any] = {}
         for key, item in value.items():
             masked = name = self.text(key, found)

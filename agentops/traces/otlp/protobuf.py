@@ -29,6 +29,7 @@ from agentops.traces.otlp.limits import check_items
 from agentops.traces.otlp.types import RawLog, RawLogs, RawSpan, RawSpans, Resource
 from agentops.traces.types import Rejected
 
+TOO_NESTED = f", or a value in it is nested far deeper than the {MAX_VALUE_DEPTH} levels that are read"
 LOGS_HINT = "; if these are log records, send them to /v1/logs"
 
 
@@ -38,7 +39,7 @@ def decode_traces(body: bytes) -> RawSpans:
     try:
         request.ParseFromString(body)
     except DecodeError:
-        hint = " (it is an OTLP logs request: send it to /v1/logs)" if _is_logs_request(body) else ""
+        hint = " (it is an OTLP logs request: send it to /v1/logs)" if _is_logs_request(body) else TOO_NESTED
         raise MalformedRequest(f"the body is not a protobuf ExportTraceServiceRequest{hint}") from None
     batch = RawSpans()
     trace_ids: dict[bytes, uuid.UUID] = {}
@@ -62,7 +63,7 @@ def decode_logs(body: bytes) -> RawLogs:
     try:
         request.ParseFromString(body)
     except DecodeError:
-        raise MalformedRequest("the body is not a protobuf ExportLogsServiceRequest") from None
+        raise MalformedRequest(f"the body is not a protobuf ExportLogsServiceRequest{TOO_NESTED}") from None
     batch = RawLogs()
     groups = len(request.resource_logs)
     check_items(groups)
@@ -96,11 +97,14 @@ def count_metrics(body: bytes) -> int:
 
 
 def _is_logs_request(body: bytes) -> bool:
+    """Spans decode as log records too, as the fields' numbers are the same; their times do not."""
+    request = ExportLogsServiceRequest()
     try:
-        batch = decode_logs(body)
-    except MalformedRequest:
+        request.ParseFromString(body)
+    except DecodeError:
         return False
-    return batch.total > 0
+    records = (one for logs in request.resource_logs for group in logs.scope_logs for one in group.log_records)
+    return any(record.time_unix_nano or record.observed_time_unix_nano for record in records)
 
 
 def _resource(attributes: dict[str, Any], scope: Any) -> Resource:

@@ -51,7 +51,8 @@ def register_end_users(*, tenant: uuid.UUID, since: datetime, at: datetime) -> i
 def apply_retention(*, tenant: uuid.UUID, before: date, at: datetime) -> int:
     """Delete up to BATCH runs first seen before a day, with all that belongs to them; answers how many.
 
-    What never belonged to a run goes too: log records of runs that never came, refused spans, minutes of ingest. The
+    What never belonged to a run goes too: log records of runs that never came, refused spans, minutes of ingest, names of
+    attributes not seen since. The
     ledger stays: what was spent was spent. Partitions that no tenant needs any more are dropped whole elsewhere
     (agentops/portal/tasks.py); this serves tenants that keep less than others.
     """
@@ -88,3 +89,4 @@ def _forget_loose_ends(tenant: uuid.UUID, before: date) -> None:
         )
         cursor.execute("DELETE FROM traces_deadletter WHERE tenant_id = %s AND received_at < %s", [tenant, before])
         cursor.execute("DELETE FROM traces_ingestminute WHERE tenant_id = %s AND minute < %s", [tenant, before])
+        cursor.execute("DELETE FROM traces_unmappedkey WHERE tenant_id = %s AND last_seen_at < %s", [tenant, before])
