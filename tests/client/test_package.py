@@ -15,7 +15,7 @@ from tests.client.conftest import PACKAGE
 
 ROOT = PACKAGE.parents[1]
 PROJECT = tomllib.loads((PACKAGE / "pyproject.toml").read_text())
-FILES = sorted(PACKAGE.rglob("*.py"))
+FILES = sorted(file for file in PACKAGE.rglob("*.py") if "build" not in file.parts)
 EXTRA_OF = {  # what a module may import beyond the distribution's dependencies, and the extra that brings it
     "tracing.py": ("opentelemetry", "otel"),
     "adapters/pydantic_ai.py": ("pydantic_ai|pydantic_core", "pydantic-ai"),
@@ -28,7 +28,7 @@ EXTRA_OF = {  # what a module may import beyond the distribution's dependencies,
 def test_every_package_on_disk_is_in_the_distribution() -> None:
     mapped = PROJECT["tool"]["setuptools"]["package-dir"]
     assert sorted(mapped) == sorted(PROJECT["tool"]["setuptools"]["packages"])
-    on_disk = {str(file.parent.relative_to(PACKAGE)) for file in FILES if "build" not in file.parts}
+    on_disk = {str(file.parent.relative_to(PACKAGE)) for file in FILES}
     assert {str(Path(place)) for place in mapped.values()} == on_disk
 
 

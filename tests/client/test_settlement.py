@@ -162,3 +162,29 @@ def test_a_cancelled_model_call_is_settled_and_its_run_finished(stub: StubPortal
     assert [got.body["outcome"] for got in stub.of("settlement")] == [outcome]
     assert stub.verbs() == ["runs", "model-calls", "settlement", "finish"]
     assert stub.of("finish")[0].body == {"status": "error"}
+
+
+async def _cancelled_while_asking(stub: StubPortal) -> None:
+    stub.say("model-calls", Said(200, {"decision": "allow", "model": "m", "max_output_tokens": 1}, after_seconds=0.3))
+
+    async def work(client: AsyncClient) -> None:
+        async with (
+            client.run(agent="a", agent_version="1", user="u") as run,
+            run.model_call(input_tokens=1, max_output_tokens=1),
+        ):
+            raise AssertionError("it was called")
+
+    async with AsyncClient(stub.url, "aok_key", retry_seconds=2) as client:
+        task = asyncio.create_task(work(client))
+        while not stub.of("model-calls"):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+def test_a_reservation_that_was_cancelled_under_way_is_given_back(stub: StubPortal) -> None:
+    asyncio.run(_cancelled_while_asking(stub))
+    [settled] = stub.of("settlement")
+    assert settled.body == {"outcome": "cancelled"}
+    assert stub.of("model-calls")[0].body["call_id"] in settled.path

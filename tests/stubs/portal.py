@@ -10,6 +10,7 @@ import base64
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Said:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     loses: bool = False
+    after_seconds: float = 0.0
 
 
 @dataclass
@@ -208,6 +210,7 @@ def _handler(server: StubPortal) -> type[BaseHTTPRequestHandler]:
         def _answer(self, got: Got) -> None:
             server.got.append(got)
             said = server.answer(got)
+            time.sleep(said.after_seconds)
             if said.loses:
                 self.close_connection = True
                 self.connection.close()
