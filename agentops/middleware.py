@@ -36,7 +36,7 @@ class MachineDoor:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
         if path.startswith(MACHINE_PATHS) and not path.startswith(PEOPLE_PATHS):
-            return self._machine(request)
+            return _measured(self._machine(request))
         return self.people(request)
 
     @staticmethod
@@ -61,6 +61,13 @@ class MachineDoor:
             logger.exception("unhandled error in %s %s", request.method, request.path)
             got_request_exception.send(sender=MachineDoor, request=request)
             return problems.response(Unexpected("something went wrong here; it is in our log"), request)
+
+
+def _measured(response: HttpResponseBase) -> HttpResponseBase:
+    """With its length, which CommonMiddleware would have set: without it the server sends it in chunks."""
+    if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
+        response["Content-Length"] = str(len(response.content))
+    return response
 
 
 class Refusals:

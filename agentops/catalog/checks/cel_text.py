@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 ROOTS = ("args", "user", "run", "tenant", "contacts")
-LATE = "late__"  # the function that says whether time is up; no expression of a manifest may name it
+# Functions that are put into the text; no expression of a manifest may name them.
+LATE = "late__"  # is time up?
+MATCHES = "matches__"  # `matches` with its pattern compiled beforehand: the evaluator's own compiles it at each use
 MAX_LENGTH = 1_000  # characters
 MAX_BRACKETS = 16  # open at once
 MAX_LOOPS = 4
@@ -114,7 +116,7 @@ class _Reader:
             raise Unacceptable("it is not a condition: something that is true or false is expected")
         uses_contacts = "contacts" in members
         return Reading(
-            runnable=self._with_clock(loops),
+            runnable=self._instrumented(loops),
             members=members,
             loops=bool(loops),
             only_asks_contacts=uses_contacts and self._only_asks_contacts(),
@@ -199,7 +201,8 @@ class _Reader:
                 )
             if token.text == "matches":
                 pattern = self.tokens[place + 2] if place + 2 < len(self.tokens) else None
-                if pattern is None or pattern.kind != "text" or self._text(place + 3) != ")":
+                is_method = self._text(place - 1) == "."
+                if pattern is None or pattern.kind != "text" or self._text(place + 3) != ")" or not is_method:
                     raise Unacceptable('matches takes a pattern that stands in the rule, such as x.matches("^a+$")')
                 if len(pattern.text) > MAX_PATTERN:
                     raise Unacceptable(f"a pattern of at most {MAX_PATTERN} characters is expected")
@@ -263,12 +266,15 @@ class _Reader:
             return outer[-3].text in _SAY_YES_OR_NO
         return True
 
-    def _with_clock(self, loops: Sequence[tuple[int, int]]) -> str:
+    def _instrumented(self, loops: Sequence[tuple[int, int]]) -> str:
         inserts: list[tuple[int, str]] = []
         for begin, end in loops:
             answer = _LOOPS[self.tokens[begin - 1].text]
             comma = self.tokens[begin + 2]
             inserts += [(comma.start + 1, f" {LATE}() ? {answer} : ("), (self.tokens[end].start, ")")]
+        for place, token in enumerate(self.tokens):
+            if token.text == "matches" and self._is_call(place):
+                inserts.append((token.start + len(token.text), MATCHES.removeprefix("matches")))
         text = self.expression
         for start, piece in sorted(inserts, key=lambda insert: insert[0], reverse=True):
             text = text[:start] + piece + text[start:]

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cel
+import jsonschema_rs
 
 from agentops.catalog.checks import cel_text
-from agentops.catalog.checks.cel_text import LATE, Reading, Unacceptable
+from agentops.catalog.checks.cel_text import LATE, MATCHES, Reading, Unacceptable
 from agentops.catalog.types import Rejection
 
 BUDGET_SECONDS = 0.05  # CPU time of one check, all rules together
 MAX_VALUES = 2_000  # values that are handed to the evaluator: each costs some microseconds
 TOLD_MOST = 5
-_COSTLY_SECONDS = 0.005  # of compiling a pattern; ordinary ones take a hundredth of it
-
-# The evaluator reports failures of functions on its logger as well as by raising; the raise is enough.
-logging.getLogger("cel").setLevel(logging.CRITICAL)
+# Linear in the text: no look-around, no back-references. Bytes of the compiled pattern.
+_PATTERNS = jsonschema_rs.RegexOptions(size_limit=100_000, dfa_size_limit=500_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,34 +92,16 @@ def problem(expression: str) -> str:
     try:
         read = cel_text.read(expression)
         program = _compiled(read)
+        _compiled_patterns([read])
     except Unacceptable as error:
         return str(error)
-    for pattern in read.patterns:
-        if not _is_fit(pattern):
-            return "one of its patterns is no valid regular expression, or is too large"
     try:
-        answer = program.execute(cel.Context({}, functions={LATE: lambda: True}))
+        answer = program.execute(cel.Context({}, functions={LATE: lambda: True, MATCHES: lambda *_: False}))
     except _ENDS:
         raise
     except BaseException:
         return ""  # it looks at something, as a rule should
     return "" if isinstance(answer, bool) else "it is not a condition: something that is true or false is expected"
-
-
-def _is_fit(pattern: str) -> bool:
-    """Does a pattern compile, and quickly? It is compiled at each use."""
-    program = cel.compile(f'"".matches({pattern})')
-    costs = []
-    for _ in range(3):
-        began = time.thread_time()
-        try:
-            program.execute()
-        except _ENDS:
-            raise
-        except BaseException:
-            return False
-        costs.append(time.thread_time() - began)
-    return min(costs) <= _COSTLY_SECONDS
 
 
 # -- evaluation -------------------------------------------------------------------------------------------------------
@@ -137,6 +117,7 @@ class _Conditions:
         self._programs = [_compiled(reading) for reading in readings]
         self._members = _merged(readings)
         self._loops = any(reading.loops for reading in readings)
+        self._patterns = _compiled_patterns(readings)
         self._only_asks = all(reading.only_asks_contacts for reading in readings if "contacts" in reading.members)
         self._texts = frozenset().union(*(reading.texts for reading in readings))
 
@@ -144,7 +125,7 @@ class _Conditions:
     def needs_contacts(self) -> bool:
         return "contacts" in self._members
 
-    def evaluated(self, knowledge: Mapping[str, Any]) -> Iterable[str | None]:
+    def evaluated(self, knowledge: Mapping[str, Any]) -> list[str | None]:
         """For each expression: None where it holds, "" where it does not, a reason where it could not be decided."""
         deadline = time.thread_time() + BUDGET_SECONDS
         try:
@@ -152,22 +133,16 @@ class _Conditions:
         except _TooMuch as error:
             reason = str(error)
             return [reason for _ in self._programs]
-        return (self._answer(program, context, deadline) for program in self._programs)
-
-    def _answer(self, program: cel.Program, context: cel.Context, deadline: float) -> str | None:
-        if time.thread_time() > deadline:
-            return "the rules before it took too long"
-        try:
-            answer = program.execute(context)
-        except _ENDS:
-            raise
-        except BaseException as error:  # a panic of the evaluator is no Exception
-            return _in_words(error)
-        if time.thread_time() > deadline:
-            return "it took too long"
-        if answer is True:
-            return None
-        return "" if answer is False else "it is neither true nor false"
+        found: list[str | None] = []
+        is_late = False
+        for program in self._programs:
+            if is_late:
+                found.append("the rules before it took too long")
+                continue
+            answer = _answer(program, context)
+            is_late = time.thread_time() > deadline
+            found.append("it took too long" if is_late else answer)
+        return found
 
     def _context(self, knowledge: Mapping[str, Any], deadline: float) -> cel.Context:
         variables = {
@@ -183,9 +158,16 @@ class _Conditions:
             left = _count(value, left, texts)
         if "contacts" in self._members:
             variables["contacts"] = self._contacts(knowledge.get("contacts") or {}, texts, left)
+        functions: dict[str, Callable[..., Any]] = {}
         if self._loops:
-            return cel.Context(variables, functions={LATE: lambda: time.thread_time() > deadline})
-        return cel.Context(variables)
+            functions[LATE] = lambda: time.thread_time() > deadline
+        if self._patterns:
+            functions[MATCHES] = self._matches
+        return cel.Context(variables, functions=functions) if functions else cel.Context(variables)
+
+    def _matches(self, text: Any, pattern: str) -> bool | None:
+        """None, which is neither true nor false, where there is no text: the evaluator tells exceptions to the log."""
+        return self._patterns[pattern].is_valid(text) if isinstance(text, str) else None
 
     def _contacts(self, known: Mapping[str, Any], texts: set[str] | None, left: int) -> dict[str, Any]:
         """The sets that are looked at: as far as an answer can depend on it, or wholly where it may depend on all.
@@ -208,6 +190,18 @@ class _Conditions:
         return found
 
 
+def _answer(program: cel.Program, context: cel.Context) -> str | None:
+    try:
+        answer = program.execute(context)
+    except _ENDS:
+        raise
+    except BaseException as error:  # a panic of the evaluator is no Exception
+        return _in_words(error)
+    if answer is True:
+        return None
+    return "" if answer is False else "it is neither true nor false"
+
+
 class _TooMuch(ValueError):
     """More values than the evaluator is handed."""
 
@@ -221,6 +215,20 @@ def _compiled(reading: Reading) -> cel.Program:
         lines = [line for line in str(error).splitlines() if "ERROR" in line]
         said = lines[0].split(":", 4)[-1].strip() if lines else "it cannot be read"
         raise Unacceptable(f"this is no valid CEL: {said[:200]}") from error
+
+
+def _compiled_patterns(readings: Sequence[Reading]) -> dict[str, jsonschema_rs.Draft202012Validator]:
+    """By the pattern. The engine for JSON Schema's `pattern` serves here too: it keeps what it has compiled."""
+    found = {}
+    for literal in {literal for reading in readings for literal in reading.patterns}:
+        try:
+            pattern = cel.compile(literal).execute()
+            found[pattern] = jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=_PATTERNS)
+        except _ENDS:
+            raise
+        except BaseException as error:
+            raise Unacceptable(f"the pattern {literal[:60]} is no regular expression, or too large") from error
+    return found
 
 
 def _merged(readings: Sequence[Reading]) -> dict[str, frozenset[str] | None]:

@@ -8,6 +8,7 @@ bounds what a check can cost; without that, twenty `anyOf` of two `$ref`s each a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 from agentops.catalog import pointers
@@ -33,6 +34,19 @@ _ONE = frozenset(
         "unevaluatedItems",
         "unevaluatedProperties",
         "contentSchema",
+    }
+)
+# Those whose schemas go for members or items of a value, not for the value itself.
+_BELOW = frozenset(
+    {
+        "additionalProperties",
+        "items",
+        "contains",
+        "prefixItems",
+        "propertyNames",
+        "patternProperties",
+        "unevaluatedItems",
+        "unevaluatedProperties",
     }
 )
 _MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
@@ -95,6 +109,11 @@ def problems(schema: Any, *, at: str) -> list[InputProblem]:
     return _Inspection(schema, at).found[:_TOLD_MOST]
 
 
+def breadth(schema: Any) -> int:
+    """How many schemas may have to be tried on one value, at most: what a check costs is this by the number of values."""
+    return _Inspection(schema, "").breadth()
+
+
 class _Inspection:
     def __init__(self, schema: Any, at: str) -> None:
         self.found: list[InputProblem] = []
@@ -102,6 +121,7 @@ class _Inspection:
         self._schemas: dict[str, Any] = {}  # by pointer inside the schema
         self._children: dict[str, list[str]] = {}
         self._refs: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}  # in the order in which parts come before wholes
         if not isinstance(schema, dict) or schema.get("type") != "object":
             self._problem("/type", "schema_root", "arguments are an object: 'type: object' is expected")
         if isinstance(schema, dict):
@@ -213,9 +233,41 @@ class _Inspection:
                     return
                 if part not in sizes:
                     stack.append((part, False))
+        self._sizes = sizes
+
+    def breadth(self) -> int:
+        """By depth: w[k] of a schema is the most schemas that it puts on any one value k levels below its own.
+
+        What stands in place (`anyOf`, `$ref`) adds up; of named properties, a value has one; what goes for all members
+        or items adds to that.
+        """
+        widths: dict[str, list[int]] = {}
+        for pointer in self._sizes:
+            if isinstance(self._schemas[pointer], bool):
+                widths[pointer] = [0]  # nothing to try
+                continue
+            here, named = [1], [0]
+            for part in [*self._children[pointer], *([self._refs[pointer]] if pointer in self._refs else [])]:
+                keyword = part[len(pointer) + 1 :].partition("/")[0] if part.startswith(f"{pointer}/") else "$ref"
+                if keyword == "$defs" or part not in widths:
+                    continue
+                if keyword == "properties":
+                    named = _most(named, [0, *widths[part]])
+                else:
+                    here = _sum(here, [0, *widths[part]] if keyword in _BELOW else widths[part])
+            widths[pointer] = _sum(here, named)
+        return max(widths.get("", [1]))
 
     def _problem(self, pointer: str, code: str, detail: str) -> None:
         self.found.append(InputProblem(f"{self._at}{pointer}", code, detail))
+
+
+def _sum(one: list[int], other: list[int]) -> list[int]:
+    return [a + b for a, b in zip_longest(one, other, fillvalue=0)]
+
+
+def _most(one: list[int], other: list[int]) -> list[int]:
+    return [max(a, b) for a, b in zip_longest(one, other, fillvalue=0)]
 
 
 def _names(value: Any) -> list[str]:

@@ -16,10 +16,16 @@ from agentops.common.errors import InputProblem
 TOLD_MOST = 5  # rejections of one call
 _VALUES_MOST = 20  # of an enum, in a sentence
 _VALUE_LENGTH = 80
-# Patterns without look-around and back-references run in linear time; the others backtrack at most so often, and a
-# pattern that reaches the limit does not match. Both sizes are bytes of the compiled pattern.
-_PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000, size_limit=1_000_000, dfa_size_limit=1_000_000)
+# Linear in the text: no look-around, no back-references. An engine that backtracks gives up at some limit, and what it
+# gave up on would count as fitting under a `not`. Bytes of the compiled pattern.
+_PATTERNS = jsonschema_rs.RegexOptions(size_limit=200_000, dfa_size_limit=500_000)
+_NO_PATTERN = "is no regular expression that is taken: look-around, back-references and huge repetitions are not"
 _CODE = "arguments_invalid"
+# What a check may cost, in values of the arguments by schemas that may have to be tried on each: half a microsecond each
+# where all is well, a hundred times that where a refusal is put into words.
+_NARROW = 2  # schemas for a value: no call of a size that comes in costs much
+_TRIALS_MOST = 200_000
+_TOLD_TRIALS_MOST = 2_000  # beyond it, the first thing that is wrong is told and no more
 
 
 class SchemaCheck:
@@ -28,6 +34,7 @@ class SchemaCheck:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         """Raises ValueError for what is no schema."""
         self._schema = schema
+        self._breadth = schema_safety.breadth(schema)
         try:
             self._compiled = jsonschema_rs.Draft202012Validator(
                 dict(schema),
@@ -41,21 +48,33 @@ class SchemaCheck:
 
     def check(self, arguments: Any) -> list[Rejection]:
         """Everything wrong with the arguments, the first few; empty when they fit."""
+        if self._breadth > _NARROW and _has_more_values(arguments, _TRIALS_MOST // self._breadth):
+            return [_rejection("", "fewer values in one call", "split the work into several calls")]
         if self._compiled.is_valid(arguments):
             return []
         found: list[Rejection] = []
-        for error in self._compiled.iter_errors(arguments):
+        for error in self._errors(arguments):
             found += _rejections(error, self._schema)
             if len(found) >= TOLD_MOST:
                 break
-        return found[:TOLD_MOST] or [Rejection(code=_CODE, pointer="", expected="arguments of the schema", hint="")]
+        return found[:TOLD_MOST] or [_rejection("", "arguments that fit the schema", "they do not")]
+
+    def _errors(self, arguments: Any) -> Iterable[jsonschema_rs.ValidationError]:
+        if not _has_more_values(arguments, _TOLD_TRIALS_MOST // self._breadth):
+            return self._compiled.iter_errors(arguments)
+        try:
+            self._compiled.validate(arguments)
+        except jsonschema_rs.ValidationError as error:
+            return [error]
+        return []
 
 
 class _Unfit(ValueError):
     """The compiler's refusal, with the place in the schema."""
 
     def __init__(self, error: jsonschema_rs.ValidationError) -> None:
-        super().__init__(error.message.splitlines()[0][:300] if error.message else "this is no JSON Schema 2020-12")
+        said = error.message.splitlines()[0][:300] if error.message else "this is no JSON Schema 2020-12"
+        super().__init__(said.replace('is not a "regex"', _NO_PATTERN))
         self.pointer = _pointer(error.instance_path)
 
 
@@ -73,6 +92,20 @@ def problems(schema: Any, *, at: str) -> list[InputProblem]:
     except ValueError as error:
         return [InputProblem(at, "schema_invalid", str(error)[:300])]
     return []
+
+
+def _has_more_values(value: Any, most: int) -> bool:
+    stack = [value]
+    while stack:
+        found = stack.pop()
+        most -= 1
+        if most < 0:
+            return True
+        if isinstance(found, dict):
+            stack.extend(found.values())
+        elif isinstance(found, list):
+            stack.extend(found)
+    return False
 
 
 def _refuse_to_retrieve(uri: str) -> NoReturn:

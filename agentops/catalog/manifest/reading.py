@@ -29,6 +29,7 @@ _CAPS = {
     "duration_seconds": (1, 7 * 86_400),
     "runs_per_user": (1, 100_000),
     "runs_per_tenant": (1, 100_000),
+    "tenant_runs_per_minute": (1, 1_000_000),
     "runs_per_minute": (1, 100_000),
 }
 _REPETITION = ("same_tool", "identical", "cycle", "same_error")

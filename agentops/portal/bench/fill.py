@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 from django.db.backends.utils import CursorWrapper
 
 from agentops.common import clock, rowsecurity
@@ -85,15 +85,27 @@ def fill(*, spans: int, tenants: int, say: Callable[[str], object]) -> list[tupl
 def forget(tenants: list[tuple[uuid.UUID, str]]) -> None:
     """Delete tenants that only a bench had, with every row of theirs, as the owner."""
     ids = [tenant for tenant, _ in tenants]
+    waiting = [table for table, (kind, _) in rowsecurity.classify().items() if kind in ("tenant", "ledger")]
     with connections["owner"].cursor() as cursor:
-        for table, (kind, _) in rowsecurity.classify().items():
-            if kind in ("tenant", "ledger"):
-                cursor.execute(f'DELETE FROM "{table}" WHERE tenant_id = ANY(%s)', [ids])  # noqa: S608
+        while waiting:
+            before, waiting = waiting, [table for table in waiting if not _emptied(cursor, table, ids)]
+            if before == waiting:
+                raise RuntimeError(f"these tables refer to each other: {', '.join(waiting)}")
         cursor.execute("DELETE FROM tenants_tenant WHERE id = ANY(%s)", [ids])
         cursor.execute(
             "DELETE FROM tenants_user u WHERE u.email LIKE '%%@bench.invalid' "
             "AND NOT EXISTS (SELECT 1 FROM tenants_membership m WHERE m.user_id = u.id)"
         )
+
+
+def _emptied(cursor: CursorWrapper, table: str, tenants: list[uuid.UUID]) -> bool:
+    """Delete these tenants' rows; False where rows of another table still refer to them."""
+    try:
+        with transaction.atomic(using="owner"):
+            cursor.execute(f'DELETE FROM "{table}" WHERE tenant_id = ANY(%s)', [tenants])  # noqa: S608
+    except IntegrityError:
+        return False
+    return True
 
 
 def _fill_tenant(tenant: uuid.UUID, slug: str, runs: int) -> None:

@@ -47,7 +47,7 @@ def web(
     command = [
         *(sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}"),
         *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
-        *("--keep-alive", "75", "--no-control-socket", "--log-level", "warning"),
+        *("--keep-alive", "75", "--preload", "--no-control-socket", "--log-level", "warning"),
     ]
     process = subprocess.Popen(command, env={**os.environ, "AGENTOPS_LOG_LEVEL": "ERROR"})  # noqa: S603  our own words
     try:

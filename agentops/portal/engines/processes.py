@@ -129,8 +129,18 @@ def reap_orphans(known: Iterable[int]) -> None:
 
 
 def children(of: int | None = None) -> list[int]:
-    """The direct children of a process (ours by default), zombies included."""
+    """The direct children of a process (ours by default), zombies included.
+
+    The kernel's own lists where it has them: a supervisor asks five times a second, and to read the state of every
+    process of the machine each time took a tenth of a core.
+    """
     parent = of or os.getpid()
+    try:
+        lists = list(Path(f"/proc/{parent}/task").glob("*/children"))
+        if lists:
+            return [int(pid) for each in lists for pid in each.read_text().split()]
+    except OSError:  # a thread ended meanwhile, or the process did
+        pass
     return [pid for pid in _pids() if (stat := _stat(pid)) and stat[1] == parent]
 
 

@@ -18,7 +18,10 @@ _QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--logl
 
 
 def web(host: str, port: int) -> Program:
-    """gunicorn with threads: most requests wait for PostgreSQL, and long polls wait for people."""
+    """gunicorn with threads: most requests wait for PostgreSQL, and long polls wait for people.
+
+    Loaded once, before the processes part: they start sooner, and one that was killed is there again at once.
+    """
     workers = env.env_int("AGENTOPS_WEB_WORKERS", 2, at_least=1)
     threads = env.env_int("AGENTOPS_WEB_THREADS", 4, at_least=1)
     heartbeat = "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"  # noqa: S108 - gunicorn makes its file safely
@@ -35,7 +38,7 @@ def web(host: str, port: int) -> Program:
         "log-level": "warning",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    argv = [sys.executable, "-m", "gunicorn", *words, "--no-control-socket", "agentops.wsgi:application"]
+    argv = [sys.executable, "-m", "gunicorn", *words, "--preload", "--no-control-socket", "agentops.wsgi:application"]
     return Program("web", argv, {"AGENTOPS_PROCESS": "agentops-web"}, stop_seconds=_GRACEFUL_SECONDS + 3.0, level=_WEB)
 
 
