@@ -49,10 +49,10 @@ def stub() -> Iterator[StubPortal]:
 
 @pytest.fixture
 def client(stub: StubPortal) -> Iterator[Any]:
-    """A Client of the stub, in a hurry."""
+    """A Client of the stub."""
     from agentops_client import Client
 
-    with Client(stub.url, "aok_key", retry_seconds=2.0, patience_seconds=2.0, timeout_seconds=2.0) as made:
+    with Client(stub.url, "aok_key", retry_seconds=10.0, patience_seconds=10.0, timeout_seconds=10.0) as made:
         yield made
 
 

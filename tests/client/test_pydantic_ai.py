@@ -11,8 +11,13 @@ from agentops_client import Aborted, AsyncClient, NoRun, Rejected
 from agentops_client.adapters.pydantic_ai import Guard
 from pydantic import BaseModel
 from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults
+from pydantic_ai.capabilities import NativeTool
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
+from pydantic_ai.native_tools import WebSearchTool
+from pydantic_ai.profiles import ModelProfile
+from pydantic_ai.tools import ToolDefinition
+from pydantic_ai.toolsets import ExternalToolset
 from pydantic_ai.usage import RequestUsage
 
 from tests.client.desk import (
@@ -42,7 +47,8 @@ class Told:
         self.asked: list[tuple[list[ModelMessage], AgentInfo]] = []
 
     def model(self, name: str = MODEL) -> FunctionModel:
-        return FunctionModel(self.reply, model_name=name)
+        profile = ModelProfile(supported_native_tools=frozenset({WebSearchTool}))
+        return FunctionModel(self.reply, model_name=name, profile=profile)
 
     def reply(self, messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         self.asked.append((list(messages), info))
@@ -223,3 +229,19 @@ def test_a_model_the_portal_chose_is_called_instead(desk: Desk) -> None:
 
     asyncio.run(story())
     assert dear.asked == [] and len(cheap.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"toolsets": [ExternalToolset([ToolDefinition(name="wire_money")])]},
+        {"capabilities": [Guard(provider="openai"), NativeTool(WebSearchTool())]},
+    ],
+    ids=["external", "native"],
+)
+def test_what_would_run_elsewhere_is_refused_before_the_model_is_asked(desk: Desk, more: dict[str, Any]) -> None:
+    told = Told([])
+    parts: dict[str, Any] = {"capabilities": [Guard(provider="openai")], **more}
+    with pytest.raises(Aborted, match="outside the guard"):
+        play(desk, Agent(told.model(), output_type=[str, DeferredToolRequests], **parts))
+    assert told.asked == []

@@ -114,6 +114,9 @@ class _GuardedModel(WrapperModel):
         if parameters.native_tools:
             names = ", ".join(tool.kind for tool in parameters.native_tools)
             raise beyond_the_guard(f"the provider's own tool {names}")
+        for tool in parameters.function_tools:
+            if tool.kind == "external":
+                raise beyond_the_guard(f"the external tool {tool.name}")
         run = async_run("a model request")
         chosen = ModelSettings(**(settings or {}))
         content = [ModelMessagesTypeAdapter.dump_json(messages).decode(), to_jsonable_python(parameters.tool_defs)]
