@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agentops.common.cursors import Cursor
 from agentops.common.scope import tenant_scope
 from audit.types import Actor
 from tenants.machines import KeyPrincipal
+
+
+class Encodes(Protocol):
+    """A place in a list, as an opaque text."""
+
+    def encode(self) -> str: ...
 
 
 class MachineView(APIView):
@@ -36,7 +41,7 @@ class MachineView(APIView):
         with tenant_scope(self.tenant):
             return Response(read())
 
-    def next_url(self, cursor: Cursor | None) -> str | None:
+    def next_url(self, cursor: Encodes | None) -> str | None:
         """The address of a list's next page."""
         if cursor is None:
             return None

@@ -1,6 +1,8 @@
-"""Pages of money."""
+"""Money, for people and for machines."""
 
-from agentops.budgets import views
+from django.urls import path
+
+from agentops.budgets import api, views
 from tenants.access import tenant_page
 from tenants.roles import Permission
 
@@ -10,4 +12,7 @@ urlpatterns = [
     tenant_page(
         "prices/<uuid:price>/removal/", views.price_removal, name="price-removal", needs=Permission.SETTINGS_MANAGE
     ),
+    path("api/v1/budgets", api.BudgetsView.as_view(), name="api-budgets"),
+    path("api/v1/budgets/<uuid:budget_id>", api.BudgetView.as_view(), name="api-budget"),
+    path("api/v1/usage", api.UsageView.as_view(), name="api-usage"),
 ]

@@ -61,6 +61,7 @@ class AgentsView(AdminView):
     http_method_names = ["get"]
 
     @extend_schema(
+        operation_id="api_v1_agents_list",
         parameters=[OpenApiParameter("cursor", str)],
         responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "`results`, `next`"), 400: _PROBLEM},
     )

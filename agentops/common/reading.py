@@ -55,7 +55,9 @@ class Reading:
                 self.problem(name, "required", "this is required")
             return ""
         if not isinstance(value, str):
-            self.problem(name, "type", "a string is expected")
+            self.problem(
+                name, "type", "a string is expected" + (", in quotes" if isinstance(value, int | float) else "")
+            )
         elif "\0" in value:
             self.problem(name, "nul", "no NUL character may be in it")
         elif len(value) > most:

@@ -19,7 +19,8 @@ from agentops.common.money import NANO
 from agentops.common.scope import tenant_scope
 from tests.world import OPERATOR
 
-NOON = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)  # a Wednesday
+# A half past twelve of last month, far from the ends of day and month: the ledger has partitions some months back.
+NOON = (datetime.now(UTC).replace(day=1) - timedelta(days=20)).replace(hour=12, minute=30, second=0, microsecond=0)
 MODEL = "house-model"
 TOKEN = 1_000  # nano-dollars of each token of it
 HOUR = timedelta(hours=1)

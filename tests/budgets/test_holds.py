@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError
@@ -27,7 +27,7 @@ def test_what_does_not_fit_is_refused_with_what_is_left(purse: Purse) -> None:
     refused = purse.reserve("other", "c1", 600)
     assert isinstance(refused, Refused)
     assert (refused.is_ceiling, refused.free_nano_usd, refused.used_nano_usd) == (True, 400 * TOKEN, 600 * TOKEN)
-    assert refused.resets_at == datetime(2026, 11, 26, tzinfo=UTC)
+    assert refused.resets_at == NOON.replace(hour=0, minute=0) + timedelta(days=1)
     assert isinstance(purse.reserve("other", "c1", 400), Hold)
     assert purse.held() == 1000
 
@@ -186,8 +186,8 @@ def test_a_budget_that_is_set_late_knows_what_was_spent_and_held_calls_charge_it
     purse.reserve("r", "c1", 100)
     purse.settle("r", "c1", 40)
     purse.reserve("r", "c2", 100)
-    budget = purse.budget("0.0001")
-    assert purse.used(budget) == 40
+    budget = purse.budget("0.0002")
+    assert purse.used(budget) == 140
     refused = purse.reserve("other", "c", 70)
     assert isinstance(refused, Refused)
     assert refused.free_nano_usd == 60 * TOKEN

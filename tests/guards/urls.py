@@ -16,6 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 from agentops.budgets import services as budgets
+from agentops.budgets.types import Action, BudgetTerms, Period, Scope
 from agentops.catalog import manifest
 from agentops.catalog import queries as catalogued
 from agentops.catalog import services as catalog
@@ -99,6 +100,19 @@ class Things:
                 tenant=self.organisation.id, provider="", model="m", rates=rates, by=OPERATOR, at=clock.now()
             )
         return made.id
+
+    def budget_id(self) -> uuid.UUID:
+        terms = BudgetTerms(
+            scope=Scope.TENANT,
+            scope_id="",
+            period=Period.DAY,
+            limit_nano_usd=1,
+            ceiling_nano_usd=1,
+            thresholds=(),
+            action=Action.BLOCK,
+        )
+        with tenant_scope(self.organisation.id):
+            return budgets.set_budget(tenant=self.organisation.id, terms=terms, by=OPERATOR, at=clock.now()).id
 
     def run_id(self) -> str:
         """A run of two spans, sent as an agent sends it."""

@@ -21,6 +21,8 @@ class Lease(TenantOwned):
     pk = models.CompositePrimaryKey("tenant_id", "id")
     id = models.UUIDField(default=new_id, editable=False)
     run_id = models.UUIDField()
+    agent = models.TextField()
+    user_id = models.TextField(blank=True)
     counters = ArrayField(models.UUIDField(), default=list)  # none: no budget holds for this run
     amount_nano_usd = models.BigIntegerField()
     held_nano_usd = models.BigIntegerField(default=0)
@@ -28,7 +30,7 @@ class Lease(TenantOwned):
     is_open = models.BooleanField()
     is_past_limit = models.BooleanField()  # taken between limit and ceiling: only for calls that may go there
     valid_from = models.DateTimeField()
-    valid_until = models.DateTimeField()  # the end of the first period that ends
+    valid_until = models.DateTimeField()  # one UTC day: no period ends within it
 
     class Meta:
         constraints = [

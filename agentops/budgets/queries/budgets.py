@@ -26,10 +26,9 @@ SELECT coalesce((
         WHERE u.tenant_id = %(tenant)s AND u.hour >= w.period_start AND u.hour < w.period_end
             AND CASE w.scope WHEN 'user' THEN u.user_id = w.subject WHEN 'agent' THEN u.agent = w.subject ELSE true END
     )) + coalesce((
-        SELECT sum(l.held_nano_usd) FROM budgets_lease l JOIN budgets_counter c
-            ON c.tenant_id = %(tenant)s AND c.budget_id = w.budget_id AND c.subject = w.subject
-            AND c.period_start = w.period_start
-        WHERE l.tenant_id = %(tenant)s AND c.id = ANY(l.counters)), 0)
+        SELECT sum(u.hold_nano_usd) FROM budgets_reservation u WHERE u.tenant_id = %(tenant)s AND u.state = 'held'
+            AND u.reserved_at >= w.period_start AND u.reserved_at < w.period_end
+            AND CASE w.scope WHEN 'user' THEN u.user_id = w.subject WHEN 'agent' THEN u.agent = w.subject ELSE true END), 0)
 FROM unnest(%(budgets)s::uuid[], %(scopes)s::text[], %(subjects)s::text[], %(starts)s::timestamptz[],
     %(ends)s::timestamptz[]) WITH ORDINALITY AS w (budget_id, scope, subject, period_start, period_end, place)
 ORDER BY w.place

@@ -55,6 +55,14 @@ UPDATE budgets_counter SET is_based = true, charged_nano_usd = (
     WHERE u.tenant_id = %(tenant)s AND u.hour >= %(start)s AND u.hour < %(end)s AND {of})
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 """
+# Calls that were held before the budget was set stand in slices that ended then: they are held in it, too.
+_TAKE_OVER = """
+UPDATE budgets_lease SET counters = array_append(counters, %(id)s::uuid)
+WHERE tenant_id = %(tenant)s AND id IN (
+    SELECT id FROM budgets_lease u WHERE tenant_id = %(tenant)s AND NOT is_open AND NOT %(id)s = ANY(counters)
+        AND valid_from >= %(start)s AND valid_from < %(end)s AND {of}
+    ORDER BY id FOR UPDATE)
+"""
 _OF = {Scope.TENANT: "true", Scope.USER: "u.user_id = %(subject)s", Scope.AGENT: "u.agent = %(subject)s"}
 _CHARGE = """
 INSERT INTO budgets_counter AS c (tenant_id, id, budget_id, subject, period_start, period_end, charged_nano_usd, is_based)
@@ -127,7 +135,7 @@ def _read(
 
 
 def _base(cursor: CursorWrapper, tenant: uuid.UUID, place: Place, counter: uuid.UUID) -> None:
-    """Begin a counter with what its period has seen already, from the hourly sums.
+    """Begin a counter with what its period has seen already, from the hourly sums, and with what is held.
 
     Exact under its lock: who charges locks the counter before the sums, so whoever is in the sums is through with the
     counter, and whoever is not comes after us. No open slice stands under a counter that has no base.
@@ -139,7 +147,8 @@ def _base(cursor: CursorWrapper, tenant: uuid.UUID, place: Place, counter: uuid.
         "end": place.end,
         "subject": place.subject,
     }
-    cursor.execute(_BASE.format(of=_OF[place.terms.scope]), params)
+    for statement in (_BASE, _TAKE_OVER):
+        cursor.execute(statement.format(of=_OF[place.terms.scope]), params)
 
 
 def charge(cursor: CursorWrapper, tenant: uuid.UUID, charges: Iterable[Charge]) -> None:

@@ -16,10 +16,9 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from agentops.budgets import policies
-from agentops.budgets.policies import Place
 from agentops.budgets.services import counters, slices
 from agentops.budgets.services.ledger import cut
-from agentops.budgets.types import Hold, Refused
+from agentops.budgets.types import Hold, Period, Refused
 from agentops.common import scope
 from agentops.common.ids import new_id
 
@@ -47,9 +46,9 @@ WITH lease AS (
 """  # noqa: S608
 _OPEN = f"""
 WITH lease AS (
-    INSERT INTO budgets_lease (tenant_id, id, run_id, counters, amount_nano_usd, held_nano_usd, spent_nano_usd, is_open,
-        is_past_limit, valid_from, valid_until)
-    VALUES (%(tenant)s, %(lease)s, %(run)s, %(counters)s, %(hold)s + %(beyond)s, %(hold)s, 0, true, %(is_past)s,
+    INSERT INTO budgets_lease (tenant_id, id, run_id, agent, user_id, counters, amount_nano_usd, held_nano_usd,
+        spent_nano_usd, is_open, is_past_limit, valid_from, valid_until)
+    VALUES (%(tenant)s, %(lease)s, %(run)s, %(agent)s, %(user)s, %(counters)s, %(hold)s + %(beyond)s, %(hold)s, 0, true, %(is_past)s,
         %(valid_from)s, %(valid_until)s)
     RETURNING id
 ) {_INSERT}
@@ -130,7 +129,7 @@ def _from_budgets(cursor: CursorWrapper, wanted: _Wanted) -> Refused | None:
     own = slices.own(cursor, tenant, wanted.run)
     places = policies.places(terms, user=wanted.user, agent=wanted.agent, at=wanted.at)
     if not places and own is None:
-        _open(cursor, wanted, places, [], beyond=slices.UNLIMITED, is_past=False)
+        _open(cursor, wanted, [], beyond=slices.UNLIMITED, is_past=False)
         return None
     counters.lock(cursor, tenant, places, also=own.counters if own else ())
     own = slices.own(cursor, tenant, wanted.run, lock=True)
@@ -151,16 +150,14 @@ def _from_budgets(cursor: CursorWrapper, wanted: _Wanted) -> Refused | None:
     beyond = policies.slice_beyond(read.standings, hold=hold) if places else slices.UNLIMITED
     is_past = policies.passes_limit(read.standings, hold=hold)
     if own is None:
-        _open(cursor, wanted, places, read.ids, beyond=beyond, is_past=is_past)
+        _open(cursor, wanted, read.ids, beyond=beyond, is_past=is_past)
     else:
         cursor.execute(_FILL, {**asdict(wanted), "lease": own.id, "beyond": beyond, "is_past": is_past})
     return None
 
 
-def _open(
-    cursor: CursorWrapper, wanted: _Wanted, places: list[Place], ids: list[uuid.UUID], *, beyond: int, is_past: bool
-) -> None:
-    valid_from, valid_until = slices.span_of(places)
+def _open(cursor: CursorWrapper, wanted: _Wanted, ids: list[uuid.UUID], *, beyond: int, is_past: bool) -> None:
+    valid_from, valid_until = policies.bounds(Period.DAY, wanted.at)  # so that its holds are of one period, whichever
     params: dict[str, Any] = {
         **asdict(wanted),
         "lease": new_id(),

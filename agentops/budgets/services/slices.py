@@ -6,18 +6,16 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from agentops.budgets.policies import Place
 from agentops.budgets.services import counters
 from agentops.common import scope
 
 UNLIMITED = 1 << 62  # the slice of a run that no budget holds for
-_EVER = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 # One at a time draws from a run's slice. A call that finds too little in it would else keep the row that it waited for,
 # and then wait for counters whose holder may want that row.
 MINE = "SELECT pg_advisory_xact_lock(hashtextextended(%(slice_of)s, 10))"
@@ -74,13 +72,6 @@ def own(cursor: CursorWrapper, tenant: uuid.UUID, run: uuid.UUID, *, lock: bool 
     cursor.execute(_OWN + ("FOR UPDATE" if lock else ""), [tenant, run])
     row = cursor.fetchone()
     return Own(*row) if row else None
-
-
-def span_of(places: Sequence[Place]) -> tuple[datetime, datetime]:
-    """How long a slice of these places holds: within all of their periods."""
-    if not places:
-        return _EVER
-    return max(place.start for place in places), min(place.end for place in places)
 
 
 def reclaim(

@@ -21,6 +21,8 @@ from agentops.catalog.types import (
     Routing,
     ToolPolicy,
 )
+from agentops.common import scope
+from agentops.common.scope import ScopeError
 
 _POLICIES_MOST = 2_000
 _VERSION = "SELECT id, policy_version FROM catalog_agent WHERE tenant_id = %s AND name = %s"
@@ -45,8 +47,12 @@ def policy(*, tenant: uuid.UUID, agent: str, version: str, policy_version: int |
     """All that is true of an agent version, at least as new as `policy_version`.
 
     `policy_version` is the agent's as the caller has read it in its own transaction; without it, it is read here.
-    The answer is shared between threads: never change it. Raises AgentUnknown. Needs the tenant's scope.
+    The answer is shared between threads: never change it. Raises AgentUnknown, and ScopeError outside the tenant's
+    scope: what is known here already is not asked of the database, so row-level security does not look at it.
     """
+    here = scope.current()
+    if here is None or not (here.tenant_id == tenant or here.is_staff_read):
+        raise ScopeError(f"a policy of tenant {tenant} is read in its scope")
     known = _policies.get((tenant, agent, version))
     if known is not None:
         if policy_version is None:
@@ -98,7 +104,7 @@ def _load(tenant: uuid.UUID, agent: str, version: str) -> AgentPolicy:
 
 
 def _tool(row: tuple[Any, ...]) -> ToolPolicy:
-    name, tool_version_id, version, tier, review, schema_digest, scope, text = row
+    name, tool_version_id, version, tier, review, schema_digest, grant_scope, text = row
     checks = compiled.tool_version(tool_version_id, text)
     definition = checks.definition
     return ToolPolicy(
@@ -111,7 +117,7 @@ def _tool(row: tuple[Any, ...]) -> ToolPolicy:
         arguments_schema=definition["arguments"],
         cosmetic=tuple(definition["cosmetic"]),
         is_reviewed=review == Review.APPROVED,
-        grant_scope=_json(scope),
+        grant_scope=_json(grant_scope),
         schema=checks.schema,
         rules=checks.rules,
         description=definition["description"],

@@ -1,0 +1,122 @@
+"""MCP: a server that stands in front of another one and lets through what the portal allows.
+
+`tools/list` shows the tools of the run, with the reviewed schema of their arguments. `tools/call` is asked for, forwarded
+with the arguments that came back and the permit in `_meta`, and its result told. A refusal is a result with `isError`, so
+that the model plans anew; while people decide, the result says where, and the same call made again goes on from there.
+What ends the run, or the portal's absence, is an error of the protocol. Only tools pass; nothing else of the other
+server is shown.
+
+    python -m agentops_client.adapters.mcp --agent NAME --agent-version VERSION --user USER -- COMMAND ARG…
+
+serves the tools of a command over stdio, in one run (AGENTOPS_URL, AGENTOPS_KEY).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.server import Server
+from mcp.server.context import ServerRequestContext
+from mcp.server.stdio import stdio_server
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    RequestParamsMeta,
+    TextContent,
+    Tool,
+)
+
+from ..aclient import AsyncClient, AsyncRun
+from ..errors import Aborted, GuardError, Pending, Rejected
+
+PERMIT = "agentops/permit"  # in `_meta` of what is forwarded
+_MOST_PAGES = 100
+
+
+def guarded(upstream: Client, run: AsyncRun, *, wait: float | None = 0, name: str = "agentops-guard") -> Server[Any]:
+    """A server in front of `upstream` (connected), for one run. `wait`: seconds to wait for people before saying so."""
+    return _Proxy(upstream, run, wait).server(name)
+
+
+class _Proxy:
+    def __init__(self, upstream: Client, run: AsyncRun, wait: float | None) -> None:
+        self._upstream, self._run, self._wait = upstream, run, wait
+
+    def server(self, name: str) -> Server[Any]:
+        return Server(name, on_list_tools=self._list, on_call_tool=self._call)
+
+    async def _list(self, context: ServerRequestContext[Any], params: PaginatedRequestParams | None) -> ListToolsResult:
+        found: list[Tool] = []
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = await self._upstream.list_tools(cursor=cursor)
+            found += [self._as_reviewed(tool) for tool in page.tools if tool.name in self._run.tools]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return ListToolsResult(tools=found)
+
+    def _as_reviewed(self, tool: Tool) -> Tool:
+        reviewed = self._run.tools[tool.name].arguments_schema
+        return tool.model_copy(update={"input_schema": dict(reviewed)}) if reviewed else tool
+
+    async def _call(self, context: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
+        try:
+            async with self._run.tool_call(params.name, params.arguments or {}, wait=self._wait) as call:
+                meta = cast(RequestParamsMeta, {PERMIT: call.permit})
+                result = await self._upstream.call_tool(params.name, call.arguments, meta=meta)
+                if result.is_error:
+                    call.failed(_text(result))
+                return result
+        except Rejected as refused:
+            return _refusal(refused.for_model(), {"code": refused.code, "attempts_left": refused.attempts_left})
+        except Pending as pending:
+            asks = pending.confirmation
+            said = {"id": asks.id, "tier": asks.tier, "url": asks.url, "expires_at": asks.expires_at.isoformat()}
+            return _refusal(pending.for_model(), {"code": pending.code, "confirmation": said})
+        except GuardError as error:
+            number = INVALID_REQUEST if isinstance(error, Aborted) else INTERNAL_ERROR
+            raise MCPError(number, f"{error.code}: {error.detail}") from error
+
+
+def _refusal(text: str, said: dict[str, Any]) -> CallToolResult:
+    return CallToolResult(content=[TextContent(text=text)], is_error=True, _meta={"agentops": said})
+
+
+def _text(result: CallToolResult) -> str:
+    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+async def serve(command: Sequence[str], *, agent: str, agent_version: str, user: str, wait: float | None = 0) -> None:
+    """Serve a command's tools over this process's stdin and stdout, in one run, until the client leaves."""
+    parameters = StdioServerParameters(command=command[0], args=list(command[1:]))
+    async with (
+        AsyncClient() as portal,
+        Client(parameters) as upstream,
+        portal.run(agent=agent, agent_version=agent_version, user=user) as run,
+        stdio_server() as (read, write),
+    ):
+        server = guarded(upstream, run, wait=wait)
+        await server.run(read, write, server.create_initialization_options())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="agentops_client.adapters.mcp", description=__doc__)
+    for name in ("--agent", "--agent-version", "--user"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds to wait for people before saying so")
+    parser.add_argument("command", nargs="+")
+    said = parser.parse_args()
+    asyncio.run(serve(said.command, agent=said.agent, agent_version=said.agent_version, user=said.user, wait=said.wait))
+
+
+if __name__ == "__main__":
+    main()

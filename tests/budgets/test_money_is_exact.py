@@ -1,0 +1,292 @@
+"""Any interleaving of guard and ingest keeps the ledger exact and no budget passed (ARCHITECTURE, section 4, 3 and 4).
+
+Hypothesis chooses runs, users, budgets, outcomes, times and what is sent twice or late; a model in plain Python says
+what must come out. Rows are the product's own, in a real database, as the application role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from agentops.budgets import services as budgets
+from agentops.budgets.policies import Place, Terms, bounds, places
+from agentops.budgets.types import Action, Hold, Period, Refused, Scope, Usage
+from agentops.common import clock
+from agentops.common.scope import tenant_scope
+from agentops.traces import services as traces
+from agentops.traces import writing
+from agentops.traces.rollup import Counted
+from agentops.traces.types import Span, SpanKind
+from tests import database
+from tests.budgets.money import MODEL, TOKEN, Purse
+from tests.ingest.test_ledger_check import check
+from tests.world import World
+
+RUNS = {"a": ("u1", "bot"), "b": ("u1", "cat"), "c": ("u2", "bot"), "d": ("u2", "bot")}
+# Three days before the last end of a month that spans of now are taken back to: days, weeks and a month end on the way.
+START = datetime.now(UTC).replace(day=1, hour=12, minute=30, second=0, microsecond=0) - timedelta(days=3)
+TENS = st.integers(0, 60)
+BUDGETS = (
+    (Scope.TENANT, ""), (Scope.USER, ""), (Scope.USER, "u1"), (Scope.AGENT, ""), (Scope.AGENT, "cat"),
+)  # fmt: skip
+
+
+@dataclass
+class Call:
+    """A reserved call as the model knows it."""
+
+    run: str
+    name: str
+    at: datetime
+    hold: int
+    state: str = "held"
+    cost: int = 0
+
+
+@dataclass
+class Sent:
+    """A span as the model knows it; `call` is None where the guard does not know it."""
+
+    span: Span
+    run: str
+    tokens: int
+    is_guarded: bool
+
+
+class Money(RuleBasedStateMachine):
+    """One organisation's money. Amounts of the model are tokens of MODEL."""
+
+    world: World
+    spans = Bundle("spans")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.purse = Purse(self.world.acme.id, at=START)
+        self.calls: list[Call] = []
+        self.sent: list[Sent] = []
+        self.budgets: dict[tuple[Scope, str, Period], Terms] = {}
+        self.limits: dict[tuple[Scope, str, Period], int] = {}
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    @initialize()
+    def open(self) -> None:
+        self.purse.priced()
+        for run in RUNS:
+            self.purse.run(run)
+
+    @rule(
+        of=st.sampled_from(BUDGETS),
+        period=st.sampled_from(list(Period)),
+        limit=st.integers(0, 300),
+        action=st.sampled_from(list(Action)),
+    )
+    def set_budget(self, of: tuple[Scope, str], period: Period, limit: int, action: Action) -> None:
+        scope, name = of
+        budget = self.purse.budget(f"{limit / 1e6:.6f}", scope=scope, of=name, period=period, action=action)
+        ceiling = limit * TOKEN if action is Action.BLOCK else limit * TOKEN * 110 // 100
+        self.budgets[scope, name, period] = Terms(budget, scope, name, period, limit * TOKEN, ceiling, action)
+
+    @precondition(lambda self: self.budgets)
+    @rule(data=st.data())
+    def remove_budget(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.budgets)))
+        with tenant_scope(self.purse.tenant):
+            from tests.world import OPERATOR
+
+            budgets.remove_budget(
+                tenant=self.purse.tenant, budget_id=self.budgets.pop(key).id, by=OPERATOR, at=self.purse.at
+            )
+
+    @rule(run=st.sampled_from(sorted(RUNS)), hold=TENS, past_limit=st.booleans())
+    def reserve(self, run: str, hold: int, past_limit: bool) -> None:
+        user, agent = RUNS[run]
+        name, at = f"c{len(self.calls)}", self.purse.at
+        found = places(self.budgets.values(), user=user, agent=agent, at=at)
+        used = {place: self.used(place) for place in found}
+        answer = self.purse.reserve(run, name, hold, user=user, agent=agent, past_limit=past_limit)
+        over = [one for one in found if used[one] + hold * TOKEN > one.terms.ceiling_nano_usd]
+        beyond = [one for one in found if used[one] + hold * TOKEN > one.terms.limit_nano_usd]
+        if isinstance(answer, Hold):
+            assert not over, "an admitted hold passes a ceiling"
+            assert past_limit or not beyond, "an admitted hold passes a limit without asking"
+            self.calls.append(Call(run, name, at, hold))
+            return
+        assert isinstance(answer, Refused)
+        assert answer.is_ceiling == bool(over), "refused although it fits"
+        assert over or (beyond and not past_limit), "refused although it fits"
+        [place] = [one for one in found if (one.terms.scope, one.end, one.terms.limit_nano_usd) ==
+                   (answer.scope, answer.resets_at, answer.limit_nano_usd) and used[one] == answer.used_nano_usd][:1]  # fmt: skip
+        upto = place.terms.ceiling_nano_usd if answer.is_ceiling else place.terms.limit_nano_usd
+        assert answer.free_nano_usd == max(0, upto - used[place])
+
+    @precondition(lambda self: any(call.state in ("held", "unknown") for call in self.calls))
+    @rule(
+        data=st.data(),
+        tokens=st.none() | st.integers(0, 90),
+        outcome=st.sampled_from(["ok", "error", "cancelled", "unknown"]),
+    )
+    def settle(self, data: st.DataObject, tokens: int | None, outcome: str) -> None:
+        call = data.draw(st.sampled_from([call for call in self.calls if call.state in ("held", "unknown")]))
+        usage = None if tokens is None else Usage(output_tokens=tokens)
+        with tenant_scope(self.purse.tenant):
+            settled = budgets.settle(
+                tenant=self.purse.tenant, run=self.purse.run(call.run), call_id=call.name, outcome=outcome, usage=usage,
+                at=self.purse.at,
+            )  # fmt: skip
+            self.tell_traces(call, settled.cost_nano_usd - (settled.hold_nano_usd if settled.was_unknown else 0))
+        if outcome == "cancelled" and tokens is None:
+            state, cost = "released", 0
+        elif outcome == "unknown" or tokens is None:
+            state, cost = "unknown", call.hold
+        else:
+            state, cost = "settled", tokens
+        assert settled.was_unknown == (call.state == "unknown")
+        assert (settled.state, settled.cost_nano_usd) == (state, cost * TOKEN)
+        call.state, call.cost = state, cost
+
+    @precondition(lambda self: any(call.state == "held" for call in self.calls))
+    @rule(data=st.data())
+    def expire(self, data: st.DataObject) -> None:
+        call = data.draw(st.sampled_from([call for call in self.calls if call.state == "held"]))
+        with tenant_scope(self.purse.tenant):
+            expired = budgets.expire_hold(
+                tenant=self.purse.tenant, run=self.purse.run(call.run), call_id=call.name, at=self.purse.at
+            )
+            self.tell_traces(call, expired or 0)
+        is_due = self.purse.at >= call.at + timedelta(minutes=10)
+        assert expired == (call.hold * TOKEN if is_due else None)
+        if is_due:
+            call.state, call.cost = "unknown", call.hold
+
+    @rule(runs=st.lists(st.sampled_from(sorted(RUNS)), unique=True, min_size=1))
+    def close(self, runs: list[str]) -> None:
+        self.purse.close(*runs)
+
+    @rule(by=st.sampled_from([timedelta(minutes=7), timedelta(hours=5), timedelta(days=1), timedelta(days=3)]))
+    def wait(self, by: timedelta) -> None:
+        self.purse.at = min(self.purse.at + by, START + timedelta(days=9))
+
+    @rule(target=spans, run=st.sampled_from(sorted(RUNS)), tokens=TENS, data=st.data())
+    def send(self, run: str, tokens: int, data: st.DataObject) -> Sent:
+        """A span that was not sent before, of a guarded call, of one the guard never heard of, or of none."""
+        known = [call.name for call in self.calls if call.run == run]
+        name = data.draw(st.sampled_from([*known, "never", ""]))
+        user, agent = RUNS[run]
+        started = clock.to_ns(self.purse.at)
+        span = Span(
+            trace_id=self.purse.run(run), span_id=len(self.sent) + 1, parent_id=None, kind=SpanKind.LLM, name="ask",
+            started_ns=started, ended_ns=started, agent=agent, user_id=user, model=MODEL, provider="house",
+            input_tokens=0, output_tokens=tokens, call_id=name,
+        )  # fmt: skip
+        sent = Sent(span, run, tokens, name in known)
+        self.ingest([sent])
+        self.sent.append(sent)
+        return sent
+
+    @rule(again=st.lists(spans, min_size=1, max_size=3))
+    def send_again(self, again: list[Sent]) -> None:
+        self.ingest(again)
+
+    def ingest(self, batch: list[Sent]) -> None:
+        counted = [Counted(span=one.span, cost_nano_usd=one.tokens * TOKEN, price_version="") for one in batch]
+        with tenant_scope(self.purse.tenant):
+            writing.write(tenant=self.purse.tenant, spans=counted, at=self.purse.at)
+
+    def tell_traces(self, call: Call, amount: int) -> None:
+        traces.add_guard_charge(tenant=self.purse.tenant, run=self.purse.run(call.run), amount_nano_usd=amount)
+
+    # -- what must hold -----------------------------------------------------------------------------------------------
+
+    def used(self, place: Place) -> int:
+        """What the model says is charged and held at a place."""
+        total = 0
+        for call in self.calls:
+            if self.is_at(place, call.run, call.at):
+                total += call.hold if call.state == "held" else call.cost
+        for sent in self.sent:
+            if not sent.is_guarded and self.is_at(place, sent.run, clock.from_ns(sent.span.started_ns)):
+                total += sent.tokens
+        return total * TOKEN
+
+    def is_at(self, place: Place, run: str, at: datetime) -> bool:
+        of = {Scope.TENANT: "", Scope.USER: RUNS[run][0], Scope.AGENT: RUNS[run][1]}[place.terms.scope]
+        return of == place.subject and place.start <= at < place.end
+
+    @invariant()
+    def every_total_is_what_its_rows_say(self) -> None:
+        charged = sum(call.cost for call in self.calls) + sum(one.tokens for one in self.sent if not one.is_guarded)
+        assert self.purse.charged() == charged
+        assert self.purse.held() == sum(call.hold for call in self.calls if call.state == "held")
+        assert self.purse.sum("SELECT sum(amount_nano_usd) FROM budgets_usagehour") == charged * TOKEN
+        for run in {one.run for one in self.sent}:
+            cost = sum(call.cost for call in self.calls if call.run == run)
+            cost += sum(one.tokens for one in self.sent if one.run == run and not one.is_guarded)
+            stored = self.purse.sum("SELECT cost_nano_usd FROM traces_run WHERE run_id = %s", self.purse.run(run))
+            assert stored == cost * TOKEN
+
+    @invariant()
+    def budgets_show_what_was_spent_and_held(self) -> None:
+        for terms in self.budgets.values():
+            if terms.scope is Scope.TENANT or terms.scope_id:
+                place = Place(terms, terms.scope_id, *bounds(terms.period, self.purse.at))
+                assert (self.purse.used(terms.id) or 0) * TOKEN == self.used(place)
+
+    def teardown(self) -> None:
+        """All settle in the end: nothing stays held, and nothing of a slice is left."""
+        for call in self.calls:
+            if call.state == "held":
+                self.purse.expire(call.run, call.name, after=timedelta(days=30))
+                with tenant_scope(self.purse.tenant):
+                    self.tell_traces(call, call.hold * TOKEN)
+        self.purse.close(*RUNS)
+        assert self.purse.held() == 0
+        assert self.purse.rows("SELECT 1 FROM budgets_lease") == []
+        assert check()["equal"]
+
+
+@pytest.fixture
+def sweep(world: World, _broom: database.Broom, _world_kept: dict[str, Any]) -> Iterator[Any]:
+    """Puts the database back to the bare world between two examples."""
+
+    def again() -> None:
+        _broom.sweep()
+        _broom.restore(_world_kept["rows"])
+
+    yield again
+
+
+def test_any_interleaving_keeps_money_exact_and_budgets_unpassed(world: World, sweep: Any) -> None:
+    class Here(Money):
+        pass
+
+    Here.world = world
+
+    def fresh() -> Here:
+        sweep()
+        return Here()
+
+    run_state_machine_as_test(
+        fresh,
+        settings=settings(
+            max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+    connection.close()
