@@ -94,7 +94,7 @@ class CapsForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name in NAMES:
             field = _cap_field(name, getattr(plan, name))
-            field.widget.attrs |= {"form": "caps", "placeholder": "as the plan"}  # inside a table, beside the form
+            field.widget.attrs |= {"form": "caps", "placeholder": "plan's"}  # inside a table, beside the form
             self.fields[name] = field
 
     @classmethod
