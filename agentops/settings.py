@@ -77,7 +77,12 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "agentops.portal.frame.frame",
             ],
-            "builtins": ["agentops.portal.templatetags.words", "heroicons.templatetags.heroicons"],
+            "builtins": [
+                "agentops.portal.templatetags.words",
+                "agentops.portal.templatetags.places",
+                "agentops.portal.templatetags.states",
+                "heroicons.templatetags.heroicons",
+            ],
         },
     },
 ]

@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 
-from agentops.common.errors import DomainError
 from tenants.models import TenantSettings
 from tenants.models.tenant import MaskingMode
 from tenants.roles import PLAN_RETENTION_DAYS, ROLE_SENTENCES, KeyScope, Role
@@ -17,15 +16,6 @@ def _capitalised(label: str) -> str:
     """`Mask: replace …` as the two lines of a choice, each with its capital."""
     word, _, sentence = label.partition(": ")
     return f"{word}: {sentence[:1].upper()}{sentence[1:]}"
-
-
-def show_refusal(form: forms.Form, refusal: DomainError) -> None:
-    """Put a service's refusal where the person looks: at the field it points to, else above the form."""
-    if not refusal.problems:
-        form.add_error(None, refusal.detail)
-    for problem in refusal.problems:
-        field = problem.pointer.strip("/")
-        form.add_error(field if field in form.fields else None, problem.detail)
 
 
 class RoleForm(forms.Form):

@@ -21,6 +21,10 @@ class ApproversMissing(Conflict):
     code, title = "approvers_missing", "Nobody could approve it"
 
 
+class ReviewMissing(Conflict):
+    code, title = "review_missing", "It is not approved"
+
+
 class GateNotPassed(Conflict):
     code, title = "gate_not_passed", "A gate stands before it"
 

@@ -57,6 +57,10 @@ STATUS = {
     "error": Mark("Error", "cross", "bad", "Finished with an error"),
     "waiting": Mark("Waiting", "bars", "warn", "Waits for a person"),
     "killed": Mark("Stopped", "octagon", "bad", "Stopped by a kill switch or a cap"),
+    "refused": Mark("Refused", "cross", "warn", "The agent refused what was asked"),
+    "escalated": Mark("Escalated", "chevron", "warn", "Handed to a person"),
+    "aborted": Mark("Stopped", "octagon", "bad", "Stopped by a cap or a detector"),
+    "expired": Mark("Expired", "dash", "warn", "Went past its deadline"),
     "unset": Mark("Finished", "disc", "quiet", "Finished; the agent did not say how"),
     "unknown": Mark("Unknown", "dash", "quiet", "Never said how it ended"),
 }
@@ -71,6 +75,38 @@ TIER = {
     "2": Mark("Tier 2", "steps2", "quiet", "The person it acts for confirms"),
     "3": Mark("Tier 3", "steps3", "warn", "An approver confirms exactly these bytes"),
     "4": Mark("Tier 4", "steps4", "bad", "Two people confirm, and a delay passes"),
+}
+ANSWER = {
+    "allow": Mark("Allowed", "tick", "ok", "The guard let it through"),
+    "reject": Mark("Refused", "cross", "bad", "The guard refused it; the agent may plan again"),
+    "confirm": Mark("Asks a person", "bars", "warn", "It waits until somebody confirms it"),
+    "throttle": Mark("Told to wait", "ring", "warn", "The agent may come back with the same call"),
+    "abort": Mark("Stopped the run", "octagon", "bad", "The guard ended the run"),
+}
+REVIEW = {
+    "pending": Mark("Waits for review", "bars", "warn", "Nobody may call it yet"),
+    "approved": Mark("Approved", "tick", "ok", "This definition was approved"),
+    "unapproved": Mark("Waits for approval", "bars", "warn", "No run of it may begin yet"),
+    "rejected": Mark("Rejected", "cross", "bad", "Nobody may call it"),
+}
+ENFORCEMENT = {
+    "enforced": Mark("Enforced", "shield", "ok", "Every call that ran was verified where it ran, by its permit"),
+    "advisory": Mark(
+        "Advisory", "circle", "warn", "The guard is asked, but nothing verified that its answers were kept"
+    ),
+}
+SWITCH = {
+    "on": Mark("On", "octagon", "bad", "It stops agents now"),
+    "lifted": Mark("Lifted", "tick", "quiet", "It stops nothing any more"),
+    "asked": Mark("Lift asked for", "bars", "warn", "It stops agents until a second person agrees"),
+}
+EFFECT = {
+    "read": Mark("Reads", "arrow", "quiet", "Looks something up"),
+    "write": Mark("Writes", "bolt", "quiet", "Changes something"),
+    "delete": Mark("Deletes", "cross", "quiet", "Takes something away"),
+    "send": Mark("Sends", "chevron", "quiet", "Something leaves the house"),
+    "charge": Mark("Charges", "diamond", "quiet", "Money moves"),
+    "escalate": Mark("Escalates", "triangle", "quiet", "Calls a person"),
 }
 KIND = {
     "run": Mark("Run", "circle", "kind-run", "The run itself"),

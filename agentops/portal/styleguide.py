@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 from django import forms
@@ -66,6 +67,11 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "severities": list(marks.SEVERITY),
         "tiers": list(marks.TIER),
         "kinds": list(marks.KIND),
+        "answers": list(marks.ANSWER),
+        "reviews": list(marks.REVIEW),
+        "grades": list(marks.ENFORCEMENT),
+        "switch_states": list(marks.SWITCH),
+        "effects": list(marks.EFFECT),
         "good": good,
         "bad": bad,
         "long": LONG,
@@ -73,6 +79,13 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "durations": DURATIONS,
         "moments": [clock.now() - timedelta(seconds=s) for s in (3, 42, 130, 5000, 90_000, 9_000_000, -320)],
         "numbers": [0, 980, 12_345, 4_560_000, 7_800_000_000, None],
+        "difference": [
+            SimpleNamespace(kind="same", text='  "effect": "charge",'),
+            SimpleNamespace(kind="removed", text='  "tier": 3,'),
+            SimpleNamespace(kind="added", text='  "tier": 2,'),
+            SimpleNamespace(kind="gap", text="…"),
+            SimpleNamespace(kind="added", text='  "phrase": "refund {amount_minor}"'),
+        ],
         "content": {
             "customer": "[masked:email]",
             "order": "ord_8812",

@@ -94,6 +94,31 @@ class EffectiveCaps:
         return cls(**stored)
 
 
+@dataclass(frozen=True, slots=True)
+class CapWords:
+    """A cap in words."""
+
+    label: str
+    meaning: str
+
+
+CAP_WORDS: Mapping[str, CapWords] = {
+    "llm_calls": CapWords("Model calls per run", "The next one ends the run."),
+    "tool_calls": CapWords("Tool calls per run", "The next one ends the run."),
+    "depth": CapWords("Depth", "How many levels of runs one run may begin below it."),
+    "tokens": CapWords("Tokens per run", "Input and output of all model calls; a call that could pass it is refused."),
+    "cost_nano_usd": CapWords(
+        "Cost per run (USD)", "A model call that could pass it is refused, or its answer shortened."
+    ),
+    "duration_seconds": CapWords("Duration of a run (seconds)", "Waiting for people does not count."),
+    "runs_per_user": CapWords("Runs at once, per user", "The next one is told to come back."),
+    "runs_per_tenant": CapWords("Runs at once, organisation", "The next one is told to come back."),
+    "runs_per_minute": CapWords("Runs per minute, per user", "The next one is told to come back."),
+    "tenant_runs_per_minute": CapWords("Runs per minute, organisation", "The next one is told to come back."),
+}
+"""By the names of EffectiveCaps."""
+
+
 @dataclass(slots=True)
 class Verdict:
     """What a verb answers, before it is written down. `body` goes to the caller as JSON, after `decision` and `code`."""

@@ -1,10 +1,71 @@
 from django.urls import path
 
 from agentops.runtime.api import decisions, guard, switches
+from agentops.runtime.views import caps as caps_pages
+from agentops.runtime.views import decisions as decision_pages
+from agentops.runtime.views import staff as staff_pages
+from agentops.runtime.views import switches as switch_pages
+from tenants.access import staff_page, staff_tenant_page, tenant_page
+from tenants.roles import Permission
 
 _RUN = "api/v1/guard/runs/<str:run_id>"
 
+_SWITCHES = "kill-switches/"
+_LIFT = f"{_SWITCHES}<uuid:switch>/lift/"
+
 urlpatterns = [
+    tenant_page(_SWITCHES, switch_pages.kill_switches, name="kill-switches", needs=Permission.AGENTS_READ),
+    tenant_page(f"{_SWITCHES}new/", switch_pages.kill_switch_new, name="kill-switch-new", needs=Permission.KILL_SWITCH),
+    tenant_page(_LIFT, switch_pages.kill_switch_lift, name="kill-switch-lift", needs=Permission.KILL_SWITCH),
+    tenant_page("decisions/", decision_pages.decisions, name="decisions", needs=Permission.RUNS_READ),
+    tenant_page("decisions/<str:decision>/", decision_pages.decision, name="decision", needs=Permission.RUNS_READ),
+    tenant_page("caps/", caps_pages.caps, name="caps", needs=Permission.AGENTS_READ),
+    tenant_page("caps/changes/", caps_pages.caps_change, name="caps-change", needs=Permission.AGENTS_MANAGE),
+    staff_page(
+        _SWITCHES,
+        staff_pages.kill_switches,
+        name="staff-kill-switches",
+        needs=Permission.STAFF_KILL_READ,
+        across_tenants=True,
+    ),
+    staff_page(
+        f"{_SWITCHES}new/",
+        staff_pages.product_switch_new,
+        name="staff-kill-switch-new",
+        needs=Permission.STAFF_KILL,
+    ),
+    staff_page(
+        f"{_SWITCHES}<uuid:product_switch>/lift/",
+        staff_pages.product_switch_lift,
+        name="staff-kill-switch-lift",
+        needs=Permission.STAFF_KILL,
+    ),
+    staff_tenant_page(
+        _SWITCHES, switch_pages.kill_switches, name="staff-tenant-kill-switches", needs=Permission.STAFF_KILL_READ
+    ),
+    staff_tenant_page(
+        f"{_SWITCHES}new/",
+        switch_pages.kill_switch_new,
+        name="staff-tenant-kill-switch-new",
+        needs=Permission.STAFF_KILL,
+        writes=True,
+    ),
+    staff_tenant_page(
+        _LIFT,
+        switch_pages.kill_switch_lift,
+        name="staff-tenant-kill-switch-lift",
+        needs=Permission.STAFF_KILL,
+        writes=True,
+    ),
+    staff_tenant_page(
+        "decisions/", decision_pages.decisions, name="staff-tenant-decisions", needs=Permission.STAFF_RUNS
+    ),
+    staff_tenant_page(
+        "decisions/<str:decision>/",
+        decision_pages.decision,
+        name="staff-tenant-decision",
+        needs=Permission.STAFF_RUNS,
+    ),
     path("api/v1/guard/runs", guard.RunsView.as_view(), name="api-guard-runs"),
     path(f"{_RUN}/model-calls", guard.ModelCallsView.as_view(), name="api-guard-model-calls"),
     path(f"{_RUN}/model-calls/<str:call_id>/settlement", guard.SettlementView.as_view(), name="api-guard-settlement"),

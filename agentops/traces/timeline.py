@@ -30,11 +30,25 @@ _NOTHING = Children(spans=[], parents=frozenset(), next=None)
 Below = Mapping[int, list[SpanRow]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened at one moment between the spans, told by whoever knows of it."""
+
+    at: datetime
+    key: str  # of its row, unlike those of spans
+    url: str
+    name: str
+    detail: str
+    answer: str  # what a guard answered, for its mark
+    took_us: int
+
+
 @dataclass(slots=True)
 class Row:
-    """One line: a span; or, without one, a `note`, or what loads the next children of `more_of`."""
+    """One line: a span or an event; or, without one, a `note`, or what loads the next children of `more_of`."""
 
     span: SpanRow | None = None
+    event: Event | None = None
     depth: int = 0
     has_children: bool = False
     is_folded: bool = False
@@ -100,6 +114,38 @@ def orphan_rows(run: Run, *, cursor: Cursor | None) -> list[Row]:
     if not found.spans and cursor is None:
         return [Row(note="Every span has its parent")]
     return _placed(run, [*([] if cursor else [Row(note=NO_PARENT)]), *_folded(found, ORPHANS, 0)])
+
+
+def with_events(run: Run, rows: Sequence[Row], events: Sequence[Event]) -> list[Row]:
+    """The rows with events between them, each where it happened: before the first row that began later.
+
+    An event stands inside of the innermost unfolded span that was open then, as far as the tree around it allows: what
+    comes after it keeps its parent.
+    """
+    found: list[Row] = []
+    waiting = deque(sorted(events, key=lambda event: (event.at, event.key)))
+    path: list[Row] = []  # the spans that the last row is inside of, and itself
+    for row in rows:
+        if row.span is not None:
+            while waiting and waiting[0].at < row.span.started_at:
+                found.append(_event_row(run, waiting.popleft(), path, least=row.depth))
+            del path[row.depth :]
+            path.append(row)
+        elif row.more_of == ORPHANS or row.note:  # what follows is outside of the tree
+            found += [_event_row(run, event, path, least=0) for event in waiting]
+            waiting.clear()
+        found.append(row)
+    return found + [_event_row(run, event, path, least=0) for event in waiting]
+
+
+def _event_row(run: Run, event: Event, path: Sequence[Row], *, least: int) -> Row:
+    depth = 0
+    for place, row in enumerate(path):
+        is_open = row.span is not None and row.span.started_at <= event.at <= row.span.ended_at
+        if is_open and row.has_children and not row.is_folded:
+            depth = place + 1
+    begin = min(99.75, max(0.0, 100 * _us(run.started_at, event.at) / _total_us(run)))
+    return Row(event=event, depth=max(depth, least), left=f"{begin:.3f}%", width="0.25%")
 
 
 def ticks(run: Run) -> list[int]:

@@ -7,17 +7,18 @@ import uuid
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agentops.common import clock
 from agentops.common.errors import DomainError
+from agentops.common.pages import question, show_refusal
 from tenants import queries, services, sign_in
 from tenants.access import TenantRequest
-from tenants.forms import KeyForm, show_refusal
+from tenants.forms import KeyForm
 from tenants.roles import KeyScope, Permission
 from tenants.types import NewKey
-from tenants.views.answers import question
 
 
 @require_GET
@@ -76,5 +77,9 @@ def key_revocation(request: TenantRequest, key: uuid.UUID) -> HttpResponse:
         return redirect("keys", slug=access.tenant.slug)
     found = queries.key(access.tenant.id, key)
     return question(
-        request, "tenants/_key_revocation.html", {"key": found, "title": f"Revoke {found.name}?", "back": "keys"}
+        request,
+        "tenants/_key_revocation.html",
+        {"key": found},
+        title=f"Revoke {found.name}?",
+        back=(reverse("keys", args=[access.tenant.slug]), "Keys"),
     )

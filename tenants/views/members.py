@@ -12,12 +12,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from agentops.common import clock
 from agentops.common.errors import DomainError
+from agentops.common.pages import page_or_fragment, question, show_refusal
 from tenants import queries, services, sign_in
 from tenants.access import TenantRequest
-from tenants.forms import MemberForm, RoleForm, show_refusal
+from tenants.forms import MemberForm, RoleForm
 from tenants.models import Membership
 from tenants.roles import Permission, Role
-from tenants.views.answers import page_or_fragment, question
 
 
 @require_GET
@@ -86,7 +86,9 @@ def member_role(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
     return question(
         request,
         "tenants/_member_role.html",
-        {"membership": membership, "form": form, "title": f"Role of {membership.user}", "back": "members"},
+        {"membership": membership, "form": form},
+        title=f"Role of {membership.user}",
+        back=_back(access.tenant.slug),
         status=422 if form.is_bound else 200,
     )
 
@@ -95,19 +97,24 @@ def member_role(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
 def member_removal(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
     """Take a member out of the organisation."""
     access, membership = request.access, queries.member(request.access.tenant.id, member)
-    context = {"membership": membership, "title": f"Remove {membership.user}?", "back": "members"}
+    title, back = f"Remove {membership.user}?", _back(access.tenant.slug)
     if request.method == "POST":
         if membership.role == Role.OWNER:
             sign_in.require_recent_sign_in(request)
         try:
             services.remove_member(tenant=access.tenant.id, member=member, by=access.actor, at=clock.now())
         except DomainError as refusal:
+            context = {"membership": membership, "refusal": refusal}
             return question(
-                request, "tenants/_member_removal.html", {**context, "refusal": refusal}, status=refusal.status
+                request, "tenants/_member_removal.html", context, title=title, back=back, status=refusal.status
             )
         messages.success(request, f"{membership.user} was removed.")
         return redirect("home" if membership.user_id == access.user.pk else _list(access.tenant.slug))
-    return question(request, "tenants/_member_removal.html", context)
+    return question(request, "tenants/_member_removal.html", {"membership": membership}, title=title, back=back)
+
+
+def _back(slug: str) -> tuple[str, str]:
+    return _list(slug), "Members"
 
 
 def _list(slug: str) -> str:

@@ -9,9 +9,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agentops.common import clock
 from agentops.common.errors import DomainError
+from agentops.common.pages import show_refusal
 from tenants import queries, services
 from tenants.access import TenantRequest
-from tenants.forms import SettingsForm, show_refusal
+from tenants.forms import SettingsForm
 from tenants.roles import Permission
 
 

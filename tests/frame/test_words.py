@@ -10,7 +10,7 @@ import pytest
 from django.template import Context, Template
 
 from agentops.common.money import NANO
-from agentops.portal.templatetags import words
+from agentops.portal.templatetags import states, words
 
 NOON = datetime(2026, 5, 12, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -162,13 +162,13 @@ class RunStatus(enum.IntEnum):
     ("status", "word"), [("error", "Error"), (RunStatus.OK, "OK"), ("half_done", "Half done"), (None, "–")]
 )
 def test_every_status_has_a_word_and_a_shape(status: object, word: str) -> None:
-    html = words.status_mark(status)
+    html = states.status_mark(status)
     assert word in html
     assert "<svg" in html
 
 
 def test_a_name_from_outside_cannot_write_html_in_a_mark() -> None:
-    assert "<img" not in words.status_mark("<img>")
+    assert "<img" not in states.status_mark("<img>")
 
 
 def test_a_component_with_a_body_escapes_its_parameters_and_keeps_its_body() -> None:

@@ -21,18 +21,20 @@ WITHOUT_SCOPE = {
     "tenants.services.create_staff": "staff belong to no tenant",
     "agentops.traces.services.take_spans": "acknowledged means committed: it opens the scope, and begins again after a race",
     "agentops.traces.services.take_logs": "as take_spans",
-    "agentops.runtime.services.start": "a verb's transaction is the decision: it opens the scope",
-    "agentops.runtime.services.reserve": "as start",
-    "agentops.runtime.services.settle": "as start",
-    "agentops.runtime.services.propose": "as start",
-    "agentops.runtime.services.redeem": "as start",
-    "agentops.runtime.services.take_result": "as start",
-    "agentops.runtime.services.consume": "as start",
-    "agentops.runtime.services.finish": "as start",
-    "agentops.runtime.services.sweep": "each hold and each run in a scope of its own",
-    "agentops.runtime.services.set_product_switch": "it belongs to no tenant",
-    "agentops.runtime.services.ask_product_lift": "it belongs to no tenant",
-    "agentops.runtime.services.lift_product_switch": "it belongs to no tenant",
+    **dict.fromkeys(
+        (
+            f"agentops.runtime.services.{verb}"
+            for verb in ["start", "reserve", "settle", "propose", "redeem", "take_result", "consume", "finish", "sweep"]
+        ),
+        "a verb of the guard: its transaction is the decision, so it opens the scope",
+    ),
+    **dict.fromkeys(
+        (
+            f"agentops.runtime.services.{verb}"
+            for verb in ("set_product_switch", "ask_product_lift", "lift_product_switch")
+        ),
+        "no tenant owns the product's kill switch",
+    ),
 }
 Service = Callable[..., Any]
 

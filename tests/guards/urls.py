@@ -18,12 +18,18 @@ from rest_framework.views import APIView
 from agentops.budgets import services as budgets
 from agentops.budgets.types import Action, BudgetTerms, Period, Scope
 from agentops.catalog import manifest
+from agentops.catalog import queries as catalogued
 from agentops.catalog import services as catalog
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
+from agentops.runtime import queries as decided
+from agentops.runtime import services as runtime
+from agentops.runtime.decisionview import decision_key
+from agentops.runtime.types import SwitchMode, SwitchScope
 from agentops.traces.models import SavedSearch
 from tenants.access import Door
 from tenants.models import ApiKey
+from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
 
@@ -158,6 +164,70 @@ class Things:
                 defaults={"query": "", "created_at": clock.now()},
             )
         return found.id
+
+    def agent(self) -> str:
+        """An agent with a reviewed tool, an unreviewed one and an approved version, applied as an operator applies it."""
+        apply(self.organisation, MANIFEST)
+        apply(self.organisation, unreviewed(), approve=False)
+        return str(MANIFEST["agent"]["name"])
+
+    def version(self) -> str:
+        """A version of that agent."""
+        return str(MANIFEST["agent"]["version"])
+
+    def tool_version(self) -> uuid.UUID:
+        """One that waits for its review."""
+        self.agent()
+        with tenant_scope(self.organisation.id):
+            return catalogued.tools_waiting(tenant=self.organisation.id)[0].id
+
+    def grant(self) -> str:
+        """A tool that an agent version was granted."""
+        return str(MANIFEST["tools"][0]["name"])
+
+    def switch(self) -> uuid.UUID:
+        with tenant_scope(self.organisation.id):
+            made, _ = runtime.set_switch(
+                tenant=self.organisation.id,
+                scope_kind=SwitchScope.TENANT,
+                scope_id="",
+                mode=SwitchMode.BLOCK_NEW,
+                reason="a test",
+                by=OPERATOR,
+                at=clock.now(),
+            )
+        return made.id
+
+    def switch_id(self) -> uuid.UUID:
+        """As machines call it."""
+        return self.switch()
+
+    def call_id(self) -> str:
+        """A call that no run has made."""
+        return "t-1"
+
+    def jti(self) -> str:
+        """The id of a permit that nobody was given."""
+        return f"{uuid.uuid5(self.organisation.id, 'run').hex}-1"
+
+    def confirmation(self) -> uuid.UUID:
+        """One that a refund waits for."""
+        self.agent()
+        call = Caller(self.organisation).run().refund()
+        return uuid.UUID(call["confirmation"]["id"])
+
+    def product_switch(self) -> uuid.UUID:
+        made, _ = runtime.set_product_switch(mode=SwitchMode.BLOCK_NEW, reason="a test", by=OPERATOR, at=clock.now())
+        return made.id
+
+    def decision(self) -> str:
+        """The start of a run that was refused: its agent is unknown."""
+        Caller(self.organisation).start(status=403, agent="nobody")
+        with tenant_scope(self.organisation.id):
+            rows, _ = decided.decisions(
+                tenant=self.organisation.id, wanted=decided.DecisionFilter(), now=clock.now(), most=1
+            )
+        return decision_key(rows[0])
 
 
 # What a page cannot do without, beyond its places.

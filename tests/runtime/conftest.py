@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from agentops.catalog import queries as catalog
 from tenants import machines
 from tests.runtime.guarded import MANIFEST, Caller, apply
 from tests.world import World
 
 
 @pytest.fixture(autouse=True)
-def _no_cached_keys() -> None:
+def _nothing_cached() -> None:
     machines.forget_cached_keys()
+    catalog.forget()  # the world is copied back in with other agents under the same names
 
 
 @pytest.fixture

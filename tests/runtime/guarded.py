@@ -89,6 +89,21 @@ def manifest(**agent: Any) -> dict[str, Any]:
     return made
 
 
+def unreviewed() -> dict[str, Any]:
+    """The desk's manifest with one more tool, which nobody has looked at; the version is not approved with it."""
+    made = manifest(version="2")
+    made["tools"].append(
+        {
+            "name": "send_letter",
+            "version": "1",
+            "effect": "send",
+            "tier": 2,
+            "arguments": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+        }
+    )
+    return made
+
+
 def apply(organisation: Organisation, made: dict[str, Any], *, approve: bool = True) -> None:
     with tenant_scope(organisation.id):
         catalog.apply_manifest(

@@ -3,12 +3,13 @@
 from agentops.catalog.services.contacts import remove_contacts, set_contacts
 from agentops.catalog.services.grants import restore_grant, revoke_grant
 from agentops.catalog.services.manifests import apply_manifest
-from agentops.catalog.services.reviews import review_tool_version
+from agentops.catalog.services.reviews import keep_tool_version, review_tool_version
 from agentops.catalog.services.versions import approve_agent_version, record_gate, withdraw_approval
 
 __all__ = [
     "apply_manifest",
     "approve_agent_version",
+    "keep_tool_version",
     "record_gate",
     "remove_contacts",
     "restore_grant",

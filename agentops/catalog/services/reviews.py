@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from agentops.catalog.errors import ToolUnknown, invalid
+from agentops.catalog.errors import ReviewMissing, ToolUnknown, invalid
 from agentops.catalog.models import ToolVersion
 from agentops.catalog.policies import HIGHEST_TIER, needs_reason
 from agentops.catalog.services import changes
@@ -44,6 +44,28 @@ def review_tool_version(
     return decide(found, verdict=verdict, tier=tier or found.tier, reason=reason, by=by, at=at)
 
 
+def keep_tool_version(
+    *, tenant: uuid.UUID, tool_version: uuid.UUID, reason: str, by: Actor, at: datetime
+) -> ToolVersion:
+    """Look at an approved definition again and keep it: the periodic audit. Nothing that decides changes.
+
+    Raises ToolUnknown, InvalidInput, and ReviewMissing for what is not approved.
+    """
+    changes.begin(tenant)
+    found = ToolVersion.objects.filter(tenant_id=tenant, id=tool_version).select_related("tool").first()
+    if found is None:
+        raise ToolUnknown("There is no such version of a tool.")
+    if found.review != Review.APPROVED:
+        raise ReviewMissing("Only what is approved can be kept; review it instead.")
+    reason = reason.strip()
+    if not 1 <= len(reason) <= REASON_MOST or "\0" in reason:
+        raise invalid("/reason", f"say why, in 1 to {REASON_MOST} characters", "required")
+    found.reviewed_at, found.reviewed_by, found.review_reason = at, by.label[:200], reason
+    found.save(update_fields=["reviewed_at", "reviewed_by", "review_reason"])
+    _record(found, by, at, reason)
+    return found
+
+
 def decide(
     found: ToolVersion, *, verdict: Review, tier: int, reason: str, by: Actor, at: datetime, is_declared: bool = False
 ) -> ToolVersion:
@@ -57,6 +79,12 @@ def decide(
     found.review, found.tier = verdict, tier
     found.reviewed_at, found.reviewed_by, found.review_reason = at, by.label[:200], reason
     found.save(update_fields=["review", "tier", "tier_because", "reviewed_at", "reviewed_by", "review_reason"])
+    _record(found, by, at, reason)
+    changes.bump_users_of(found)
+    return found
+
+
+def _record(found: ToolVersion, by: Actor, at: datetime, reason: str) -> None:
     changes.record(
         found.tenant_id,
         "tool_version.reviewed",
@@ -66,7 +94,7 @@ def decide(
             "version": found.version,
             "revision": found.revision,
             "digest": found.digest,
-            "verdict": str(verdict),
+            "verdict": str(found.review),
             "effect": found.effect,
             "tier": found.tier,
             "tier_because": found.tier_because,
@@ -75,5 +103,3 @@ def decide(
         at,
         reason,
     )
-    changes.bump_users_of(found)
-    return found

@@ -15,9 +15,16 @@ _DETAIL_MOST = 2_000
 
 
 def approve_agent_version(
-    *, tenant: uuid.UUID, agent: str, version: str, by: Actor, at: datetime, content_digest: str | None = None
+    *,
+    tenant: uuid.UUID,
+    agent: str,
+    version: str,
+    by: Actor,
+    at: datetime,
+    content_digest: str | None = None,
+    reason: str = "",
 ) -> AgentVersion:
-    """Let a version's runs begin. Approving what is approved changes nothing.
+    """Let a version's runs begin, and say why where a person does. Approving what is approved changes nothing.
 
     `content_digest` is what the person has looked at; if it is another by now, nothing is approved.
     Raises AgentUnknown, ContentChanged, GateNotPassed.
@@ -28,10 +35,10 @@ def approve_agent_version(
         raise ContentChanged(
             "This version was changed while you looked at it. Look at what it is now, then approve it."
         )
-    return approve(found, by=by, at=at)
+    return approve(found, by=by, at=at, reason=reason.strip())
 
 
-def approve(found: AgentVersion, *, by: Actor, at: datetime) -> AgentVersion:
+def approve(found: AgentVersion, *, by: Actor, at: datetime, reason: str = "") -> AgentVersion:
     """Write an approval down. Raises GateNotPassed."""
     if found.approved_at is not None:
         return found
@@ -40,7 +47,7 @@ def approve(found: AgentVersion, *, by: Actor, at: datetime) -> AgentVersion:
         raise GateNotPassed(f"A gate stands before version {found.version} of {found.agent.name}, and {said}.")
     found.approved_at, found.approved_by = at, by.label[:200]
     found.save(update_fields=["approved_at", "approved_by"])
-    _record(found, "agent_version.approved", by, at)
+    _record(found, "agent_version.approved", by, at, reason)
     changes.bump(found.tenant_id, [found.agent_id])
     return found
 

@@ -1,4 +1,4 @@
-"""Template tags of the whole product: amounts, times and ids in people's words; marks; components with a body.
+"""Template tags of the whole product: amounts, times and ids in people's words; components with a body.
 
 Every filter takes None and says so ("–"), and gives HTML whose `title` holds the exact value. They are builtins: no
 `{% load %}`. A component with a body is a block tag (`{% panel title="…" %}…{% endpanel %}`) that renders
@@ -21,7 +21,6 @@ from django.utils.safestring import SafeString, mark_safe
 
 from agentops.common import clock
 from agentops.common.money import NANO, usd_text
-from agentops.portal import marks
 
 register = template.Library()
 
@@ -248,39 +247,6 @@ def mark_masked(text: str | None) -> SafeString:
     escaped = conditional_escape(text or "")
     marked = MASKED.sub(r'<mark class="masked" title="Masked before it was stored">\1</mark>', escaped)
     return mark_safe(marked)  # noqa: S308 - escaped above; the mark holds only what MASKED allows
-
-
-# -- marks: state by word and shape, colour last ------------------------------------------------------------------------
-
-
-@register.filter
-def status_mark(status: Any) -> SafeString:
-    """The mark of a run's or span's status: running, ok, error, waiting, killed, unknown (or an enum of that name)."""
-    return marks.render(marks.STATUS, status)
-
-
-@register.filter
-def severity_mark(severity: Any) -> SafeString:
-    """The mark of an incident's severity, 1 to 4."""
-    return marks.render(marks.SEVERITY, severity)
-
-
-@register.filter
-def tier_mark(tier: Any) -> SafeString:
-    """The mark of a tool's risk, tier 1 to 4."""
-    return marks.render(marks.TIER, tier)
-
-
-@register.filter
-def kind_mark(kind: Any) -> SafeString:
-    """The mark of a span's kind: run, llm, tool, reasoning, side_effect, retrieval, guardrail, other."""
-    return marks.render(marks.KIND, kind)
-
-
-@register.filter
-def kind_shape(kind: Any) -> SafeString:
-    """The shape alone of a span's kind, with its word for screen readers and on hover: for dense rows."""
-    return marks.render(marks.KIND, kind, is_short=True)
 
 
 # -- components with a body -------------------------------------------------------------------------------------------

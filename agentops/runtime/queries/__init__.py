@@ -1,23 +1,51 @@
 """Reads of the guard: decisions, runs, and what a kill switch has done."""
 
-from agentops.runtime.queries.decisions import DecisionFilter, decisions, decisions_of_run, last_use
+from agentops.runtime.queries.decisions import (
+    DecisionFilter,
+    decision,
+    decisions,
+    decisions_of_run,
+    decisions_since,
+    last_use,
+)
 from agentops.runtime.queries.enforcement import Enforcement, enforcement, of_agent
-from agentops.runtime.queries.runs import GuardedRunView, guarded_run, organisation_caps
-from agentops.runtime.queries.switches import Proof, product_proof, product_switches, proof, switch, switches
+from agentops.runtime.queries.runs import (
+    GuardedRunView,
+    confirmation_of_call,
+    guarded_run,
+    last_runs,
+    organisation_caps,
+)
+from agentops.runtime.queries.switches import (
+    Proof,
+    all_switches_on,
+    product_proof,
+    product_switch,
+    product_switches,
+    proof,
+    switch,
+    switches,
+)
 
 __all__ = [
     "DecisionFilter",
     "Enforcement",
     "GuardedRunView",
     "Proof",
+    "all_switches_on",
+    "confirmation_of_call",
+    "decision",
     "decisions",
     "decisions_of_run",
+    "decisions_since",
     "enforcement",
     "guarded_run",
+    "last_runs",
     "last_use",
     "of_agent",
     "organisation_caps",
     "product_proof",
+    "product_switch",
     "product_switches",
     "proof",
     "switch",

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 
 from agentops.common.cursors import Cursor
+from agentops.common.errors import NotFound
 from agentops.runtime.models import Decision
 from agentops.runtime.types import DecisionRow, Verb
 
@@ -19,6 +20,9 @@ _WINDOW = timedelta(days=31)  # a partition is a month: a page that is not full 
 _LAST_USE = """
 SELECT tool, max(decided_at) FROM runtime_decision
 WHERE tenant_id = %s AND tool = ANY(%s) AND decided_at >= %s AND verb IN (4, 5) AND decision = 'allow' GROUP BY tool
+"""
+_PER_AGENT = """
+SELECT agent, count(*) FROM runtime_decision WHERE tenant_id = %s AND decided_at >= %s AND verb IN (1, 2, 4) GROUP BY agent
 """
 
 
@@ -36,9 +40,27 @@ class DecisionFilter:
     until: datetime | None = None
 
 
-def decisions_of_run(*, tenant: uuid.UUID, run: uuid.UUID, most: int = 2_000) -> list[DecisionRow]:
-    """Every decision of one run, oldest first."""
-    return _rows(Decision.objects.filter(tenant_id=tenant, run_id=run).order_by("decided_at", "id"), most)
+def decisions_of_run(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str = "", most: int = 2_000) -> list[DecisionRow]:
+    """Every decision of one run, or of one of its calls, oldest first."""
+    rows = Decision.objects.filter(tenant_id=tenant, run_id=run)
+    if call_id:
+        rows = rows.filter(call_id=call_id)
+    return _rows(rows.order_by("decided_at", "id"), most)
+
+
+def decision(*, tenant: uuid.UUID, key: Cursor) -> DecisionRow:
+    """One decision by its time and id. Raises NotFound."""
+    found = _rows(Decision.objects.filter(tenant_id=tenant, decided_at=key.at, id=key.id), 1)
+    if not found:
+        raise NotFound("There is no such decision.")
+    return found[0]
+
+
+def decisions_since(*, tenant: uuid.UUID, since: datetime) -> dict[str, int]:
+    """How many decisions each agent got since a time; agents without are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PER_AGENT, [tenant, since])
+        return dict(cursor.fetchall())
 
 
 def decisions(

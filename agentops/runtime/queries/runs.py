@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from agentops.runtime.models import GuardedRun, OrganisationCaps
+from agentops.runtime.models import GuardCall, GuardedRun, OrganisationCaps
+from agentops.runtime.rows import began
 from agentops.runtime.types import EffectiveCaps, RunStatus
 
 
@@ -36,6 +38,11 @@ class GuardedRunView:
     tokens_held: int
     nano_used: int
     nano_held: int
+
+    @property
+    def status_name(self) -> str:
+        """For its mark."""
+        return self.status.name.lower()
 
 
 def guarded_run(*, tenant: uuid.UUID, run: uuid.UUID) -> GuardedRunView | None:
@@ -69,6 +76,26 @@ def guarded_run(*, tenant: uuid.UUID, run: uuid.UUID) -> GuardedRunView | None:
         nano_used=root.nano_used,
         nano_held=root.nano_held,
     )
+
+
+def confirmation_of_call(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> uuid.UUID | None:
+    """The confirmation that a call waited for, or waits for; None where nobody was asked."""
+    return (
+        GuardCall.objects.filter(tenant_id=tenant, run_started_at=began(run), run_id=run, call_id=call_id)
+        .values_list("confirmation_id", flat=True)
+        .first()
+    )
+
+
+def last_runs(*, tenant: uuid.UUID, agents: Sequence[str]) -> dict[str, datetime]:
+    """When each agent last began a guarded run; agents that never did are left out."""
+    found = {}
+    for agent in agents:  # one index lookup each: an aggregate would read every run there ever was
+        rows = GuardedRun.objects.filter(tenant_id=tenant, agent=agent).order_by("-started_at")
+        at = rows.values_list("started_at", flat=True).first()
+        if at is not None:
+            found[agent] = at
+    return found
 
 
 def organisation_caps(*, tenant: uuid.UUID) -> OrganisationCaps | None:

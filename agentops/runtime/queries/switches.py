@@ -82,6 +82,19 @@ def switch(*, tenant: uuid.UUID, switch_id: uuid.UUID) -> KillSwitch:
     return found
 
 
+def all_switches_on() -> list[KillSwitch]:
+    """Those of every organisation that are on, the newest first. Needs staff's scope."""
+    return list(KillSwitch.objects.filter(lifted_at__isnull=True).order_by("-set_at", "-id")[:200])
+
+
+def product_switch(*, switch_id: uuid.UUID) -> ProductSwitch:
+    """Raises NotFound."""
+    found = ProductSwitch.objects.filter(id=switch_id).first()
+    if found is None:
+        raise NotFound("There is no such kill switch.")
+    return found
+
+
 def product_switches() -> list[ProductSwitch]:
     """Those that are on first, then the newest."""
     return list(ProductSwitch.objects.order_by(F("lifted_at").desc(nulls_first=True), "-set_at", "-id")[:100])

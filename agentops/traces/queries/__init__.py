@@ -20,6 +20,7 @@ from agentops.traces.queries.runs import (
     get_run,
     has_runs,
     neighbours_by_prompt,
+    run_exists,
 )
 from agentops.traces.queries.spans import (
     Children,
@@ -57,6 +58,7 @@ __all__ = [
     "ledger_is_the_spans",
     "neighbours_by_prompt",
     "orphans",
+    "run_exists",
     "run_figures",
     "runs_are_their_spans",
     "runs_by_id",

@@ -63,6 +63,10 @@ def get_run(*, tenant: uuid.UUID, run_id: uuid.UUID) -> Run:
     return run
 
 
+def run_exists(*, tenant: uuid.UUID, run_id: uuid.UUID) -> bool:
+    return Run.objects.filter(tenant_id=tenant, run_id=run_id).exists()
+
+
 def has_runs(*, tenant: uuid.UUID) -> bool:
     return Run.objects.filter(tenant_id=tenant).exists()
 

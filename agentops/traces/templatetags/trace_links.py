@@ -18,7 +18,7 @@ from agentops.traces import presenting
 from agentops.traces.links import TraceLinks, plain_name
 from agentops.traces.models import IngestMinute, Run, SpanRow
 from agentops.traces.queries.health import Health
-from agentops.traces.timeline import Row
+from agentops.traces.timeline import Event, Row
 from agentops.traces.types import SpanKind
 from tenants.types import Tenant
 
@@ -59,11 +59,14 @@ def kind_name(span: SpanRow) -> str:
 @register.simple_tag(takes_context=True)
 def span_lines(context: Context, rows: Sequence[Row]) -> SafeString:
     """Rows of the waterfall; a folded one knows where its children are, and loads them when it is first unfolded."""
-    links, run, selected = _links(context), context["run"], context.get("span")
+    links, run = _links(context), context["run"]
+    selected = None if context.get("decision") else context.get("span")
     line, other = get_template("components/span_row.html"), get_template("traces/_other_row.html")
     found = []
     for row in rows:
-        if row.span is None:
+        if row.event is not None:
+            found.append(line.render({"row": _event_line(row, row.event, context.get("decision"))}))
+        elif row.span is None:
             url = _children_url(links, run, row.more_of, row.depth, row.more_after.encode() if row.more_after else "")
             found.append(other.render({"row": row, "url": url}))
         else:
@@ -88,6 +91,24 @@ def _line(row: Row, span: SpanRow, links: TraceLinks, run: Run, selected: SpanRo
         "is_folded": row.is_folded,
         "is_current": selected is not None and selected.span_id == span.span_id,
         "children_url": _children_url(links, run, row.id, row.depth + 1) if row.is_folded else "",
+        "opens": True,
+    }
+
+
+def _event_line(row: Row, event: Event, opened: Any) -> dict[str, Any]:
+    return {
+        "id": event.key,
+        "url": event.url,
+        "name": plain_name(event.name),
+        "detail": event.detail,
+        "kind": "guardrail",
+        "answer": event.answer,
+        "depth": row.depth,
+        "drawn_depth": row.drawn_depth,
+        "left": row.left,
+        "width": row.width,
+        "duration_ns": event.took_us * 1000,
+        "is_current": opened is not None and opened.key == event.key,
         "opens": True,
     }
 

@@ -10,10 +10,10 @@ from django.template.response import TemplateResponse
 
 from agentops.common import clock, paging
 from agentops.common.errors import InvalidInput
+from agentops.common.pages import older_url
 from agentops.traces import queries, services
 from agentops.traces.links import TraceLinks
 from agentops.traces.presenting import exporter_lines
-from agentops.traces.views.answers import older_url
 from tenants.access import TenantRequest
 from tenants.roles import Permission
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.http import HttpResponse
@@ -10,20 +11,32 @@ from django.template.response import TemplateResponse
 from agentops.common import paging
 from agentops.common.errors import InvalidInput, NotFound
 from agentops.common.ids import span_int, trace_uuid
+from agentops.common.pages import is_fragment, page_or_fragment
 from agentops.traces import queries, timeline
 from agentops.traces.links import TraceLinks, plain_name
 from agentops.traces.models import Run
 from agentops.traces.presenting import run_notes, run_stats, run_words
 from agentops.traces.spanview import view_of
-from agentops.traces.views.answers import is_fragment, page_or_fragment
+from agentops.traces.views.guard import events_of, guard_context, opened_decision
 from tenants.access import TenantRequest
 
 
 def run(request: TenantRequest, run_id: str) -> HttpResponse:
-    """A run: what it did, in order, and what it cost. `?span=` opens one of its spans."""
+    """A run: what it did, in order, what the guard said to it, and what it cost.
+
+    `?span=` opens one of its spans, `?decision=` one of its decisions. A run that asked the guard and sent no spans is
+    shown by what the guard knows.
+    """
     links = TraceLinks.of(request)
+    guard = guard_context(request, _run_uuid(run_id))
+    if guard["guarded"] is not None and not queries.run_exists(
+        tenant=request.access.tenant.id, run_id=_run_uuid(run_id)
+    ):
+        return TemplateResponse(request, "runtime/guarded_run.html", {"links": links, **guard})
     found = _run(request, run_id)
     rows = timeline.rows_of(found)
+    if guard["guarded"] is not None:
+        rows = timeline.with_events(found, rows, events_of(request, guard["steps"]))
     chosen = request.GET.get("span", "")
     first = next((row.span.span_id for row in rows if row.span is not None), None)
     span_id = _span_id(chosen) if chosen else first
@@ -37,7 +50,9 @@ def run(request: TenantRequest, run_id: str) -> HttpResponse:
         "ticks": timeline.ticks(found),
         "siblings": queries.neighbours_by_prompt(run=found),
         "siblings_url": links.filter_url("prompt_hash", found.prompt_hash),
+        **guard,
         **_span_context(found, span_id, links),
+        **opened_decision(request, found.run_id),
     }
     return TemplateResponse(request, "traces/run.html", context)
 
@@ -78,8 +93,12 @@ def _span_context(found: Run, span_id: int | None, links: TraceLinks) -> dict[st
 
 
 def _run(request: TenantRequest, run_id: str) -> Run:
+    return queries.get_run(tenant=request.access.tenant.id, run_id=_run_uuid(run_id))
+
+
+def _run_uuid(run_id: str) -> uuid.UUID:
     try:
-        return queries.get_run(tenant=request.access.tenant.id, run_id=trace_uuid(run_id))
+        return trace_uuid(run_id)
     except ValueError as error:
         raise NotFound("A run's address ends in its id: 32 hex digits.") from error
 

@@ -10,11 +10,11 @@ from django.template.response import TemplateResponse
 from agentops.common import clock, paging
 from agentops.common.cursors import Cursor
 from agentops.common.errors import InvalidInput
+from agentops.common.pages import older_url, page_or_fragment
 from agentops.traces import queries, search
 from agentops.traces.links import TraceLinks
 from agentops.traces.presenting import chips, exporter_lines, filter_form, problem_words
 from agentops.traces.search import RunSearch
-from agentops.traces.views.answers import older_url, page_or_fragment
 from tenants.access import PersonRequest, TenantRequest
 from tenants.roles import Permission
 

@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from agentops.common import clock, paging
 from agentops.common.ids import trace_uuid
+from agentops.common.pages import older_url, page_or_fragment
 from agentops.traces import queries, search
 from agentops.traces.search import RunSearch
-from agentops.traces.views.answers import older_url, page_or_fragment
 from agentops.traces.views.runs import PAGE
 from tenants.access import StaffRequest
 

@@ -1,0 +1,1 @@
+"""Pages of the catalog: agents and their versions, tools and their reviews."""

@@ -1,0 +1,25 @@
+"""Addresses of pages about one organisation, which stand twice: for its own people, and for staff. A builtin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.urls import NoReverseMatch
+
+from agentops.common import pages
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def place(context: Context, name: str, **kwargs: Any) -> str:
+    """The address of a page, as this kind of people sees it; "" where there is no such page for them.
+
+    `{% place "agent" agent=row.agent as agent_url %}`
+    """
+    try:
+        return pages.place(context["request"], name, **kwargs)
+    except NoReverseMatch:
+        return ""

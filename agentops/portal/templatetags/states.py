@@ -1,0 +1,78 @@
+"""Template filters for the marks of states: by word and shape, colour last. They are builtins, as words.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString
+
+from agentops.portal import marks
+
+register = template.Library()
+
+
+@register.filter
+def status_mark(status: Any) -> SafeString:
+    """The mark of a run's or span's status: running, ok, error, waiting, killed, unknown (or an enum of that name)."""
+    return marks.render(marks.STATUS, status)
+
+
+@register.filter
+def severity_mark(severity: Any) -> SafeString:
+    """The mark of an incident's severity, 1 to 4."""
+    return marks.render(marks.SEVERITY, severity)
+
+
+@register.filter
+def tier_mark(tier: Any) -> SafeString:
+    """The mark of a tool's risk, tier 1 to 4."""
+    return marks.render(marks.TIER, tier)
+
+
+@register.filter
+def answer_mark(answer: Any) -> SafeString:
+    """The mark of what the guard answered: allow, reject, confirm, throttle, abort."""
+    return marks.render(marks.ANSWER, answer)
+
+
+@register.filter
+def answer_shape(answer: Any) -> SafeString:
+    """The shape alone of what the guard answered, with its word for screen readers and on hover: for dense rows."""
+    return marks.render(marks.ANSWER, answer, is_short=True)
+
+
+@register.filter
+def review_mark(review: Any) -> SafeString:
+    """The mark of a tool version's review: pending, approved, rejected."""
+    return marks.render(marks.REVIEW, review)
+
+
+@register.filter
+def enforcement_mark(grade: Any) -> SafeString:
+    """The mark of how an agent is held: enforced, advisory."""
+    return marks.render(marks.ENFORCEMENT, grade)
+
+
+@register.filter
+def switch_mark(state: Any) -> SafeString:
+    """The mark of a kill switch: on, asked, lifted."""
+    return marks.render(marks.SWITCH, state)
+
+
+@register.filter
+def effect_mark(effect: Any) -> SafeString:
+    """The mark of what a tool does to the world: read, write, delete, send, charge, escalate."""
+    return marks.render(marks.EFFECT, effect)
+
+
+@register.filter
+def kind_mark(kind: Any) -> SafeString:
+    """The mark of a span's kind: run, llm, tool, reasoning, side_effect, retrieval, guardrail, other."""
+    return marks.render(marks.KIND, kind)
+
+
+@register.filter
+def kind_shape(kind: Any) -> SafeString:
+    """The shape alone of a span's kind, with its word for screen readers and on hover: for dense rows."""
+    return marks.render(marks.KIND, kind, is_short=True)
