@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -19,7 +18,7 @@ from agentops.budgets import queries, services
 from agentops.budgets.policies import ceiling_of
 from agentops.budgets.queries.usage import UsageCursor, UsageFilter, UsageRow
 from agentops.budgets.types import Action, BudgetState, BudgetTerms, Period, Scope
-from agentops.common import clock, strictjson
+from agentops.common import bodies, clock
 from agentops.common.errors import InputProblem, InvalidInput
 from agentops.common.money import nano_usd, usd_text
 from agentops.common.reading import Reading
@@ -54,7 +53,7 @@ class BudgetsView(MoneyView):
     @extend_schema(request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def put(self, request: Request) -> Response:
         """Set the budget of a scope and period; an earlier one is replaced."""
-        terms, at = _terms(_body(request._request)), clock.now()
+        terms, at = _terms(bodies.read_json(request._request, most=MAX_BYTES, depth=4)), clock.now()
         with tenant_scope(self.tenant):
             budget = services.set_budget(tenant=self.tenant, terms=terms, by=self.actor, at=at)
             state = queries.budget_state(tenant=self.tenant, budget_id=budget.id, at=at)
@@ -99,18 +98,6 @@ class UsageView(MoneyView):
 
 
 # -- in ---------------------------------------------------------------------------------------------------------------
-
-
-def _body(request: HttpRequest) -> Any:
-    """The body, strictly parsed; chunked ones too. Raises TooLarge, InvalidInput."""
-    try:
-        if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
-            raw = bytes(request.META["wsgi.input"].read(MAX_BYTES + 1))
-        else:
-            raw = request.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InvalidInput("the body ended early") from error
-    return strictjson.loads(raw, max_bytes=MAX_BYTES, max_depth=4)
 
 
 def _terms(body: Any) -> BudgetTerms:

@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from agentops.budgets.types import Action, Period, Refused, Scope
 
+TERMS_COLUMNS = "id, scope, scope_id, period, limit_nano_usd, ceiling_nano_usd, action"
 CEILING_PERCENT = 110  # of the limit, where no ceiling is given
 SLICE_CALLS = 19  # how many further calls like this one a slice has room for
 SLICE_SHARE = 16  # and at most this part of what is left: slices shrink towards the ceiling
@@ -25,6 +27,11 @@ class Terms:
     limit_nano_usd: int
     ceiling_nano_usd: int
     action: Action
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Terms:
+        """From a row of TERMS_COLUMNS."""
+        return cls(row[0], Scope(row[1]), row[2], Period(row[3]), row[4], row[5], Action(row[6]))
 
 
 @dataclass(frozen=True, slots=True)

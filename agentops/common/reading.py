@@ -8,32 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.http import HttpRequest
-
-from agentops.common import strictjson
-from agentops.common.errors import InputProblem, InvalidInput, TooLarge
+from agentops.common.errors import InputProblem, InvalidInput
 
 NAME_LIMIT = 200
-MAX_DEPTH = 40
-
-
-def read_body(request: HttpRequest, *, most: int) -> bytes:
-    """A body of at most `most` bytes, chunked ones too. Raises TooLarge, InvalidInput."""
-    try:
-        if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
-            raw = bytes(request.META["wsgi.input"].read(most + 1))
-        else:
-            raw = request.read(most + 1)
-    except OSError as error:
-        raise InvalidInput("the body ended early") from error
-    if len(raw) > most:
-        raise TooLarge(f"the body is larger than {most} bytes; keep large content elsewhere and pass a reference")
-    return raw
-
-
-def read_json(request: HttpRequest, *, most: int) -> Any:
-    """A JSON body of at most `most` bytes, strictly parsed. Raises TooLarge, InvalidInput."""
-    return strictjson.loads(read_body(request, most=most), max_bytes=most, max_depth=MAX_DEPTH)
 
 
 class Reading:

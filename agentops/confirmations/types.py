@@ -11,6 +11,14 @@ from django.db import models
 LIFETIME = {2: timedelta(minutes=10), 3: timedelta(hours=1), 4: timedelta(hours=24)}
 
 
+class Tier(models.IntegerChoices):
+    """What a person's agreement takes (CONFIRMATIONS.md); tier 1 asks nobody."""
+
+    ONE_LOOK = 2, "Do it, edit or cancel"
+    FULL_DISCLOSURE = 3, "Full disclosure and a typed phrase"
+    TWO_PEOPLE = 4, "Two people, and a delay"
+
+
 class State(models.TextChoices):
     PENDING = "pending", "Waiting"
     HALF = "half", "Waiting for the second person"

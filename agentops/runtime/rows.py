@@ -160,6 +160,8 @@ def lock(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> Facts | None:
         root = Root(*(row[0], RunStatus(row[1]), *row[2:9], history, caps, *row[11:14]))
         cursor.execute(_FACTS, {"tenant": tenant, "run": run, "call": call_id, "began": began(run)})
         row = cursor.fetchone()
+    if row is None:
+        return None
     earlier = None
     if row[18] is not None:
         earlier = Earlier(bytes(row[18]), orjson.loads(row[19]), CallState(row[20]), Verb(row[21]))

@@ -16,7 +16,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentops.common import clock, paging
+from agentops.common import bodies, clock, paging
 from agentops.common.errors import DomainError, InvalidInput, TooLarge, Unavailable, UnsupportedMedia
 from agentops.common.ids import trace_uuid
 from agentops.traces import otlp, queries, search, services
@@ -45,9 +45,7 @@ class IngestView(MachineView):
         """The decompressed body. Raises TooLarge, UnsupportedMedia, MalformedRequest."""
         request: HttpRequest = self.request._request
         limit: int = settings.INGEST_MAX_BYTES
-        raw = _read(request, limit)
-        if len(raw) > limit:
-            raise TooLarge(f"the body is larger than {limit} bytes; send smaller batches")
+        raw = bodies.read(request, most=limit, hint="send smaller batches")
         match request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower():
             case "" | "identity":
                 return raw
@@ -74,19 +72,6 @@ class IngestView(MachineView):
                 "the database does not answer; nothing of this request was stored, send it again", retry_after=5
             )
         return super().handle_exception(exc)
-
-
-def _read(request: HttpRequest, limit: int) -> bytes:
-    """At most limit + 1 bytes. Chunked bodies carry no length, so Django would read nothing: ask the server's stream."""
-    try:
-        if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
-            return bytes(request.META["wsgi.input"].read(limit + 1))
-        raw = request.read(limit + 1)
-    except OSError as error:  # the sender went away, or its chunks are no chunks
-        raise InvalidInput("the body ended early") from error
-    if len(raw) < min(int(request.META.get("CONTENT_LENGTH") or 0), limit + 1):
-        raise InvalidInput("the body ended early")
-    return raw
 
 
 class OtlpView(IngestView):

@@ -169,7 +169,7 @@ def run_stats(run: Run) -> list[dict[str, Any]]:
     note = {
         "priced": "",
         "partial": f"without {calls} that have no price",
-        "unpriced": "none of its models has a price",
+        "unpriced": "none of its calls has a price",
     }
     return [
         {

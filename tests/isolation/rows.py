@@ -41,6 +41,8 @@ def _is_given(field: models.Field[Any, Any]) -> bool:
 def _value(field: models.Field[Any, Any], tenant: uuid.UUID) -> Any:
     if field.blank and isinstance(field, models.CharField | models.TextField):
         return ""  # what may be left out is left out: constraints tie such columns to each other
+    if field.choices:
+        return field.flatchoices[0][0]
     if isinstance(field, models.ForeignKey):
         return _target(field.related_model, tenant)
     makers = (

@@ -9,19 +9,30 @@ from typing import Any
 
 import pytest
 
+from agentops.budgets import services as budgets
 from agentops.budgets.errors import AlreadySettled
-from agentops.budgets.types import Action, Hold, Refused, Scope, Settled
-from tests.budgets.money import Purse
-from tests.races.test_ingest_races import at_once, deadlocks
+from agentops.budgets.types import Action, Hold, Refused, Scope, Settled, Usage
+from agentops.common import clock
+from agentops.common.scope import tenant_scope
+from agentops.traces import policy
+from agentops.traces import services as traces
+from tenants import machines
+from tests.budgets.money import MODEL, Purse
+from tests.ingest.test_ledger_check import check
+from tests.ingest.wire import Sender, native
+from tests.races.test_ingest_races import at_once, deadlocks, post
 from tests.world import World
 
 pytestmark = pytest.mark.race
 
 THREADS = 8
+SPAN = {"kind": "llm", "model": MODEL, "provider": "house", "input_tokens": 0, "output_tokens": 30, "user_id": "u1"}
 
 
 @pytest.fixture
 def purse(world: World) -> Purse:
+    policy.forget_cached_policies()
+    machines.forget_cached_keys()
     return Purse(world.acme.id).priced()
 
 
@@ -126,3 +137,48 @@ def test_calls_of_many_runs_users_and_budgets_that_change_never_wait_in_a_circle
     assert purse.rows("SELECT 1 FROM budgets_lease") == []
     for budget in budgets[:1]:
         assert purse.used(budget) == purse.charged()
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_spans_and_settlements_of_the_same_calls_meet_and_are_one_charge(
+    purse: Purse, world: World, key_for: Callable[..., str], attempt: int
+) -> None:
+    """New runs and known ones, in overlapping batches, while their calls are settled and expire, with budgets."""
+    dice, before = random.Random(attempt), deadlocks()
+    purse.at = clock.now()
+    budget = purse.budget(1, scope=Scope.TENANT)
+    purse.budget(1, scope=Scope.USER)
+    acme = Sender(key_for(world.acme, "ingest"), read_key=key_for(world.acme, "read"))
+    calls = [(f"r{n % 6}", f"c{n}") for n in range(48)]
+    for run, call in calls:
+        purse.reserve(run, call, 100)
+    spans = [
+        {
+            **native(call, trace_id=purse.run(run).hex, span_id=f"{n + 1:016x}", **SPAN),
+            "call_id": call if n % 4 else None,
+        }
+        for n, (run, call) in enumerate(calls)
+    ]
+    batches = [dice.sample(spans, 16) for _ in range(12)]
+    sent = {int(item["span_id"], 16) - 1 for batch in batches for item in batch}
+
+    def end(place: int, run: str, call: str) -> int:
+        with tenant_scope(purse.tenant):
+            arguments: dict[str, Any] = {"tenant": purse.tenant, "run": purse.run(run), "call_id": call}
+            if place % 3:
+                usage = Usage(output_tokens=7)
+                cost = budgets.settle(**arguments, outcome="ok", usage=usage, at=purse.at).cost_nano_usd
+            else:
+                cost = budgets.expire_hold(**arguments, at=purse.at + timedelta(hours=1)) or 0
+            traces.add_guard_charge(tenant=purse.tenant, run=purse.run(run), amount_nano_usd=cost)
+        return cost
+
+    work: list[Callable[[], Any]] = [lambda n=n, one=one: end(n, *one) for n, one in enumerate(calls)]
+    work += [lambda batch=batch: post(acme, batch) for batch in batches]
+    dice.shuffle(work)
+    in_turns(work)
+    assert deadlocks() == before
+    guarded = sum(100 if n % 3 == 0 else 7 for n in range(48))
+    observed = 30 * sum(n % 4 == 0 for n in sent)
+    assert (purse.charged(), purse.used(budget), purse.held()) == (guarded + observed, guarded + observed, 0)
+    assert check()["equal"]

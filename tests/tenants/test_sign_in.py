@@ -44,6 +44,11 @@ def code(secret: str) -> str:
     return totp.format_hotp_value(totp.hotp_value(secret, next(iter(totp.yield_hotp_counters_from_time()))))
 
 
+def test_the_page_of_signing_in_is_ready_to_be_typed_into() -> None:
+    page = Client().get(LOGIN).content.decode()
+    assert re.search(r'<input[^>]*name="login"[^>]*autofocus', page)
+
+
 def with_totp(client: Client) -> str:
     """Turn the second step on as a person does; answers the secret."""
     client.get("/accounts/2fa/totp/activate/")

@@ -33,6 +33,22 @@ def test_the_page_tells_what_came_what_was_refused_and_what_has_no_price(world: 
     assert "kind must be one of run" in said and "As it came" in said
 
 
+def test_calls_without_a_price_say_whether_their_model_has_one(world: World, client_for: Clients) -> None:
+    def call(seed: str, model: str, **tokens: int) -> list[stories.Span]:
+        story = stories.Story(seed)
+        story.add("chat", "llm", parent=None, start=0, length=9, provider="openai", model=model, **tokens)
+        return story.spans
+
+    send(world.acme, call("a", "gpt-4o-2024-08-06", input_tokens=5, output_tokens=5))
+    send(world.acme, *(call(f"b{n}", f"house-{n:02}", input_tokens=5) for n in range(22)))
+    said = words(client_for(world.ada).get(world.acme.url("ingest/")))
+    assert "house-07 of openai: 1 call in 7 days house-08" in said, "nothing more where there is no price"
+    assert "and 2 more models" in said and "gpt-4o" not in said
+    send(world.acme, *(call(f"c{n}", "gpt-4o-2024-08-06") for n in range(3)))
+    said = words(client_for(world.ada).get(world.acme.url("ingest/")))
+    assert "gpt-4o-2024-08-06 of openai: 3 calls in 7 days. The model has a price; these calls named no tokens" in said
+
+
 def test_the_chart_is_the_whole_hour_in_bars_of_one_minute(world: World, client_for: Clients) -> None:
     send(world.acme, stories.refund("a"))
     page = source(client_for(world.ada).get(world.acme.url("ingest/")))

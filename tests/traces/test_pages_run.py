@@ -86,7 +86,7 @@ def test_an_error_stands_first_and_uncaptured_content_is_said(world: World, clie
     said = words(client.get(span_url(world, "f", "chat house-model")))
     assert "Content not captured" in said and "Cost no price" in said
     said = words(client.get(run_url(world, "f")))
-    assert "Cost no price none of its models has a price" in said and "Errors 2 TimeoutError" in said
+    assert "Cost no price none of its calls has a price" in said and "Errors 2 TimeoutError" in said
 
 
 def test_a_cost_that_leaves_calls_out_says_so_and_a_floating_model_is_noted(world: World, client_for: Clients) -> None:

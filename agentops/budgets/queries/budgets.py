@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import connection
 
 from agentops.budgets.models import Budget, Reservation
-from agentops.budgets.policies import Place, Terms, bounds, places
+from agentops.budgets.policies import TERMS_COLUMNS, Place, Terms, bounds, places
 from agentops.budgets.types import Action, BudgetState, BudgetTerms, GuardedCall, HoldState, Period, Scope
 from agentops.common.errors import NotFound
 
@@ -49,15 +49,8 @@ def due_holds(*, tenant: uuid.UUID, most: int) -> list[tuple[uuid.UUID, str]]:
 def is_throttled(*, tenant: uuid.UUID, user: str, agent: str, at: datetime) -> bool:
     """Is a budget of this user, this agent or the organisation, whose action is to throttle, at its limit?"""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, scope, scope_id, period, limit_nano_usd, ceiling_nano_usd, action FROM budgets_budget "
-            "WHERE tenant_id = %s",
-            [tenant],
-        )
-        terms = [
-            Terms(row[0], Scope(row[1]), row[2], Period(row[3]), row[4], row[5], Action(row[6]))
-            for row in cursor.fetchall()
-        ]
+        cursor.execute(f"SELECT {TERMS_COLUMNS} FROM budgets_budget WHERE tenant_id = %s", [tenant])  # noqa: S608
+        terms = [Terms.of(row) for row in cursor.fetchall()]
     found = [one for one in places(terms, user=user, agent=agent, at=at) if one.terms.action is Action.THROTTLE]
     used = _used(tenant, found)
     return any(amount >= place.terms.limit_nano_usd for place, amount in zip(found, used, strict=True))
@@ -120,14 +113,8 @@ def _states(tenant: uuid.UUID, budgets: list[Budget], at: datetime) -> list[Budg
 
 
 def _place(one: Budget, at: datetime) -> Place:
-    terms = Terms(
-        one.id,
-        Scope(one.scope),
-        one.scope_id,
-        Period(one.period),
-        one.limit_nano_usd,
-        one.ceiling_nano_usd,
-        Action(one.action),
+    terms = Terms.of(
+        (one.id, one.scope, one.scope_id, one.period, one.limit_nano_usd, one.ceiling_nano_usd, one.action)
     )
     return Place(terms, one.scope_id, *bounds(terms.period, at))
 

@@ -17,16 +17,13 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
-from agentops.budgets.policies import Place, Standing, Terms, places
-from agentops.budgets.types import Action, Charge, Period, Scope
+from agentops.budgets.policies import TERMS_COLUMNS, Place, Standing, Terms, places
+from agentops.budgets.types import Charge, Scope
 
 # A statement of its own, before the one that reads: a snapshot taken together with the lock would be of before it.
 SHARE = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%(budgets_of)s, 8))"
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 8))"
-_TERMS = """
-SELECT id, scope, scope_id, period, limit_nano_usd, ceiling_nano_usd, action FROM budgets_budget
-WHERE tenant_id = %(tenant)s
-"""
+_TERMS = f"SELECT {TERMS_COLUMNS} FROM budgets_budget WHERE tenant_id = %(tenant)s"  # noqa: S608  our own names
 _WANTED = """
 unnest(%(budgets)s::uuid[], %(subjects)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
 AS w (budget_id, subject, period_start, period_end)
@@ -87,10 +84,7 @@ def terms_of(cursor: CursorWrapper, tenant: uuid.UUID) -> list[Terms]:
     """The tenant's budgets, which nobody changes until the transaction ends."""
     cursor.execute(f"{SHARE}; {_TERMS}", {"budgets_of": share_key(tenant), "tenant": tenant})
     cursor.nextset()
-    return [
-        Terms(row[0], Scope(row[1]), row[2], Period(row[3]), row[4], row[5], Action(row[6]))
-        for row in cursor.fetchall()
-    ]
+    return [Terms.of(row) for row in cursor.fetchall()]
 
 
 def share_key(tenant: uuid.UUID) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,18 +104,17 @@ def close_leases(*, tenant: uuid.UUID, runs: Sequence[uuid.UUID], at: datetime) 
             "SELECT id, counters FROM budgets_lease WHERE tenant_id = %s AND run_id = ANY(%s) AND is_open",
             [tenant, list(runs)],
         )
-        found = defaultdict(list, cursor.fetchall())
-        if found:
-            cursor.execute(_LOCK_COUNTERS, [tenant, [one for ids in found.values() for one in ids]])
-            close(cursor, tenant, list(found))
+        _close(cursor, tenant, cursor.fetchall())
 
 
 def close_all(cursor: CursorWrapper, tenant: uuid.UUID) -> None:
     """End every slice of a tenant whose budgets change; nobody else may charge or take meanwhile."""
-    cursor.execute(
-        "SELECT 1 FROM budgets_counter WHERE tenant_id = %s "
-        'ORDER BY budget_id, subject COLLATE "C", period_start FOR UPDATE',
-        [tenant],
-    )
-    cursor.execute("SELECT id FROM budgets_lease WHERE tenant_id = %s AND is_open", [tenant])
-    close(cursor, tenant, [row[0] for row in cursor.fetchall()])
+    cursor.execute("SELECT id, counters FROM budgets_lease WHERE tenant_id = %s AND is_open", [tenant])
+    _close(cursor, tenant, cursor.fetchall())
+
+
+def _close(cursor: CursorWrapper, tenant: uuid.UUID, found: Sequence[tuple[uuid.UUID, list[uuid.UUID]]]) -> None:
+    """Lock the counters of slices that were read, and end those that are still open."""
+    if found:
+        cursor.execute(_LOCK_COUNTERS, [tenant, list({counter for _, counters in found for counter in counters})])
+        close(cursor, tenant, [lease for lease, _ in found])

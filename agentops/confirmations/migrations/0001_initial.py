@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('tool', models.TextField()),
                 ('tool_version', models.TextField()),
                 ('tool_version_id', models.UUIDField()),
-                ('tier', models.SmallIntegerField()),
+                ('tier', models.SmallIntegerField(choices=[(2, 'Do it, edit or cancel'), (3, 'Full disclosure and a typed phrase'), (4, 'Two people, and a delay')])),
                 ('raised_because', models.JSONField(default=list)),
                 ('says', models.TextField(blank=True)),
                 ('arguments', models.BinaryField()),

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from agentops.common.models import HasId, TenantOwned
-from agentops.confirmations.types import State
+from agentops.confirmations.types import State, Tier
 
 
 class Confirmation(HasId, TenantOwned):
@@ -20,7 +20,7 @@ class Confirmation(HasId, TenantOwned):
     tool = models.TextField()
     tool_version = models.TextField()
     tool_version_id = models.UUIDField()
-    tier = models.SmallIntegerField()
+    tier = models.SmallIntegerField(choices=Tier.choices)
     raised_because = models.JSONField(default=list)
     says = models.TextField(blank=True)  # what the agent says; never part of what is agreed to
     arguments = models.BinaryField()  # RFC 8785 bytes: these run, nothing else

@@ -37,7 +37,9 @@ _NANOS_PER = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": clock.NANOS}
 def money(nano_usd: int | None) -> SafeString:
     """Nano-dollars as dollars, `$0.0012`; exact on hover. None is loud: nothing is known about the price."""
     if nano_usd is None:
-        return mark_safe('<span class="unpriced" title="No price is known for this model">no price</span>')
+        return mark_safe(
+            '<span class="unpriced" title="What it cost is unknown: its model has no price, or no tokens were named">no price</span>'
+        )
     return format_html('<span class="money" title="{} USD">{}</span>', usd_text(nano_usd), money_text(nano_usd))
 
 

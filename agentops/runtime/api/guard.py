@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentops.budgets.types import Usage
-from agentops.common import clock, strictjson
+from agentops.common import bodies, clock, strictjson
 from agentops.common.ids import trace_uuid
-from agentops.common.reading import Reading, read_json
+from agentops.common.reading import Reading
 from agentops.runtime import permits, services
 from agentops.runtime.errors import RunUnknown
 from agentops.runtime.services.finish import STATUSES
@@ -41,7 +41,7 @@ class GuardView(MachineView):
 
     def body(self) -> tuple[Any, bytes]:
         """The body as a value and as its canonical bytes, strictly parsed. Raises InvalidInput, TooLarge."""
-        value = read_json(self.request._request, most=MAX_BYTES)
+        value = bodies.read_json(self.request._request, most=MAX_BYTES)
         return value, strictjson.canonical(value)
 
     def reading(self) -> tuple[Reading, bytes]:

@@ -10,8 +10,8 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentops.common import clock
-from agentops.common.reading import Reading, read_json
+from agentops.common import bodies, clock
+from agentops.common.reading import Reading
 from agentops.common.scope import tenant_scope
 from agentops.runtime import queries, services
 from agentops.runtime.models import KillSwitch
@@ -37,7 +37,7 @@ class KillSwitchesView(MachineView):
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={201: _SWITCH})
     def post(self, request: Request) -> Response:
-        read = Reading(read_json(request._request, most=_MOST_BYTES))
+        read = Reading(bodies.read_json(request._request, most=_MOST_BYTES))
         kind = read.choice("scope", SwitchScope.values)
         mode = read.choice("mode", SwitchMode.values)
         scope_id, reason = read.text("id"), read.text("reason", required=True, most=1_000)
@@ -75,7 +75,7 @@ class LiftView(MachineView):
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={200: _SWITCH})
     def post(self, request: Request, switch_id: uuid.UUID) -> Response:
-        read = Reading(read_json(request._request, most=_MOST_BYTES))
+        read = Reading(bodies.read_json(request._request, most=_MOST_BYTES))
         reason = read.text("reason", required=True, most=1_000)
         read.done()
         with tenant_scope(self.tenant):

@@ -21,8 +21,10 @@ from agentops.runtime.policies.repetition import Limits
 from agentops.runtime.rows import Facts, NewCall
 from agentops.runtime.services import entry
 from agentops.runtime.types import Answer, Asker, CallState, RunStatus, ToolProposal, Verb, Verdict
+from tenants import queries as tenants
 
 HIGHEST_TIER = 4
+PEOPLE_FOR_HIGHEST_TIER = 2
 
 
 def propose(*, tenant: uuid.UUID, run: uuid.UUID, proposal: ToolProposal, by: Asker) -> dict[str, Any]:
@@ -97,6 +99,8 @@ def _accepted(
     if proposal.is_tainted:
         reasons.append("the arguments come from content that nobody vouches for")
     tier = min(HIGHEST_TIER, tool.tier + 1) if reasons else tool.tier
+    if tier == HIGHEST_TIER and tenants.approver_count(facts.tenant_id) < PEOPLE_FOR_HIGHEST_TIER:
+        return _refused(facts, policy, proposal, [_approvers_rejection(tool, reasons)], tool)
     waiting = confirming.pending_like(tenant=facts.tenant_id, run=facts.run_id, likeness=like) if tier > 1 else None
     if waiting is not None:  # asked again while people look at it: the same question, no repetition and no further call
         facts.root.tool_calls -= 1
@@ -239,6 +243,16 @@ def _review_rejection(tool: ToolPolicy) -> Rejection:
         pointer="",
         expected="a tool whose definition was reviewed",
         hint=f"version {tool.version} of {tool.name} waits for a reviewer; plan without it",
+    )
+
+
+def _approvers_rejection(tool: ToolPolicy, reasons: list[str]) -> Rejection:
+    because = f"; it is needed because {' and '.join(reasons)}" if reasons else ""
+    return Rejection(
+        code="approvers_missing",
+        pointer="",
+        expected=f"an organisation with {PEOPLE_FOR_HIGHEST_TIER} people who may approve",
+        hint=f"{tool.name} would need two people to agree, and there are not two{because}; plan without it",
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Max, Sum
 
 from agentops.budgets import queries as budgets
+from agentops.budgets.prices import price
 from agentops.budgets.queries import UnpricedModel
 from agentops.common.cursors import Cursor
 from agentops.traces.models import DeadLetter, IngestMinute, Run, UnmappedKey
@@ -18,6 +19,16 @@ WINDOW = timedelta(hours=24)
 RATE_WINDOW = timedelta(minutes=5)
 LETTERS_PAGE = 25
 KEYS_MOST = 100
+MODELS_MOST = 20
+UNPRICED_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """Calls of a model that have no cost. Where it has a price now, they named no tokens, or came before the price."""
+
+    of: UnpricedModel
+    has_price: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,8 @@ class Health:
     minutes: list[IngestMinute]
     open_runs: int
     unmapped: list[UnmappedKey]
-    unpriced: list[UnpricedModel]
+    unpriced: list[Unpriced]  # the most called first, at most MODELS_MOST
+    unpriced_left_out: int
     new_letters: int
 
 
@@ -58,6 +70,7 @@ class TenantIngest:
 
 def ingest_health(*, tenant: uuid.UUID, at: datetime) -> Health:
     """Everything the page shows but the dead letters themselves."""
+    unpriced = budgets.unpriced_models(tenant=tenant, since=at - timedelta(days=UNPRICED_DAYS))
     minutes = IngestMinute.objects.filter(tenant_id=tenant)
     day = minutes.filter(minute__gte=at - WINDOW).aggregate(
         accepted=Sum("accepted"),
@@ -79,9 +92,20 @@ def ingest_health(*, tenant: uuid.UUID, at: datetime) -> Health:
         minutes=list(minutes.filter(minute__gte=at - timedelta(hours=1)).order_by("minute")),
         open_runs=Run.objects.filter(tenant_id=tenant, finalised_at__isnull=True)[:1001].count(),
         unmapped=list(UnmappedKey.objects.filter(tenant_id=tenant).order_by("-last_seen_at", "name")[:KEYS_MOST]),
-        unpriced=budgets.unpriced_models(tenant=tenant, since=at - timedelta(days=7)),
+        unpriced=_with_reasons(tenant, unpriced[:MODELS_MOST], at),
+        unpriced_left_out=len(unpriced[MODELS_MOST:]),
         new_letters=DeadLetter.objects.filter(tenant_id=tenant, state=DeadLetterState.NEW)[:1001].count(),
     )
+
+
+def _with_reasons(tenant: uuid.UUID, models: list[UnpricedModel], at: datetime) -> list[Unpriced]:
+    overrides = budgets.overrides(tenant=tenant)
+    priced = (
+        price(one.provider, one.model, input=1, output=1, cache_read=None, cache_write=None, reasoning=None, at=at,
+              overrides=overrides)
+        for one in models
+    )  # fmt: skip
+    return [Unpriced(one, found.nano_usd is not None) for one, found in zip(models, priced, strict=True)]
 
 
 def dead_letters(*, tenant: uuid.UUID, cursor: Cursor | None) -> LetterPage:

@@ -25,7 +25,11 @@ class Command(BaseCommand):
         search.add_argument("--spans", type=int, default=10_000_000)
         search.add_argument("--tenants", type=int, default=200)
         search.add_argument("--fill-only", action="store_true", help="fill the tables and measure nothing")
-        search.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
+        search.add_argument(
+            "--keep",
+            action="store_true",
+            help="leave the rows for the next bench; they have no ledger, and `ledger check` says so",
+        )
         search.add_argument("--repeat", type=int, default=20, help="queries per figure")
         faults = benches.add_parser(
             "faults", help="kill -9 under load, on engines of its own; is all that was acknowledged there"
