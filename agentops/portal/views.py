@@ -30,6 +30,7 @@ def tenant_home(request: TenantRequest) -> HttpResponse:
     if request.access.may(Permission.RUNS_READ):
         context = {
             "overview": overview.of_tenant(request.access, at=clock.now()),
+            "is_stopped": overview.stopped(request.access.tenant.id),
             "may_make_keys": request.access.may(Permission.KEYS_MANAGE),
         }
         return render(request, "portal/overview.html", context)
@@ -39,4 +40,4 @@ def tenant_home(request: TenantRequest) -> HttpResponse:
 @require_GET
 def staff_home(request: StaffRequest) -> HttpResponse:
     """What needs our own people now."""
-    return render(request, "portal/operations.html", {"operations": overview.of_staff(at=clock.now())})
+    return render(request, "portal/operations.html", {"operations": overview.of_staff(request.staff, at=clock.now())})

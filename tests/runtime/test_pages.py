@@ -17,7 +17,7 @@ from agentops.runtime.types import DecisionRow
 from tenants import services as tenants
 from tenants.roles import StaffRole
 from tests.runtime.guarded import Caller, Run
-from tests.traces.pages import HTMX, send, source, words
+from tests.traces.pages import HTMX, send, source, statements, words
 from tests.world import OPERATOR, PASSWORD, Person, World
 
 Clients = Callable[..., Client]
@@ -133,6 +133,16 @@ def test_lifting_needs_a_reason_and_is_kept_below(acme: Caller, world: World, cl
     again = client.post(address, {"reason": "Once more."})
     assert again.status_code == 422 and "It was lifted" in again.content.decode()
     assert world.acme.actions().count("kill_switch.lifted") == 1
+
+
+def test_the_homes_say_that_agents_are_stopped(acme: Caller, world: World, client_for: Clients) -> None:
+    home = world.acme.url()
+    assert "Agents are stopped" not in words(client_for(world.audrey).get(home))
+    assert "Kill switches on 0" in words(client_for(world.sam).get("/staff/"))
+    press(client_for(world.ada), world)
+    assert "Agents are stopped" in words(client_for(world.audrey).get(home))
+    assert "Agents are stopped" not in words(client_for(world.cleo).get(world.globex.url()))
+    assert "Kill switches on 1 agents are stopped" in words(client_for(world.sam).get("/staff/"))
 
 
 def test_who_only_reads_sees_the_proof_and_no_button(acme: Caller, world: World, client_for: Clients) -> None:
@@ -362,6 +372,20 @@ def test_a_run_that_sent_no_spans_opens_with_what_the_guard_knows(
     assert "repetition" in said and "look_up_order was asked for 4 times with the same arguments" in said
     assert "Model calls 1 of 20" in said and "Tool calls 4 of 60" in said and "Tokens 1,000 of 200,000" in said
     assert "Stopped at look_up_order" in said and "settled at $0.0002" in said
+
+
+def test_a_run_with_many_decisions_sends_no_more_statements_than_one_with_few(
+    acme: Caller, world: World, client_for: Clients
+) -> None:
+    client, few, many = client_for(world.audrey), acme.run(), acme.run()
+    for _ in range(18):
+        many.model_call()
+    for run in (few, many):
+        send(world.acme, spans_of(run))  # type: ignore[list-item]
+    address = "runs/{}/".format
+    counts = [statements(client, world.acme.url(address(run.id))) for run in (few, many)]
+    assert counts[0] == counts[1]
+    assert "Allowed gpt-4o-mini" in words(client.get(world.acme.url(address(many.id))))
 
 
 def test_a_child_run_names_the_run_that_carries_its_counters(acme: Caller, world: World, client_for: Clients) -> None:
