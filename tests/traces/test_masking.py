@@ -157,6 +157,15 @@ def test_a_value_under_the_name_of_a_secret_is_a_secret(key: str) -> None:
     assert MASK.mask_value({"x": {key: "quite plain"}}) == {"x": {key: "[masked:secret]"}}
 
 
+def test_an_id_keeps_its_digits_unless_it_holds_more_than_an_id() -> None:
+    assert MASK.mask_value({"id": "4111111111111111"}) == {"id": "4111111111111111"}
+    for masker in (MASK, Masker("hash", salt=b"s" * 16)):
+        value = {"password": None, "id": 'jane@example.compassword=jane@example.com"4111111111111111'}
+        masked = masker.mask_value(value)
+        assert "4111" not in masked["id"]
+        assert masker.mask_value(masked) == masked
+
+
 def test_json_inside_strings_is_masked_and_stays_json() -> None:
     inner = {"password": 123456, "card": 4111111111111111, "to": "jane@example.com", "n": 1}
     twice = json.dumps({"body": json.dumps(inner)})

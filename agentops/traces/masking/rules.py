@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-RULESET_VERSION = "2026-11-25.1"
+RULESET_VERSION = "2026-11-25.2"
 
 RULES = ("email", "card", "iban", "ssn", "phone", "ipv4", "secret")
 DEFAULT_RULES = frozenset(RULES) - {"ipv4"}

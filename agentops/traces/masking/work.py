@@ -94,7 +94,10 @@ class Work:
                 return self.replace("secret", item)
         if kind is str:
             if found & DIGITS and len(item) < _LONGEST_ID and is_id_key(key):
-                found &= ~DIGITS
+                masked = self.string(item, found & ~DIGITS, nested)
+                if masked == item:
+                    return item
+                item = masked  # it held more than an id, so its numbers are looked at, too
             return self.string(item, found, nested)
         if kind is int:
             return item if item < _SMALLEST_CARD or not found & DIGITS or is_id_key(key) else self._integer(item)
