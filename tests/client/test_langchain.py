@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +29,7 @@ from tests.client.desk import (
     assert_told_why,
     open_desk,
 )
+from tests.client.playing import play_out
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "refund ord_9"}]}
 
@@ -92,7 +92,7 @@ def play_async(desk: Desk, agent: Any) -> tuple[Any, Any]:
             RUNS[:] = [run]
             return run, await agent.ainvoke(HELLO)
 
-    return asyncio.run(story())
+    return play_out(story())
 
 
 RUNS: list[Any] = []

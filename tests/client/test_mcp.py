@@ -18,6 +18,7 @@ from mcp_types import CallToolResult
 
 from tests.client.conftest import PACKAGE
 from tests.client.desk import REFUND, Desk, assert_told_why
+from tests.client.playing import play_out
 
 
 class Shop:
@@ -72,7 +73,7 @@ def with_proxy(desk: Desk, story: Any, **options: Any) -> Any:
         await shop.verifier.aclose()
         return run
 
-    return asyncio.run(play())
+    return play_out(play())
 
 
 def test_a_whole_run_allowed_refused_replanned_confirmed(desk: Desk) -> None:
@@ -161,6 +162,6 @@ def test_the_command_guards_a_server_over_stdio(desk: Desk, tmp_path: Path) -> N
             names = [tool.name for tool in (await client.list_tools()).tools]
             return await client.call_tool("look_up_order", {"order_id": "ord_1"}), names
 
-    refused, names = asyncio.run(story())
+    refused, names = play_out(story())
     assert names == ["look_up_order"]
     assert refused.is_error and "out_of_scope" in text(refused)  # this run's user has no orders

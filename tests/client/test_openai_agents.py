@@ -44,6 +44,7 @@ from tests.client.desk import (
     assert_told_why,
     open_desk,
 )
+from tests.client.playing import play_out
 
 set_tracing_disabled(True)
 
@@ -134,7 +135,7 @@ def play(desk: Desk, agent: Agent[Any]) -> tuple[Any, Any]:
 
     played: list[Any] = []
     try:
-        return asyncio.run(story())
+        return play_out(story())
     except Exception as error:
         error.run = played[0] if played else None  # type: ignore[attr-defined]
         raise
@@ -193,7 +194,7 @@ def test_what_would_run_elsewhere_is_refused_before_the_model_is_asked(desk: Des
 def test_without_a_run_nothing_is_asked_of_a_model(desk: Desk) -> None:
     told = Told([])
     with pytest.raises(NoRun):
-        asyncio.run(Runner.run(Guard().agent(agent_of(desk, told)), "hello"))
+        play_out(Runner.run(Guard().agent(agent_of(desk, told)), "hello"))
     assert told.asked == []
 
 
@@ -220,7 +221,7 @@ def test_an_interrupted_call_runs_when_the_portal_says_so_and_not_when_the_frame
         assert desk.decide() == 1
         connection.close()
 
-    run, result = asyncio.run(story())
+    run, result = play_out(story())
     assert result.final_output == ANSWER and desk.ran == [("refund", REFUND)]
     assert desk.confirmations() == ["executed"] and run.receipt.status == "ok"
 
@@ -236,7 +237,7 @@ def test_approved_by_the_framework_alone_nothing_runs(desk: Desk) -> None:
             state.approve(state.get_interruptions()[0])
             return await Runner.run(agent, state)
 
-    asyncio.run(story())
+    play_out(story())
     assert desk.ran == [] and desk.confirmations() == ["invalidated"]
     assert f"{desk.portal.url}/confirmations/" in told.results()[0]
 
@@ -284,7 +285,7 @@ def test_a_streamed_answer_is_settled(desk: Desk) -> None:
             assert streamed.final_output == ANSWER
         return run
 
-    receipt = asyncio.run(story()).receipt
+    receipt = play_out(story()).receipt
     assert (receipt.counted["llm_calls"], receipt.counted["held_usd"]) == (2, "0.000000")
     assert receipt.counted["tokens"] == 2 * (USAGE["input"] + USAGE["output"])
 

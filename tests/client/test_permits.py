@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from agentops_client.permits import AsyncPermitVerifier, Claims, PermitRefused, 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tenants.keys import mint
+from tests.client.playing import play_out
 from tests.stubs.portal import RUN_ID, TENANT, Said, StubPortal, b64
 
 ARGUMENTS = {"order_id": "ord_1", "amount_minor": 500}
@@ -80,7 +80,7 @@ def test_the_async_decorator_is_as_strict(stub: StubPortal) -> None:
                 await refund(**ARGUMENTS, **other)  # type: ignore[arg-type]
         await verifier.aclose()
 
-    asyncio.run(story())
+    play_out(story())
 
 
 FORGERIES: dict[str, tuple[Callable[[StubPortal], str], str]] = {

@@ -11,6 +11,7 @@ from agentops_client import Aborted, AsyncClient, Client, ModelCall, PortalError
 from agentops_client.permits import PermitRefused, PermitVerifier
 
 from tests.client.desk import COST_USD, MODEL, REFUND, USAGE, Desk
+from tests.client.playing import play_out
 from tests.world import World
 
 COUNTED = Usage(input_tokens=USAGE["input"], output_tokens=USAGE["output"], cache_read_tokens=USAGE["cached"])
@@ -126,7 +127,7 @@ def test_a_kill_switch_stops_every_run_at_its_next_step(desk: Desk) -> None:
             await ready.wait()
             return await asyncio.gather(*tasks)
 
-    assert asyncio.run(story()) == ["killed killed"] * 5
+    assert play_out(story()) == ["killed killed"] * 5
 
 
 def test_a_run_that_may_not_start_says_why(desk: Desk) -> None:

@@ -22,6 +22,7 @@ from agentops_client import (
     tool,
 )
 
+from tests.client.playing import play_out
 from tests.stubs.portal import RUN_ID, Said, StubPortal, confirm, confirmation
 
 NO = {
@@ -327,9 +328,8 @@ async def _async_story(stub: StubPortal) -> Any:
 
 
 def test_the_async_client_plays_by_the_same_rules(stub: StubPortal) -> None:
-    import asyncio
 
-    run = asyncio.run(_async_story(stub))
+    run = play_out(_async_story(stub))
     assert stub.verbs() == [*("runs", "tool-calls", "tool-calls", "confirmations", "redemption", "result", "finish")]
     assert stub.of("finish")[0].body == {"status": "escalated", "output": "to a person"}
     assert run.receipt.status == "escalated"

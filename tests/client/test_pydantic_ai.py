@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -32,6 +31,7 @@ from tests.client.desk import (
     assert_told_why,
     open_desk,
 )
+from tests.client.playing import play_out
 
 
 class Payment(BaseModel):
@@ -84,7 +84,7 @@ def play(desk: Desk, agent: Agent[None, Any], **more: Any) -> tuple[Any, Any]:
 
     played: list[Any] = []
     try:
-        return asyncio.run(story())
+        return play_out(story())
     except Exception as error:
         error.run = played[0] if played else None  # type: ignore[attr-defined]
         raise
@@ -127,7 +127,7 @@ def test_the_same_refusal_again_and_again_ends_the_run_and_repeated_ids_do_not_h
 def test_without_a_run_nothing_is_asked_of_a_model(desk: Desk) -> None:
     told = Told(STORY)
     with pytest.raises(NoRun):
-        asyncio.run(agent_of(desk, told.model()).run("hello"))
+        play_out(agent_of(desk, told.model()).run("hello"))
     assert told.asked == []
 
 
@@ -165,12 +165,12 @@ def test_a_deferred_call_runs_when_the_portal_says_so_and_not_when_the_framework
                 run.detach()
         return run, found
 
-    result, state = asyncio.run(first())
+    result, state = play_out(first())
     assert isinstance(result.output, DeferredToolRequests)
-    _, still = asyncio.run(again(result, state, leave=True))
+    _, still = play_out(again(result, state, leave=True))
     assert isinstance(still.output, DeferredToolRequests) and desk.ran == []  # approved by the framework alone
     assert desk.decide() == 1
-    run, done = asyncio.run(again(still, state, leave=False))
+    run, done = play_out(again(still, state, leave=False))
     assert done.output == ANSWER and desk.ran == [("refund", REFUND)]
     assert desk.confirmations() == ["executed"] and run.receipt.status == "ok"
 
@@ -212,7 +212,7 @@ def test_a_streamed_answer_is_settled_at_its_end(desk: Desk) -> None:
             assert await streamed.get_output() == ANSWER
         return run
 
-    receipt = asyncio.run(story()).receipt
+    receipt = play_out(story()).receipt
     assert receipt.counted["llm_calls"] == 1 and receipt.counted["held_usd"] == "0.000000"
     assert 0 < receipt.counted["tokens"] < 200
 
@@ -227,7 +227,7 @@ def test_a_model_the_portal_chose_is_called_instead(desk: Desk) -> None:
         async with AsyncClient(routed.portal.url, routed.key()) as client, client.run(**routed.run):
             await Agent(dear.model(), capabilities=[guard]).run("hello")
 
-    asyncio.run(story())
+    play_out(story())
     assert dear.asked == [] and len(cheap.asked) == 1
 
 

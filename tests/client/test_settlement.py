@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from agentops_client import AsyncClient, Client, ModelCall, Rejected, Unreachable, Usage, estimate_tokens, model_call
 
+from tests.client.playing import play_out
 from tests.stubs.portal import Said, StubPortal
 
 USAGE = Usage(input_tokens=100, output_tokens=20, cache_read_tokens=40, reasoning_tokens=5)
@@ -158,7 +159,7 @@ async def _cancelled(stub: StubPortal, moment: str) -> None:
 
 @pytest.mark.parametrize(("moment", "outcome"), [("during", "unknown"), ("after", "ok")])
 def test_a_cancelled_model_call_is_settled_and_its_run_finished(stub: StubPortal, moment: str, outcome: str) -> None:
-    asyncio.run(_cancelled(stub, moment))
+    play_out(_cancelled(stub, moment))
     assert [got.body["outcome"] for got in stub.of("settlement")] == [outcome]
     assert stub.verbs() == ["runs", "model-calls", "settlement", "finish"]
     assert stub.of("finish")[0].body == {"status": "error"}
@@ -184,7 +185,7 @@ async def _cancelled_while_asking(stub: StubPortal) -> None:
 
 
 def test_a_reservation_that_was_cancelled_under_way_is_given_back(stub: StubPortal) -> None:
-    asyncio.run(_cancelled_while_asking(stub))
+    play_out(_cancelled_while_asking(stub))
     [settled] = stub.of("settlement")
     assert settled.body == {"outcome": "cancelled"}
     assert stub.of("model-calls")[0].body["call_id"] in settled.path

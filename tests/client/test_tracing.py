@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from tests.client.playing import play_out
 from tests.stubs.portal import RUN_ID, StubPortal
 
 
@@ -51,7 +51,7 @@ def test_a_run_inside_another_trace_has_its_own_and_points_back(spans: Any, stub
             async with AsyncClient(stub.url, "aok_key") as client, client.run(agent="a", agent_version="1", user="u"):
                 pass
 
-    asyncio.run(story())
+    play_out(story())
     found = spans()
     root, request = found["invoke_agent a"], found["request"]
     assert f"{root.context.trace_id:032x}" == RUN_ID != f"{request.context.trace_id:032x}"

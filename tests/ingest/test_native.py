@@ -48,7 +48,7 @@ def test_every_field_comes_back_as_it_was_sent(acme: Sender) -> None:
     assert acme.native(sent) == {"accepted": 1, "duplicates": 0, "rejected": []}
     [found] = acme.spans_of(sent["trace_id"])
     assert {name: found[name] for name in FIELDS} == sent
-    assert set(found) == {*FIELDS, "cost_usd", "counted"}
+    assert set(found) == {*FIELDS, "cost_usd", "counted", "guarded"}
 
 
 @pytest.mark.parametrize("kind", ["run", "llm", "tool", "reasoning", "side_effect", "retrieval", "guardrail", "other"])
@@ -74,9 +74,9 @@ def test_what_was_not_sent_is_null(acme: Sender) -> None:
     acme.native(sent)
     [found] = acme.spans_of(sent["trace_id"])
     given = {"trace_id", "span_id", "kind", "name", "started_at", "ended_at", "status", "finish_reasons", "attributes"}
-    assert {name: value for name, value in found.items() if name not in {*given, "counted"}} == dict.fromkeys(
-        set(FIELDS) - given | {"cost_usd"}
-    )
+    assert {
+        name: value for name, value in found.items() if name not in {*given, "counted", "guarded"}
+    } == dict.fromkeys(set(FIELDS) - given | {"cost_usd"})
     assert (found["status"], found["finish_reasons"], found["attributes"]) == ("unset", [], {})
 
 

@@ -75,6 +75,7 @@ def run(*, rounds: int, seed: int | None = None, say: Callable[[str], None] = la
         equal = bool(product.manage("ledger", "check", "--json")["equal"])
         again = _Agent(product, random.Random(seed), _Seen(), threading.Lock())
         starts_again = again.start() is not None
+        again.close()
     wrong = _differences(seen, found)
     return {
         "runs": len(seen.runs),
@@ -159,6 +160,9 @@ class _Agent:
             if self.dice.random() < 0.9:  # some never say good-bye
                 self._ask(f"{run_id}/finish", {"status": "ok"})
                 self.seen.finished.add(run_id)
+        self.close()
+
+    def close(self) -> None:
         if self.link is not None:
             self.link.close()
 

@@ -58,12 +58,10 @@ class Simulator:
         for count, booking in enumerate(bookings, start=1):
             self._begin(booking)
             if count % _PART == 0:
-                self._advance()
-                for line in self._lines.values():
-                    line.flush()
+                self._send()
                 if self._stopping.wait(max(0.0, began + seconds * count / len(bookings) - time.monotonic())):
                     break
-        self._advance()
+        self._send()
         self._say(f"filled in after {time.monotonic() - began:.0f} s")
         return until
 
@@ -91,6 +89,7 @@ class Simulator:
 
     def stop(self) -> None:
         """End what has begun, and send what is left."""
+        self._troupe.stop()
         now_ns = time.time_ns()
         for stage in self._stages.values():
             stage.stop(now_ns)
@@ -118,6 +117,12 @@ class Simulator:
         now_ns = time.time_ns()
         for stage in self._stages.values():
             stage.advance(now_ns)
+
+    def _send(self) -> None:
+        """What is over goes out now, not with the exporters' next batch: the past comes before the present."""
+        self._advance()
+        for line in self._lines.values():
+            line.flush()
 
     def _newest(self, slug: str) -> float:
         """When the newest run of an organisation began, in seconds since the epoch; 0 where there is none."""

@@ -17,6 +17,18 @@ class Caller:
 
     def __init__(self, base_url: str, keys: dict[str, str]) -> None:
         self._base_url, self._keys = base_url, keys
+        self._open: list[GuardedRun] = []
+
+    def opened(self, run: GuardedRun) -> None:
+        self._open.append(run)
+
+    def closed(self, run: GuardedRun) -> None:
+        self._open.remove(run)
+
+    def stop(self) -> None:
+        """End the runs that are in progress, as a service does that is stopped."""
+        for run in list(self._open):
+            run.finish("error", output="The service was stopped.")
 
     def guard(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Ask the guard; a refusal is an answer, too."""
@@ -51,6 +63,8 @@ class GuardedRun:
         answer = caller.guard("runs", {"call_id": secrets.token_hex(8), **body})
         self.run_id: str = answer.get("run_id", "")
         self._root = secrets.token_hex(8)
+        if self.run_id:
+            caller.opened(self)
 
     @property
     def may_go_on(self) -> bool:
@@ -80,6 +94,7 @@ class GuardedRun:
         return decision
 
     def finish(self, status: str = "ok", *, output: str = "") -> None:
+        self._caller.closed(self)
         self._caller.guard(f"runs/{self.run_id}/finish", {"status": status})
         self._caller.span(
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 import urllib.error
@@ -32,6 +33,13 @@ class Troupe:
             for play in dict.fromkeys(plays):
                 for _ in play(self._callers[slug], self._rng):
                     pass
+
+    def stop(self) -> None:
+        """Nobody stays in the middle of a sentence; a portal that is gone ends the runs by their deadlines."""
+        self._on_stage.clear()
+        for caller in self._callers.values():
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                caller.stop()
 
     def advance(self) -> None:
         """Never waits; a portal that does not answer costs a play, not the demo."""
