@@ -94,14 +94,13 @@ def _exact(raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidInput(f"the body is not UTF-8 (byte {error.start})") from error
     try:
-        found = json.loads(text, object_pairs_hook=_Pairs, parse_constant=_constant, parse_int=_integer)
+        return _unpaired(json.loads(text, object_pairs_hook=_Pairs, parse_constant=_constant, parse_int=_integer), "")
     except _Refused as refused:
         raise InvalidInput(refused.detail, problems=(InputProblem("", refused.code, refused.detail),)) from refused
     except RecursionError as error:
         raise InvalidInput("the body is nested too deeply") from error
     except json.JSONDecodeError as error:
         raise InvalidInput(f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
-    return _unpaired(found, "")
 
 
 def _constant(name: str) -> Any:

@@ -3,30 +3,61 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection
 
 from agentops.common.errors import NotFound
 from agentops.confirmations.models import Confirmation
-from agentops.confirmations.types import OPEN, Asked, State
+from agentops.confirmations.types import OPEN, Asked, Held, State
 
 _LIKE = """
 SELECT id, state, tier, expires_at, run_id, call_id FROM confirmations_confirmation
-WHERE tenant_id = %s AND run_id = %s AND likeness = %s AND state IN ('pending', 'half', 'cooling')
-    AND expires_at > clock_timestamp()
+WHERE tenant_id = %s AND run_id = %s AND likeness = %s AND tool_version_id = %s AND tier >= %s
+    AND state IN ('pending', 'half', 'cooling') AND expires_at > clock_timestamp()
 ORDER BY requested_at LIMIT 1
 """
 
 
-def pending_like(*, tenant: uuid.UUID, run: uuid.UUID, likeness: bytes) -> Asked | None:
-    """The open confirmation of the same call of a run, so that asking twice asks people once."""
+_WAITED = """
+SELECT coalesce(bool_or(c.state IN ('pending', 'half', 'cooling', 'approved') AND c.expires_at > clock_timestamp()), false),
+    max(least(coalesce(c.redeemed_at, c.ended_at, c.decided_at, c.expires_at), c.expires_at))
+FROM confirmations_confirmation c WHERE c.tenant_id = %(tenant)s AND c.run_id = ANY(%(runs)s)
+"""
+
+
+def pending_like(
+    *, tenant: uuid.UUID, run: uuid.UUID, likeness: bytes, tool_version: uuid.UUID, least_tier: int
+) -> Asked | None:
+    """The open confirmation of the same call of a run, so that asking twice asks people once.
+
+    Only where people look at the same definition of the tool, and at least as closely as `least_tier` asks for.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_LIKE, [tenant, run, likeness])
+        cursor.execute(_LIKE, [tenant, run, likeness, tool_version, least_tier])
         row = cursor.fetchone()
     if row is None:
         return None
     return Asked(id=row[0], state=State(row[1]), tier=row[2], expires_at=row[3], run_id=row[4], call_id=row[5])
+
+
+def waited(*, tenant: uuid.UUID, runs: Sequence[uuid.UUID]) -> tuple[bool, datetime | None]:
+    """Does any of these runs wait for people (or for its agent to redeem what they approved); if none does, since when."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITED, {"tenant": tenant, "runs": list(runs)})
+        is_open, until = cursor.fetchone()
+    return bool(is_open), until
+
+
+def held(*, tenant: uuid.UUID, confirmation: uuid.UUID) -> Held | None:
+    """What a confirmation is bound to, for checking it once more before it is redeemed."""
+    row = (
+        Confirmation.objects.filter(tenant_id=tenant, id=confirmation)
+        .values_list("tool_version_id", "tier", "arguments")
+        .first()
+    )
+    return Held(tool_version_id=row[0], tier=row[1], arguments=bytes(row[2])) if row else None
 
 
 def asked(*, tenant: uuid.UUID, confirmation: uuid.UUID, at: datetime) -> Asked:

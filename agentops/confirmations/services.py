@@ -30,11 +30,15 @@ _CLOSE = """
 UPDATE confirmations_confirmation SET state = %s, ended_at = %s
 WHERE tenant_id = %s AND id = %s AND state = 'executing'
 """
-_INVALIDATE = """
+_OPEN = "state IN ('pending', 'half', 'cooling', 'approved') RETURNING id, run_id, agent, acting_user, tool"
+_INVALIDATE = f"""
 UPDATE confirmations_confirmation SET state = 'invalidated', ended_at = %s
-WHERE tenant_id = %s AND run_id = %s AND state IN ('pending', 'half', 'cooling', 'approved')
-RETURNING id, agent, acting_user, tool
-"""
+WHERE tenant_id = %s AND run_id = %s AND {_OPEN}
+"""  # noqa: S608
+_LAPSE = f"""
+UPDATE confirmations_confirmation SET state = 'invalidated', ended_at = %s
+WHERE tenant_id = %s AND id = %s AND {_OPEN}
+"""  # noqa: S608
 
 
 def request(*, tenant: uuid.UUID, action: Action, tier: int, raised_because: Sequence[str], at: datetime) -> Asked:
@@ -118,8 +122,18 @@ def close(*, tenant: uuid.UUID, confirmation: uuid.UUID, outcome: str, at: datet
 def invalidate(*, tenant: uuid.UUID, run: uuid.UUID, at: datetime) -> int:
     """The run has ended: what waits for people in its name waits no more; answers how many."""
     scope.require_tenant(tenant)
+    return _lapsed(_INVALIDATE, tenant, run, "the run has ended", at)
+
+
+def lapse(*, tenant: uuid.UUID, confirmation: uuid.UUID, reason: str, at: datetime) -> bool:
+    """What it is bound to has changed since people were asked: it can no longer be redeemed."""
+    scope.require_tenant(tenant)
+    return bool(_lapsed(_LAPSE, tenant, confirmation, reason, at))
+
+
+def _lapsed(statement: str, tenant: uuid.UUID, which: uuid.UUID, reason: str, at: datetime) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_INVALIDATE, [at, tenant, run])
+        cursor.execute(statement, [at, tenant, which])
         rows = cursor.fetchall()
     audit.record_many(
         tenant=tenant,
@@ -133,9 +147,9 @@ def invalidate(*, tenant: uuid.UUID, run: uuid.UUID, at: datetime) -> int:
                 at=at,
                 run=run,
                 on_behalf_of=user,
-                reason="the run has ended",
+                reason=reason[:500],
             )
-            for confirmation, agent, user, tool in rows
+            for confirmation, run, agent, user, tool in rows
         ],
     )
     return len(rows)

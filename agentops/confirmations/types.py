@@ -51,6 +51,15 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a confirmation is bound to."""
+
+    tool_version_id: uuid.UUID
+    tier: int
+    arguments: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redeemed:
     """What may run now: the stored bytes, and the digest of what was agreed to."""
 

@@ -21,6 +21,10 @@ class IdempotencyMismatch(Conflict):
     code, title = "idempotency_mismatch", "The call id was used for another request"
 
 
+class CallOver(Conflict):
+    code, title = "call_over", "The call was allowed before, and is over"
+
+
 class NotAdmitted(Conflict):
     code, title = "not_admitted", "The call was not allowed"
 

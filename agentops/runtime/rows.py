@@ -32,7 +32,7 @@ SLOT = timedelta(minutes=5)  # how long a run keeps its concurrency slot without
 
 _LOCK = """
 SELECT run_id, status, steps, llm_calls, tool_calls, tokens_held, tokens_used, nano_held, nano_used, history, caps,
-    deadline, lease_until, user_id
+    deadline, lease_until, user_id, paused_at, paused_deadline
 FROM runtime_guardedrun WHERE tenant_id = %(tenant)s AND run_id = (
     SELECT root_id FROM runtime_guardedrun WHERE tenant_id = %(tenant)s AND run_id = %(run)s)
 FOR UPDATE
@@ -40,7 +40,7 @@ FOR UPDATE
 _FACTS = """
 SELECT clock_timestamp(), r.parent_id, r.depth, r.agent_id, r.agent, r.version_id, r.agent_version, r.user_id,
     r.session_id, r.scope, r.started_at, r.deadline, r.status, r.end_code, r.end_detail, a.policy_version, k.scope,
-    k.reason, c.digest, c.answer, c.state, c.verb, r.lineage
+    k.reason, c.digest, c.answer, c.state, c.verb, r.lineage, c.decided_at, c.permit_expires_at, c.permit_consumed_at
 FROM runtime_guardedrun r
 JOIN catalog_agent a ON a.tenant_id = r.tenant_id AND a.id = r.agent_id
 LEFT JOIN LATERAL (
@@ -58,14 +58,15 @@ WHERE r.tenant_id = %(tenant)s AND r.run_id = %(run)s
 _WRITE_CALL = """
 INSERT INTO runtime_guardcall (tenant_id, run_started_at, run_id, call_id, verb, step, state, digest, answer, decided_at,
     tool, likeness, confirmation_id, permit_expires_at, hold_tokens, closing_digest, closing_answer, outcome,
-    external_system, external_id, idempotency_key)
+    external_system, external_id, idempotency_key, key_id)
 VALUES (%(tenant)s, %(began)s, %(run)s, %(call)s, %(verb)s, %(step)s, %(state)s, %(digest)s, %(answer)s, %(now)s,
-    %(tool)s, %(likeness)s, %(confirmation)s, %(permit_until)s, %(hold_tokens)s, '', '', '', '', '', '')
+    %(tool)s, %(likeness)s, %(confirmation)s, %(permit_until)s, %(hold_tokens)s, '', '', '', '', '', '', %(key)s)
 """
 _WRITE_RUN = """
 UPDATE runtime_guardedrun SET steps = %(steps)s, llm_calls = %(llm_calls)s, tool_calls = %(tool_calls)s,
     tokens_held = %(tokens_held)s, tokens_used = %(tokens_used)s, nano_held = %(nano_held)s, nano_used = %(nano_used)s,
-    history = %(history)s, lease_until = %(lease_until)s, deadline = %(root_deadline)s
+    history = %(history)s, lease_until = %(lease_until)s, deadline = %(root_deadline)s, paused_at = %(paused_at)s,
+    paused_deadline = %(paused_deadline)s
 WHERE tenant_id = %(tenant)s AND run_id = %(root)s
 """
 _WRITE_DECISION = """
@@ -102,6 +103,8 @@ class Root:
     deadline: datetime
     lease_until: datetime
     user_id: str
+    paused_at: datetime | None  # since when people are asked, and the deadline there was before
+    paused_deadline: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,9 @@ class Earlier:
     answer: dict[str, Any]
     state: CallState
     verb: Verb
+    decided_at: datetime
+    permit_expires_at: datetime | None
+    permit_consumed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +163,14 @@ def lock(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> Facts | None:
         if row is None:
             return None
         history, caps = History(_json(row[9])), EffectiveCaps.of(_json(row[10]))
-        root = Root(*(row[0], RunStatus(row[1]), *row[2:9], history, caps, *row[11:14]))
+        root = Root(*(row[0], RunStatus(row[1]), *row[2:9], history, caps, *row[11:16]))
         cursor.execute(_FACTS, {"tenant": tenant, "run": run, "call": call_id, "began": began(run)})
         row = cursor.fetchone()
     if row is None:
         return None
     earlier = None
     if row[18] is not None:
-        earlier = Earlier(bytes(row[18]), orjson.loads(row[19]), CallState(row[20]), Verb(row[21]))
+        earlier = Earlier(*(bytes(row[18]), orjson.loads(row[19]), CallState(row[20]), Verb(row[21]), *row[23:26]))
     facts = (*row[:9], _json(row[9]), *row[10:12], RunStatus(row[12]), *row[13:17], row[17] or "", earlier)
     return Facts(*(tenant, run, call_id, root, *facts, _json(row[22])))
 
@@ -201,8 +207,10 @@ def write(
         "nano_held": root.nano_held,
         "nano_used": root.nano_used,
         "history": Jsonb(root.history.stored()),
-        "lease_until": max(root.lease_until, facts.now + SLOT),
+        "lease_until": root.lease_until,
         "root_deadline": root.deadline,
+        "paused_at": root.paused_at,
+        "paused_deadline": root.paused_deadline,
         "decision_id": new_id(),
         "decision": verdict.answer.value,
         "code": verdict.code,
@@ -250,6 +258,16 @@ def end(facts: Facts, *, status: RunStatus, code: str, detail: str, whole_family
                 "detail": detail,
                 "whole": whole_family,
             },
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def family(facts: Facts) -> list[uuid.UUID]:
+    """The root and all runs below it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT run_id FROM runtime_guardedrun WHERE tenant_id = %s AND root_id = %s",
+            [facts.tenant_id, facts.root.run_id],
         )
         return [row[0] for row in cursor.fetchall()]
 

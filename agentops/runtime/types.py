@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,9 @@ from agentops.common.partitions import Partitioned
 
 CALL_PARTITIONS = Partitioned(table="runtime_guardcall", every="month", ahead=2, back=2)
 DECISION_PARTITIONS = Partitioned(table="runtime_decision", every="month", ahead=2, back=2)
+
+
+HOLD_LASTS = timedelta(minutes=10)  # an admitted model call that nobody settled by then is charged at its hold
 
 
 class RunStatus(models.IntegerChoices):

@@ -51,6 +51,58 @@ def test_an_end_nobody_knows_is_charged_at_the_hold_and_a_call_never_sent_is_fre
     assert (receipt["cost_usd"], receipt["held_usd"]) == ("0.000450", "0.000000")
 
 
+def test_half_a_usage_is_no_cheap_call(acme: Caller) -> None:
+    run = acme.run()
+    call = run.model_call()["call_id"]
+    for usage in ({}, {"input_tokens": 5}, {"output_tokens": 5}):
+        body = {"outcome": "ok", "usage": usage}
+        assert run.post(f"model-calls/{call}/settlement", body, status=400)["code"] == "invalid"
+    assert run.settle(call) == {"cost_usd": "0.000450", "state": "unknown"}  # nothing said: the whole hold
+
+
+def test_what_was_allowed_is_not_allowed_again_once_it_is_over(acme: Caller) -> None:
+    run = acme.run()
+    call = run.model_call(call_id="m")
+    assert run.model_call(call_id="m") == call
+    run.settle("m", input_tokens=1, output_tokens=1)
+    assert run.model_call(call_id="m", status=409)["code"] == "call_over"
+    run.model_call(call_id="n")
+    shift(acme.organisation, "runtime_guardcall", "decided_at", timedelta(minutes=-11))
+    assert run.model_call(call_id="n", status=409)["code"] == "call_over"
+    run.model_call(call_id="o")
+    run.finish()
+    assert run.model_call(call_id="o", status=409)["code"] == "run_finished"
+
+
+def test_a_downgrade_stays_within_the_runs_own_money(acme: Caller) -> None:
+    """The cheapest for the answer that was asked for may be dearer than what the run can pay."""
+    apply(acme.organisation, manifest(version="2", model=DEARER, models=[DEARER, MODEL], caps={"cost_usd": "0.004"}))
+    budget = {"scope": "tenant", "period": "month", "limit_usd": "0.0000001", "ceiling_usd": "5", "action": "downgrade"}
+    assert acme.call("PUT", "/api/v1/budgets", budget, scope="admin").status_code == 200
+    run = acme.run(agent_version="2")
+    held = run.model_call(model=DEARER, input_tokens=1_000, max_output_tokens=90_000)
+    assert (held["decision"], held["model"]) == ("allow", MODEL)
+    assert float(held["reserved_usd"]) <= 0.004
+
+
+def test_at_a_throttling_budget_the_oldest_run_goes_on(acme: Caller) -> None:
+    first, second = acme.run(), acme.run()
+    budget = {
+        "scope": "user",
+        "id": "u-1",
+        "period": "month",
+        "limit_usd": "0.0000001",
+        "ceiling_usd": "5",
+        "action": "throttle",
+    }
+    assert acme.call("PUT", "/api/v1/budgets", budget, scope="admin").status_code == 200
+    for _ in range(2):
+        assert second.model_call()["decision"] == "throttle"
+        assert first.model_call()["decision"] == "allow"
+    first.finish()
+    assert second.model_call()["decision"] == "allow"
+
+
 def test_a_hold_nobody_settles_is_charged_by_the_sweep_and_mended_by_a_late_settlement(acme: Caller) -> None:
     run = acme.run()
     call = run.model_call()["call_id"]

@@ -15,7 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 from django.test import Client, override_settings
 
+from agentops.common import clock
+from agentops.common.scope import tenant_scope
+from agentops.runtime import queries
 from tests.runtime.guarded import Caller, answered, shift
+from tests.world import new_key
 
 
 def _decoded(part: str) -> bytes:
@@ -60,6 +64,37 @@ def test_a_permit_is_consumed_once(acme: Caller, globex: Caller) -> None:
     assert answered(acme.call("POST", path), 200)["jti"] == jti
     assert answered(acme.call("POST", path), 409)["code"] == "already_consumed"
     assert answered(acme.call("POST", "/api/v1/permits/nothing/consumption"), 404)["code"] == "call_unknown"
+
+
+def test_what_is_not_done_yet_can_still_be_stopped(acme: Caller) -> None:
+    finished, killed = acme.run(), acme.run()
+    of_finished, of_killed = (_verified(run.look_up()["permit"])["jti"] for run in (finished, killed))
+    finished.finish()
+    body = {"scope": "tenant", "mode": "stop_next_step", "reason": "stop"}
+    answered(acme.call("POST", "/api/v1/kill-switches", body, scope="admin"), 201)
+    for jti in (of_finished, of_killed):
+        assert answered(acme.call("POST", f"/api/v1/permits/{jti}/consumption"), 409)["code"] == "run_finished"
+    forged = f"{'f' * 12}7fff8{'f' * 15}-1"
+    assert answered(acme.call("POST", f"/api/v1/permits/{forged}/consumption"), 404)["code"] == "call_unknown"
+
+
+def test_an_agent_that_uses_up_its_own_permits_is_not_held(acme: Caller) -> None:
+    server = new_key(acme.organisation, "guard")
+    run, since = acme.run(), clock.now() - timedelta(hours=1)
+
+    def consume(key: str | None) -> None:
+        jti = _verified(run.tool_call("search_help", {"text": f"{since}{key}"})["permit"])["jti"]
+        headers = {"authorization": f"Bearer {key or acme.organisation.keys['guard']}"}
+        assert Client().post(f"/api/v1/permits/{jti}/consumption", headers=headers).status_code == 200
+
+    def grade() -> str:
+        with tenant_scope(acme.organisation.id):
+            return queries.of_agent(queries.enforcement(tenant=acme.organisation.id, since=since)["refund-desk"]).grade
+
+    consume(server)
+    assert grade() == "Enforced"
+    consume(None)
+    assert grade() == "Advisory"
 
 
 def test_a_permit_is_dead_after_its_minute(acme: Caller) -> None:

@@ -81,7 +81,7 @@ def test_what_is_usual_needs_enough_runs() -> None:
     assert rates.model_calls_per_minute(p99=None, runs=0) == 300
     assert rates.model_calls_per_minute(p99=4, runs=199) == 300
     assert rates.model_calls_per_minute(p99=4, runs=200) == 20
-    assert rates.model_calls_per_minute(p99=0, runs=500) == 1
+    assert rates.model_calls_per_minute(p99=0, runs=500) == 300
 
 
 # -- advice -----------------------------------------------------------------------------------------------------------
@@ -239,6 +239,12 @@ def test_what_is_read_has_one_canonical_form(value: Any) -> None:
     canonical = strictjson.canonical(value)
     again = strictjson.loads(canonical, max_bytes=10**6, max_depth=60)
     assert strictjson.canonical(again) == canonical == rfc8785.dumps(value)
+
+
+def test_depth_is_refused_however_it_is_written() -> None:
+    for raw in (b'["\\u0041"' + b", [" * 500 + b"]" * 501, b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000):
+        with pytest.raises(DomainError):
+            strictjson.loads(raw, max_bytes=10**6, max_depth=40)
 
 
 @given(_JSON, st.sampled_from([b"a", b"\\u0061", b":", b"\\u003a"]))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from django.db import connection
 
 from agentops.catalog import services as catalog
 from agentops.common import clock
@@ -232,6 +234,82 @@ def test_tool_calls_are_capped(acme: Caller) -> None:
     assert [each["decision"] for each in answers] == ["allow"] * 4 + ["abort"]
     assert "75 %" in answers[2]["advice"]
     assert answers[4]["code"] == "tool_cap_reached"
+
+
+def test_what_was_allowed_is_not_allowed_again_once_it_is_over(acme: Caller) -> None:
+    run = acme.run()
+    assert run.look_up(call_id="t") == run.look_up(call_id="t")
+    run.result("t")
+    assert run.look_up(call_id="t", status=409)["code"] == "call_over"
+    run.look_up("ord_2", call_id="u")
+    shift(acme.organisation, "runtime_guardcall", "permit_expires_at", timedelta(seconds=-61))
+    assert run.look_up("ord_2", call_id="u", status=409)["code"] == "call_over"
+    run.tool_call("search_help", {"text": "x"}, call_id="v")
+    body = {"scope": "tenant", "mode": "stop_next_step", "reason": "stop"}
+    assert acme.call("POST", "/api/v1/kill-switches", body, scope="admin").status_code == 201
+    answer = run.tool_call("search_help", {"text": "x"}, call_id="v")
+    assert (answer["decision"], answer["code"]) == ("abort", "killed")
+    assert run.tool_call("search_help", {"text": "x"}, call_id="v", status=409)["code"] == "run_finished"
+
+
+def test_what_people_approved_is_checked_once_more_when_it_is_redeemed(acme: Caller) -> None:
+    changed = copy.deepcopy(MANIFEST)
+    changed["tools"][2]["arguments"]["properties"]["amount_minor"]["maximum"] = 1_000
+    run = acme.run()
+    call = run.refund(4_810)
+    _decide(acme, "approved")
+    apply(acme.organisation, changed)  # another definition, reviewed by now
+    refused = run.redeem(call["call_id"], status=409)
+    assert refused["code"] == "confirmation_expired"
+    assert "definition of refund is another" in refused["detail"]
+    with tenant_scope(acme.organisation.id):
+        assert Confirmation.objects.get(tenant_id=acme.organisation.id).state == "invalidated"
+    assert acme.organisation.actions()[-1] == "approval.invalidated"
+
+
+def test_what_people_look_at_serves_only_what_takes_no_more(acme: Caller) -> None:
+    run = acme.run()
+    first = run.refund()["confirmation"]
+    assert first["tier"] == 3
+    closer = run.refund(tainted=True)["confirmation"]
+    assert (closer["tier"], closer["id"] != first["id"]) == (4, True)
+    assert run.refund()["confirmation"]["id"] in (first["id"], closer["id"])
+
+
+def test_the_runs_own_clock_stands_still_while_people_are_asked_and_no_longer(acme: Caller) -> None:
+    run = acme.run()
+    run.refund()
+    shift(acme.organisation, "runtime_guardedrun", "started_at", timedelta(minutes=-30))
+    for column in ("paused_at", "paused_deadline"):
+        shift(acme.organisation, "runtime_guardedrun", column, timedelta(minutes=-30))
+    shift(acme.organisation, "runtime_guardedrun", "lease_until", timedelta(minutes=30))
+    assert run.look_up()["decision"] == "allow"  # half an hour later, still within the hour people have
+    with tenant_scope(acme.organisation.id):
+        Confirmation.objects.update(state="refused", decided_at=clock.now() - timedelta(minutes=29))
+    assert (
+        run.tool_call("search_help", {"text": "x"})["code"] == "run_finished"
+    )  # decided at once: 14 minutes were left
+
+
+def test_names_of_any_length_do_not_grow_what_is_kept(acme: Caller) -> None:
+    run = acme.run()
+    answer = run.tool_call("look_up_order", {"order_id": "ord_1", "x" * 100_000: 1})
+    assert answer["decision"] == "reject"
+    assert max(len(error["pointer"]) for error in answer["errors"]) <= 200
+    with tenant_scope(acme.organisation.id), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_column_size(history), (SELECT max(length(answer)) FROM runtime_guardcall) FROM runtime_guardedrun"
+        )
+        history, kept = cursor.fetchone()
+    assert history < 1_000
+    assert kept < 3_000
+
+
+@pytest.mark.parametrize("call_id", ["a/b", "a b", "ünï", "100%", "x?y#z"])
+def test_call_ids_of_frameworks_are_taken_as_they_are(acme: Caller, call_id: str) -> None:
+    run = acme.run()
+    run.look_up(call_id=call_id)
+    assert run.result(quote(call_id, safe=""), external_id="1")["recorded"] is True
 
 
 def test_a_resend_is_the_same_decision_and_another_body_is_refused(acme: Caller) -> None:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from agentops.budgets.types import Usage
 from agentops.common import bodies, clock, strictjson
-from agentops.common.ids import trace_uuid
+from agentops.common.ids import is_minted, trace_uuid
 from agentops.common.reading import Reading
 from agentops.runtime import permits, services
 from agentops.runtime.errors import RunUnknown
@@ -60,7 +60,7 @@ def run_uuid(text: str) -> uuid.UUID:
         run = trace_uuid(text)
     except ValueError:
         raise RunUnknown("There is no such run; a run id is 32 hex digits.") from None
-    if run.version != 7:
+    if not is_minted(run):
         raise RunUnknown("There is no such run; run ids are made by the portal.")
     return run
 
@@ -197,7 +197,7 @@ class ConsumptionView(GuardView):
 
     @extend_schema(request=None, responses={200: _DECIDED})
     def post(self, request: Request, jti: str) -> Response:
-        used, at = services.consume(tenant=self.tenant, jti=jti)
+        used, at = services.consume(tenant=self.tenant, jti=jti, by=Asker(self.principal.key_id, self.principal.name))
         return Response({"jti": used, "consumed_at": clock.rfc3339(at)})
 
 
@@ -228,8 +228,9 @@ def _usage(read: Reading) -> Usage | None:
         return None
     inner = Reading(found, pointer="/usage")
     usage = Usage(
-        input_tokens=inner.integer("input_tokens", most=MAX_TOKENS) or 0,
-        output_tokens=inner.integer("output_tokens", most=MAX_TOKENS) or 0,
+        # A half-told usage must not look like a cheap call: who does not know says nothing, and pays the hold.
+        input_tokens=inner.integer("input_tokens", most=MAX_TOKENS, required=True) or 0,
+        output_tokens=inner.integer("output_tokens", most=MAX_TOKENS, required=True) or 0,
         cache_read_tokens=inner.integer("cache_read_tokens", most=MAX_TOKENS) or 0,
         cache_write_tokens=inner.integer("cache_write_tokens", most=MAX_TOKENS) or 0,
         reasoning_tokens=inner.integer("reasoning_tokens", most=MAX_TOKENS) or 0,

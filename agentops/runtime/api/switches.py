@@ -15,6 +15,7 @@ from agentops.common.reading import Reading
 from agentops.common.scope import tenant_scope
 from agentops.runtime import queries, services
 from agentops.runtime.models import KillSwitch
+from agentops.runtime.queries import Proof
 from agentops.runtime.types import SwitchMode, SwitchScope
 from tenants.machine_view import MachineView
 from tenants.roles import KeyScope
@@ -32,7 +33,10 @@ class KillSwitchesView(MachineView):
     @extend_schema(responses={200: OpenApiTypes.OBJECT}, operation_id="kill_switches_list")
     def get(self, request: Request) -> Response:
         with tenant_scope(self.tenant):
-            found = [_as_json(switch) for switch in queries.switches(tenant=self.tenant)]
+            found = [
+                _as_json(switch) if switch.lifted_at is None else _as_json(switch, with_proof=False)
+                for switch in queries.switches(tenant=self.tenant)
+            ]
         return Response({"results": found, "next": None})
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={201: _SWITCH})
@@ -85,9 +89,8 @@ class LiftView(MachineView):
             return Response(_as_json(switch))
 
 
-def _as_json(switch: KillSwitch) -> dict[str, Any]:
-    proof = queries.proof(switch)
-    return {
+def _as_json(switch: KillSwitch, *, with_proof: bool = True) -> dict[str, Any]:
+    found = {
         "id": str(switch.id),
         "scope": switch.scope,
         "target": switch.scope_id or None,
@@ -98,11 +101,15 @@ def _as_json(switch: KillSwitch) -> dict[str, Any]:
         "lifted_at": clock.rfc3339(switch.lifted_at) if switch.lifted_at else None,
         "lifted_by": switch.lifted_by or None,
         "lift_reason": switch.lift_reason or None,
-        "proof": {
-            "refused_since": proof.refused,
-            "last_step_after": clock.rfc3339(proof.last_step_at) if proof.last_step_at else None,
-            "permits_alive": proof.permits_alive,
-            "runs_stopped": proof.runs_stopped,
-            "runs_in_progress": proof.runs_in_progress,
-        },
+    }
+    return found | {"proof": _proof_json(queries.proof(switch))} if with_proof else found
+
+
+def _proof_json(proof: Proof) -> dict[str, Any]:
+    return {
+        "refused_since": proof.refused,
+        "last_step_after": clock.rfc3339(proof.last_step_at) if proof.last_step_at else None,
+        "permits_alive": proof.permits_alive,
+        "runs_stopped": proof.runs_stopped,
+        "runs_in_progress": proof.runs_in_progress,
     }

@@ -33,6 +33,8 @@ class GuardedRun(TenantOwned):
     started_at = models.DateTimeField()
     deadline = models.DateTimeField()
     lease_until = models.DateTimeField()
+    paused_at = models.DateTimeField(null=True)  # people are asked: the run's own clock stands still meanwhile
+    paused_deadline = models.DateTimeField(null=True)
     status = models.SmallIntegerField(choices=RunStatus.choices, default=RunStatus.RUNNING)
     ended_at = models.DateTimeField(null=True)
     end_code = models.TextField(blank=True)
@@ -65,6 +67,7 @@ class GuardedRun(TenantOwned):
             models.Index(fields=["tenant_id", "root_id"], name="guarded_run_family"),
             models.Index(fields=["tenant_id", "deadline"], name="guarded_run_due", condition=Q(status=1)),
             models.Index(fields=["tenant_id", "agent", "-started_at"], name="guarded_run_agent"),
+            models.Index(fields=["tenant_id", "ended_at"], name="guarded_run_ended_at"),
         ]
 
     def __str__(self) -> str:

@@ -17,9 +17,9 @@ def sliding(*, present: int, previous: int, at: datetime) -> int:
 
 def model_calls_per_minute(*, p99: int | None, runs: int) -> int:
     """How many model calls one user's runs of an agent may make in a minute."""
-    if p99 is None or runs < BASELINE_RUNS:
+    if not p99 or runs < BASELINE_RUNS:  # an agent that has called no model yet has no baseline of it either
         return WITHOUT_BASELINE
-    return max(1, TIMES_BASELINE * p99)
+    return TIMES_BASELINE * p99
 
 
 def seconds_left(at: datetime) -> int:

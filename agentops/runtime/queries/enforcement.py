@@ -1,4 +1,8 @@
-"""Is an agent held, or only asked? Decided by what was verified: a permit that a tool server consumed."""
+"""Is an agent held, or only asked? Decided by what was verified: a permit that a tool server consumed.
+
+A tool server has a key of its own: a permit that the agent's key used up proves nothing, and one that nobody used up may
+have been ignored.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,12 @@ from datetime import datetime
 from django.db import connection
 
 _CALLS = """
-SELECT r.agent, c.tool, count(*), count(c.permit_consumed_at)
+SELECT r.agent, c.tool, count(*),
+    count(*) FILTER (WHERE c.permit_consumed_at IS NOT NULL AND c.permit_consumed_by IS DISTINCT FROM c.key_id)
 FROM runtime_guardcall c JOIN runtime_guardedrun r ON r.tenant_id = c.tenant_id AND r.run_id = c.run_id
 WHERE c.tenant_id = %(tenant)s AND c.run_started_at >= %(since)s AND r.started_at >= %(since)s
-    AND c.permit_expires_at IS NOT NULL AND (c.permit_consumed_at IS NOT NULL OR c.closed_at IS NOT NULL)
+    AND c.permit_expires_at IS NOT NULL
+    AND (c.permit_consumed_at IS NOT NULL OR c.closed_at IS NOT NULL OR c.permit_expires_at < clock_timestamp())
     AND (%(agent)s = '' OR r.agent = %(agent)s)
 GROUP BY r.agent, c.tool
 """

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.db.models import F
 
+from agentops.common import clock
 from agentops.common.errors import NotFound
 from agentops.runtime.models import KillSwitch, ProductSwitch
+from agentops.runtime.types import SwitchMode
 
 # The runs a switch is about. A switch on an agent holds for the runs below one of its runs, too: `lineage`.
 _MATCHING = """
@@ -52,6 +54,7 @@ SELECT
     (SELECT count(*) FROM runtime_guardcall WHERE run_started_at >= %(since)s::timestamptz - interval '2 days'
         AND permit_expires_at > clock_timestamp() AND permit_consumed_at IS NULL)
 """
+_PERMITS_LIVE = timedelta(minutes=5)  # after it none of before the switch is alive, and none came since
 _FAR = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -116,8 +119,10 @@ def proof(found: KillSwitch) -> Proof:
         (refused,) = cursor.fetchone()
         cursor.execute(_LAST_STEP, params)
         (last,) = cursor.fetchone()
-        cursor.execute(_PERMITS, params)
-        (permits,) = cursor.fetchone()
+        permits = 0
+        if found.mode == SwitchMode.BLOCK_NEW or clock.now() - found.set_at < _PERMITS_LIVE:
+            cursor.execute(_PERMITS, params)
+            (permits,) = cursor.fetchone()
     return Proof(refused, last, permits, stopped, in_progress)
 
 

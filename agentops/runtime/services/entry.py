@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection
 
 from agentops.budgets import services as budgets
 from agentops.common.scope import tenant_scope
+from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
 from agentops.runtime import rows
-from agentops.runtime.errors import IdempotencyMismatch, RunFinished, RunUnknown
+from agentops.runtime.errors import CallOver, IdempotencyMismatch, RunFinished, RunUnknown
 from agentops.runtime.rows import Facts
-from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
+from agentops.runtime.types import HOLD_LASTS, Answer, Asker, CallState, RunStatus, Verb, Verdict
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
 
@@ -55,8 +57,12 @@ def found(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> Facts:
     return facts
 
 
-def replayed(facts: Facts, verb: Verb, digest: bytes) -> dict[str, Any] | None:
-    """The earlier answer to the same request. Raises IdempotencyMismatch for another request under its call id."""
+def replayed(facts: Facts, verb: Verb, digest: bytes, *, by: Asker, tool: str = "") -> dict[str, Any] | None:
+    """The earlier answer to the same request. What was allowed is allowed again only as long as it would still be:
+    the run goes on, nobody has stopped it, and the call has not been made and told of since.
+
+    Raises IdempotencyMismatch for another request under its call id, RunFinished, and CallOver.
+    """
     earlier = facts.earlier
     if earlier is None:
         return None
@@ -64,7 +70,25 @@ def replayed(facts: Facts, verb: Verb, digest: bytes) -> dict[str, Any] | None:
         raise IdempotencyMismatch(
             f"The call id {facts.call_id!r} was used in this run for another request; choose a new one."
         )
+    if earlier.answer["decision"] != Answer.ALLOW:
+        return earlier.answer
+    require_running(facts)
+    halted = stopped(facts)
+    if halted is not None:
+        write_down(facts, verb=verb, verdict=halted, by=by, tool=tool)
+        return halted.as_json()
+    _require_open(facts, earlier)
     return earlier.answer
+
+
+def _require_open(facts: Facts, earlier: rows.Earlier) -> None:
+    if earlier.state is CallState.CLOSED:
+        raise CallOver("This call was allowed, and its end was told; ask again under a new call id.")
+    if earlier.permit_consumed_at is not None:
+        raise CallOver("This call was allowed, and its permit is used up; ask again under a new call id.")
+    until = earlier.permit_expires_at or earlier.decided_at + HOLD_LASTS
+    if facts.now >= until:
+        raise CallOver(f"This call was allowed until {until:%H:%M:%S} UTC; ask again under a new call id.")
 
 
 def require_running(facts: Facts) -> None:
@@ -77,8 +101,7 @@ def require_running(facts: Facts) -> None:
 def stopped(facts: Facts) -> Verdict | None:
     """Why this run may not take another step, if so; the run is ended then."""
     if facts.killed_scope is not None:
-        scope = "organisation" if facts.killed_scope == "tenant" else facts.killed_scope
-        detail = f"A kill switch for the {scope} is on: {facts.killed_reason}"
+        detail = killed_words(facts.killed_scope, facts.killed_reason)
         whole = facts.killed_scope != "agent" or facts.run_id == facts.root.run_id
         end(facts, status=RunStatus.KILLED, code="killed", detail=detail, whole_family=whole)
         return Verdict(Answer.ABORT, "killed", detail)
@@ -89,10 +112,21 @@ def stopped(facts: Facts) -> Verdict | None:
     return None
 
 
+def killed_words(scope: str, reason: str) -> str:
+    """What those who are stopped are told. Why all agents of everybody stand still is our own business."""
+    if scope == "product":
+        return "A kill switch for all agents of all organisations is on."
+    return f"A kill switch for the {'organisation' if scope == 'tenant' else scope} is on: {reason}"
+
+
 def without_slot(facts: Facts) -> Verdict | None:
-    """A run that was silent for long has lost its slot, and takes one again where there is room."""
+    """A run that was silent for long has lost its slot, and takes one again where there is room.
+
+    Only a step that passes here keeps the slot: a caller that was told to come back must not have it by asking.
+    """
     root = facts.root
     if facts.now < root.lease_until:
+        root.lease_until = facts.now + rows.SLOT
         return None
     lock_starts(facts.tenant_id)
     of_user, of_tenant = active_runs(facts.tenant_id, facts.user_id, besides=root.run_id, facts_at=facts.now)
@@ -103,7 +137,34 @@ def without_slot(facts: Facts) -> Verdict | None:
             "The run was silent for long and others took its place; try again.",
             body={"retry_after": 5},
         )
+    root.lease_until = facts.now + rows.SLOT
     return None
+
+
+def keep_slot(facts: Facts) -> None:
+    """A word from a run keeps its slot, if it still has one."""
+    if facts.now < facts.root.lease_until:
+        facts.root.lease_until = facts.now + rows.SLOT
+
+
+def resume_clock(facts: Facts) -> None:
+    """People have decided (or their time is over): the run gets back the time that was left when they were asked."""
+    root = facts.root
+    if root.paused_at is None or root.paused_deadline is None:
+        return
+    is_waited_for, until = confirming.waited(tenant=facts.tenant_id, runs=rows.family(facts))
+    if is_waited_for:
+        return
+    root.deadline = root.paused_deadline + max(timedelta(0), min(facts.now, until or facts.now) - root.paused_at)
+    root.paused_at = root.paused_deadline = None
+
+
+def pause_clock(facts: Facts, *, until: datetime) -> None:
+    """People are asked until then, and may take their time: the run's own clock stands still meanwhile."""
+    root = facts.root
+    if root.paused_at is None:
+        root.paused_at, root.paused_deadline = facts.now, root.deadline
+    root.deadline = max(root.deadline, until + timedelta(minutes=1))
 
 
 def lock_starts(tenant: uuid.UUID) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -25,13 +24,12 @@ from agentops.runtime.policies.holds import Cost, longest_within, worst_case
 from agentops.runtime.policies.routing import Choice, choose
 from agentops.runtime.rows import Facts, NewCall
 from agentops.runtime.services import entry, limits
-from agentops.runtime.types import Answer, Asker, CallState, ModelProposal, RunStatus, Verb, Verdict
+from agentops.runtime.types import HOLD_LASTS, Answer, Asker, CallState, ModelProposal, RunStatus, Verb, Verdict
 from agentops.traces import services as traces
 from audit import services as audit
 from audit.types import Outcome, Target
 from tenants import queries as tenants
 
-HOLD_LASTS = timedelta(minutes=10)  # an admitted call that nobody settled by then is charged at its hold
 _BUDGET_CODES = {"tenant": "tenant_budget_exceeded", "user": "user_budget_exceeded", "agent": "cost_budget_exceeded"}
 _COUNT = """
 INSERT INTO runtime_userminute AS m (tenant_id, user_id, minute, agent, runs, model_calls)
@@ -47,6 +45,11 @@ INSERT INTO runtime_modeloutcome AS o (tenant_id, agent, task_class, model, hour
 VALUES (%s, %s, %s, %s, date_trunc('hour', %s::timestamptz), 1, %s)
 ON CONFLICT (tenant_id, agent, task_class, model, hour)
 DO UPDATE SET calls = o.calls + 1, failures = o.failures + excluded.failures
+"""
+_OLDER = """
+SELECT count(*) FROM runtime_guardedrun
+WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND status = 1 AND root_id = run_id AND run_id < %(root)s
+    AND lease_until > %(now)s AND deadline > %(now)s
 """
 _ADMITTED = """
 SELECT step, state, answer, hold_tokens, closing_digest, closing_answer, verb FROM runtime_guardcall
@@ -78,17 +81,18 @@ class _Plan:
 def reserve(*, tenant: uuid.UUID, run: uuid.UUID, proposal: ModelProposal, by: Asker) -> dict[str, Any]:
     """Admit a model call and hold its worst case, in all budgets or in none. Opens its own scope.
 
-    Raises RunUnknown, RunFinished, IdempotencyMismatch.
+    Raises RunUnknown, RunFinished, IdempotencyMismatch, CallOver.
     """
     return entry.in_scope(tenant, lambda: _reserve(tenant, run, proposal, by))
 
 
 def _reserve(tenant: uuid.UUID, run: uuid.UUID, proposal: ModelProposal, by: Asker) -> dict[str, Any]:
     facts = entry.found(tenant, run, proposal.call_id)
-    earlier = entry.replayed(facts, Verb.MODEL_CALL, proposal.digest)
+    earlier = entry.replayed(facts, Verb.MODEL_CALL, proposal.digest, by=by)
     if earlier is not None:
         return earlier
     entry.require_running(facts)
+    entry.resume_clock(facts)
     policy = catalog.policy(
         tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
     )
@@ -194,13 +198,8 @@ def _afforded(facts: Facts, policy: AgentPolicy, proposal: ModelProposal, plan: 
             f"and the input alone is {proposal.input_tokens}.",
         )
     plan.output_tokens = min(plan.output_tokens, tokens_left)
-    money_left = root.caps.cost_nano_usd - root.nano_used - root.nano_held
-    if not _shrink(plan, money_left):
-        return _rejected(
-            "cost_budget_exceeded",
-            f"The run may cost {usd_text(root.caps.cost_nano_usd)} USD; {usd_text(max(0, money_left))} is left, "
-            "which does not pay for this call.",
-        )
+    if not _shrink(plan, _money_left(facts)):
+        return _beyond_the_run(facts)
     refused = _reserve_in_budgets(facts, proposal, plan, past_limit=False)
     if refused is not None and not refused.is_ceiling:
         verdict = _at_limit(facts, policy, proposal, plan, refused)
@@ -210,6 +209,18 @@ def _afforded(facts: Facts, policy: AgentPolicy, proposal: ModelProposal, plan: 
     if refused is not None:
         return _over_budget(refused)
     return _admitted(facts, proposal, plan)
+
+
+def _money_left(facts: Facts) -> int:
+    return facts.root.caps.cost_nano_usd - facts.root.nano_used - facts.root.nano_held
+
+
+def _beyond_the_run(facts: Facts) -> Verdict:
+    return _rejected(
+        "cost_budget_exceeded",
+        f"The run may cost {usd_text(facts.root.caps.cost_nano_usd)} USD; {usd_text(max(0, _money_left(facts)))} is left, "
+        "which does not pay for this call.",
+    )
 
 
 def _shrink(plan: _Plan, room: int) -> bool:
@@ -254,22 +265,34 @@ def _at_limit(
     if refused.action is Action.BLOCK:
         return _over_budget(refused)
     if refused.action is Action.DOWNGRADE:
-        cheapest = _cheapest(facts, policy, proposal)
+        cheapest = _cheapest(facts, policy, proposal, plan.output_tokens)
         if cheapest is not None:
             plan.model, plan.provider, plan.cost = cheapest.model, cheapest.provider, cheapest.cost
             plan.because = f"{_owner(refused)} is used up, so the cheapest allowed model serves"
-        return None
-    of_user, _ = entry.active_runs(facts.tenant_id, facts.user_id, besides=facts.root.run_id, facts_at=facts.now)
+        # Cheapest for an answer of this length; the run's own money has to pay for it, whichever it is.
+        return None if _shrink(plan, _money_left(facts)) else _beyond_the_run(facts)
+    of_user = _older_runs(facts)
     if of_user == 0:
         plan.because = plan.because or f"{_owner(refused)} is used up; this is the user's only run, so it may finish"
         return None
-    detail = f"{_owner(refused)} is used up, so {facts.user_id}'s runs take turns: {of_user} other in progress."
+    detail = f"{_owner(refused)} is used up, so {facts.user_id}'s runs take turns: {of_user} began earlier."
     return Verdict(Answer.THROTTLE, _code(refused), detail, body={"retry_after": 5})
 
 
-def _cheapest(facts: Facts, policy: AgentPolicy, proposal: ModelProposal) -> _Plan | None:
+def _older_runs(facts: Facts) -> int:
+    """The user's other runs that began before this one: the oldest goes on, or they would all wait for each other."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _OLDER, {"tenant": facts.tenant_id, "user": facts.user_id, "root": facts.root.run_id, "now": facts.now}
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _cheapest(facts: Facts, policy: AgentPolicy, proposal: ModelProposal, output_tokens: int) -> _Plan | None:
     plans = [_plan(facts, proposal, Choice(model, "")) for model in policy.models]
     priced = [plan for plan in plans if plan is not None]
+    for plan in priced:
+        plan.output_tokens = output_tokens
     return min(priced, key=lambda plan: plan.hold, default=None)
 
 
@@ -392,6 +415,7 @@ def _settle(
             ],
         )
     _note_outcome(facts, call_id, model, outcome)
+    entry.keep_slot(facts)
     verdict = Verdict(Answer.ALLOW, body=answer, model=model, amount_nano_usd=settled.cost_nano_usd)
     verdict.data = {"outcome": outcome, "state": settled.state}
     rows.write(facts, verb=Verb.SETTLEMENT, verdict=verdict, by=by)

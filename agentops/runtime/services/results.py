@@ -11,7 +11,11 @@ import orjson
 from django.db import connection
 
 from agentops.catalog import queries as catalog
+from agentops.catalog import scopes
+from agentops.catalog.types import AgentPolicy, ToolPolicy
+from agentops.common.ids import is_minted
 from agentops.common.scope import tenant_scope
+from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
 from agentops.runtime import rows
 from agentops.runtime.errors import (
@@ -22,11 +26,12 @@ from agentops.runtime.errors import (
     NotAdmitted,
     PermitExpired,
     RunFinished,
+    RunThrottled,
 )
 from agentops.runtime.policies.repetition import Limits
 from agentops.runtime.rows import Facts
 from agentops.runtime.services import entry
-from agentops.runtime.services.tool_calls import permit
+from agentops.runtime.services.tool_calls import knowledge_of, permit
 from agentops.runtime.types import Answer, Asker, CallState, RunStatus, ToolResult, Verb, Verdict
 from audit import services as audit
 from audit.types import Outcome, Target
@@ -45,10 +50,10 @@ UPDATE runtime_guardcall SET state = 4, closing_digest = %s, closing_answer = %s
 WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s AND call_id = %s
 """
 _CONSUME = """
-UPDATE runtime_guardcall SET permit_consumed_at = clock_timestamp()
+UPDATE runtime_guardcall SET permit_consumed_at = clock_timestamp(), permit_consumed_by = %(key)s
 WHERE tenant_id = %(tenant)s AND run_started_at = %(began)s AND run_id = %(run)s AND step = %(step)s
     AND permit_consumed_at IS NULL AND permit_expires_at > clock_timestamp()
-RETURNING permit_consumed_at, tool, call_id
+RETURNING permit_consumed_at
 """
 _PERMIT = """
 SELECT permit_consumed_at, permit_expires_at FROM runtime_guardcall
@@ -62,12 +67,17 @@ _OUTCOMES = {"ok": Outcome.SUCCESS, "error": Outcome.FAILURE, "unknown": Outcome
 def redeem(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[str, Any]:
     """Exchange an approval for the stored arguments and a permit, once. Opens its own scope.
 
-    Raises RunUnknown, RunFinished, CallUnknown, NotAdmitted, ConfirmationState; also when a kill switch came meanwhile.
+    Everything is checked once more: what people approved may not be what is allowed by now. Raises RunUnknown,
+    RunFinished, CallUnknown, NotAdmitted, RunThrottled and ConfirmationState; also when a kill switch came meanwhile.
     """
     found = entry.in_scope(tenant, lambda: _redeem(tenant, run, call_id, by))
-    if isinstance(found, Verdict):
-        raise RunFinished(found.detail)
-    return found
+    if not isinstance(found, Verdict):
+        return found
+    if found.answer is Answer.THROTTLE:
+        raise RunThrottled(found.code, found.detail, retry_after=found.body["retry_after"])
+    if found.code == "confirmation_expired":
+        raise ConfirmationState(found.code, found.detail)
+    raise RunFinished(found.detail)
 
 
 def _redeem(tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[str, Any] | Verdict:
@@ -76,7 +86,9 @@ def _redeem(tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[
     state, name, confirmation, *_ = _call(facts)
     if confirmation is None:
         raise NotAdmitted("This tool call needs no confirmation, or was not allowed.")
-    halted = entry.stopped(facts)
+    if state is not CallState.WAITING:
+        raise ConfirmationState("already_redeemed", "It was redeemed before; an approval works once.")
+    halted = entry.stopped(facts) or entry.without_slot(facts)
     if halted is not None:
         rows.write(facts, verb=Verb.REDEMPTION, verdict=halted, by=by, tool=name)
         return halted
@@ -84,10 +96,13 @@ def _redeem(tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[
         tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
     )
     tool = policy.tools.get(name)
-    if not policy.is_approved or tool is None or not tool.is_reviewed:
-        raise ConfirmationState("confirmation_expired", f"{name} is not granted or not reviewed any more.")
-    if state is not CallState.WAITING:
-        raise ConfirmationState("already_redeemed", "It was redeemed before; an approval works once.")
+    why = _why_not_any_more(facts, policy, tool, confirmation)
+    if tool is None or why:
+        why = why or f"{name} is not granted any more."
+        confirmations.lapse(tenant=tenant, confirmation=confirmation, reason=why, at=facts.now)
+        lapsed = Verdict(Answer.REJECT, "confirmation_expired", f"What was approved cannot run any more: {why}")
+        rows.write(facts, verb=Verb.REDEMPTION, verdict=lapsed, by=by, tool=name)
+        return lapsed
     redeemed = confirmations.redeem(tenant=tenant, confirmation=confirmation, at=facts.now)
     facts.root.steps += 1
     token, until = permit(
@@ -115,6 +130,25 @@ def _redeem(tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[
     return {"decision": Answer.ALLOW.value, "permit": token, "arguments": orjson.loads(redeemed.arguments)}
 
 
+def _why_not_any_more(
+    facts: Facts, policy: AgentPolicy, tool: ToolPolicy | None, confirmation: uuid.UUID
+) -> str | None:
+    """What has changed since people were asked, if it matters: they agreed to exactly that."""
+    held = confirming.held(tenant=facts.tenant_id, confirmation=confirmation)
+    if held is None or tool is None:
+        return "the tool is not granted any more"
+    if not policy.is_approved:
+        return f"version {facts.agent_version} of {facts.agent} is not approved any more"
+    if not tool.is_reviewed or tool.tool_version_id != held.tool_version_id:
+        return f"the definition of {tool.name} is another by now, or is not reviewed any more"
+    if tool.tier > held.tier:
+        return f"{tool.name} takes tier {tool.tier} by now, and tier {held.tier} was approved"
+    arguments = orjson.loads(held.arguments)
+    knowledge = knowledge_of(facts, tool, arguments=arguments, is_tainted=False)
+    wrong = scopes.check(tool.grant_scope, knowledge) or tool.schema.check(arguments) or tool.rules.check(knowledge)
+    return f"{wrong[0].hint} (expected {wrong[0].expected})" if wrong else None
+
+
 def take_result(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolResult, by: Asker) -> dict[str, Any]:
     """Note how an allowed tool call went; also after the run has ended. The same failure again and again ends the run.
 
@@ -132,6 +166,7 @@ def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolRe
         return dict(orjson.loads(closing_answer))
     if state is not CallState.ADMITTED:
         raise NotAdmitted("This tool call was not allowed (or not yet redeemed), so it can have no result.")
+    entry.keep_slot(facts)
     answer: dict[str, Any] = {"recorded": True}
     verdict = Verdict(Answer.ALLOW)
     if result.outcome == "error" and facts.status is RunStatus.RUNNING:
@@ -197,22 +232,31 @@ def _after_failure(facts: Facts, tool: str, result: ToolResult) -> Verdict:
     return Verdict(Answer.ABORT, "repetition", detail, data={"attempts_left": 0, "detector": "same_error"})
 
 
-def consume(*, tenant: uuid.UUID, jti: str) -> tuple[str, datetime]:
-    """Use a permit, once; answers its id and when. Opens its own scope. Raises CallUnknown, AlreadyConsumed, PermitExpired."""
+def consume(*, tenant: uuid.UUID, jti: str, by: Asker) -> tuple[str, datetime]:
+    """Use a permit, once; answers its id and when. Opens its own scope.
+
+    Not for a run that has ended, nor under a kill switch: what is not done yet can still be stopped. Raises CallUnknown,
+    AlreadyConsumed, PermitExpired, RunFinished.
+    """
     found = _JTI.fullmatch(jti)
-    if found is None:
+    run = uuid.UUID(found[1]) if found else None
+    if found is None or run is None or not is_minted(run):
         raise CallUnknown("There is no such permit.")
-    run = uuid.UUID(found[1])
     params: dict[str, Any] = {"tenant": tenant, "run": run, "began": rows.began(run), "step": int(found[2])}
     with tenant_scope(tenant), connection.cursor() as cursor:
-        cursor.execute(_CONSUME, params)
-        row = cursor.fetchone()
-        if row is not None:
-            return jti, row[0]
         cursor.execute(_PERMIT, params)
         row = cursor.fetchone()
-    if row is None:
-        raise CallUnknown("There is no such permit.")
+        if row is None:
+            raise CallUnknown("There is no such permit.")
+        facts = entry.found(tenant, run, "")
+        if row[0] is None and (facts.status is not RunStatus.RUNNING or facts.killed_scope is not None):
+            raise RunFinished("The run of this permit has ended, or was stopped; the call may not be made.")
+        cursor.execute(_CONSUME, params | {"key": by.key_id})
+        consumed = cursor.fetchone()
+        if consumed is not None:
+            return jti, consumed[0]
+        cursor.execute(_PERMIT, params)
+        row = cursor.fetchone()
     if row[0] is not None:
         raise AlreadyConsumed(f"This permit was used at {row[0]:%H:%M:%S} UTC; a permit works once.")
     raise PermitExpired("This permit has expired; permits live a minute.")

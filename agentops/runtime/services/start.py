@@ -82,6 +82,7 @@ class _Parent:
     caps: EffectiveCaps
     deadline: datetime
     user_id: str
+    family_size: int
 
 
 def start(*, tenant: uuid.UUID, request: StartRequest, by: Asker) -> dict[str, Any]:
@@ -97,6 +98,10 @@ def start(*, tenant: uuid.UUID, request: StartRequest, by: Asker) -> dict[str, A
 
 
 def _start(tenant: uuid.UUID, request: StartRequest, by: Asker) -> dict[str, Any] | _Refusal:
+    if request.parent is None:
+        entry.lock_starts(
+            tenant
+        )  # before anything is read: a resend that arrives together finds the first one's answer
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT digest, answer, clock_timestamp() FROM (SELECT 1) one LEFT JOIN runtime_runstart "
@@ -137,20 +142,20 @@ def _reason_against(
         cursor.execute(_KILLED, {"tenant": tenant, "user": request.user, "lineage": lineage})
         killed = cursor.fetchone()
     if killed:
-        scope = "organisation" if killed[0] == "tenant" else killed[0]
-        return _Refusal("killed", f"A kill switch for the {scope} is on: {killed[1]}")
+        return _Refusal("killed", entry.killed_words(killed[0], killed[1]))
     if parent is None:
         return None
     if request.user != parent.user_id:
         return _Refusal("out_of_scope", "A child run acts for the user of its parent, and for nobody else.")
     if parent.depth + 1 > parent.caps.depth:
         return _Refusal("depth_cap_reached", f"Runs may nest {parent.caps.depth} deep, and this one would be deeper.")
+    if parent.family_size > parent.caps.tool_calls:  # to hand work on is a step like a tool call, and as often
+        return _Refusal("step_cap_reached", f"This run has begun {parent.caps.tool_calls} others; no more may begin.")
     return None
 
 
 def _no_room(tenant: uuid.UUID, request: StartRequest, caps: EffectiveCaps, now: datetime) -> _Refusal | None:
-    """Rates and slots. From here to the commit, no other run of the tenant starts."""
-    entry.lock_starts(tenant)
+    """Rates and slots. Until the commit, no other run of the tenant starts."""
     lately = limits.of_last_minute(tenant, request.user, now).runs
     if lately >= caps.runs_per_minute:
         return _Refusal(
@@ -222,10 +227,16 @@ def _begin(
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, params)
         cursor.execute(_REMEMBER, [tenant, request.call_id, request.digest, run, orjson.dumps(answer).decode(), now])
-        cursor.execute(
-            _MINUTE,
-            {"tenant": tenant, "user": request.user, "now": now, "agent": policy.agent, "runs": 1, "calls": 0},
-        )
+        if parent is None:  # a family counts once, as it has one slot
+            minute: dict[str, Any] = {
+                "tenant": tenant,
+                "user": request.user,
+                "now": now,
+                "agent": policy.agent,
+                "runs": 1,
+                "calls": 0,
+            }
+            cursor.execute(_MINUTE, minute)
         rows.decide(cursor, _decision(tenant, request, by, now, policy) | {"run": run, "decision": Answer.ALLOW.value})
     audit.record(
         tenant=tenant,
@@ -346,6 +357,7 @@ def _parent(tenant: uuid.UUID, request: StartRequest, now: datetime) -> _Parent:
         caps=facts.root.caps,
         deadline=facts.root.deadline,
         user_id=facts.user_id,
+        family_size=len(rows.family(facts)),
     )
 
 

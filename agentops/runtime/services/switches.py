@@ -122,15 +122,17 @@ def _product(switch_id: uuid.UUID) -> ProductSwitch:
 
 def _checked(kind: SwitchScope, scope_id: str, reason: str) -> str:
     _require_reason(reason)
-    scope_id = scope_id.strip()
     if kind is SwitchScope.TENANT:
-        if scope_id:
+        if scope_id.strip():
             raise _invalid("id", "not_taken", "A switch for the whole organisation names nothing else.")
         return ""
-    if not scope_id or len(scope_id) > MOST_ID or "\0" in scope_id:
+    if not scope_id.strip() or len(scope_id) > MOST_ID or "\0" in scope_id:
         what = "agent by its name" if kind is SwitchScope.AGENT else "user by the id that runs carry"
         raise _invalid("id", "required", f"Name the {what}, in at most {MOST_ID} characters.")
-    if kind is SwitchScope.AGENT and not _agent_exists(scope_id):
+    if kind is SwitchScope.USER:
+        return scope_id  # to the letter: a user may be called as oddly as the runs say
+    scope_id = scope_id.strip()
+    if not _agent_exists(scope_id):
         raise _invalid(
             "id", "agent_unknown", f"There is no agent called {scope_id}; its name is the one in its manifest."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
@@ -25,22 +26,24 @@ from tenants import queries as tenants
 
 HIGHEST_TIER = 4
 PEOPLE_FOR_HIGHEST_TIER = 2
+_MOST_POINTER, _MOST_WORDS = 200, 500
 
 
 def propose(*, tenant: uuid.UUID, run: uuid.UUID, proposal: ToolProposal, by: Asker) -> dict[str, Any]:
     """Decide a tool call and write the decision down; answers what the agent is told. Opens its own scope.
 
-    Raises RunUnknown, RunFinished, IdempotencyMismatch.
+    Raises RunUnknown, RunFinished, IdempotencyMismatch, CallOver.
     """
     return entry.in_scope(tenant, lambda: _propose(tenant, run, proposal, by))
 
 
 def _propose(tenant: uuid.UUID, run: uuid.UUID, proposal: ToolProposal, by: Asker) -> dict[str, Any]:
     facts = entry.found(tenant, run, proposal.call_id)
-    earlier = entry.replayed(facts, Verb.TOOL_CALL, proposal.digest)
+    earlier = entry.replayed(facts, Verb.TOOL_CALL, proposal.digest, by=by, tool=proposal.tool)
     if earlier is not None:
         return _with_arguments(earlier, proposal)
     entry.require_running(facts)
+    entry.resume_clock(facts)
     policy = catalog.policy(
         tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
     )
@@ -78,7 +81,7 @@ def _decide(facts: Facts, policy: AgentPolicy, proposal: ToolProposal) -> tuple[
         return _refused(facts, policy, proposal, [_review_rejection(tool)], tool)
     if narrowed is not None and proposal.tool not in narrowed:
         return _refused(facts, policy, proposal, [_narrowed_rejection(proposal, narrowed)], tool)
-    knowledge = _knowledge(facts, tool, proposal)
+    knowledge = knowledge_of(facts, tool, arguments=proposal.value, is_tainted=proposal.is_tainted)
     outside = scopes.check(tool.grant_scope, knowledge)
     if outside:
         return _refused(facts, policy, proposal, outside, tool)
@@ -101,7 +104,7 @@ def _accepted(
     tier = min(HIGHEST_TIER, tool.tier + 1) if reasons else tool.tier
     if tier == HIGHEST_TIER and tenants.approver_count(facts.tenant_id) < PEOPLE_FOR_HIGHEST_TIER:
         return _refused(facts, policy, proposal, [_approvers_rejection(tool, reasons)], tool)
-    waiting = confirming.pending_like(tenant=facts.tenant_id, run=facts.run_id, likeness=like) if tier > 1 else None
+    waiting = _waiting_for(facts, tool, like, tier) if tier > 1 else None
     if waiting is not None:  # asked again while people look at it: the same question, no repetition and no further call
         facts.root.tool_calls -= 1
         return _waiting(waiting, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=waiting.id)
@@ -117,6 +120,17 @@ def _accepted(
     if tier > 1:
         return _asked(facts, tool, proposal, tier, reasons, like)
     return _allowed(facts, tool, proposal, like)
+
+
+def _waiting_for(facts: Facts, tool: ToolPolicy, like: bytes, tier: int) -> Asked | None:
+    """People who look at this already: at the same definition, and as closely as it takes now."""
+    return confirming.pending_like(
+        tenant=facts.tenant_id,
+        run=facts.run_id,
+        likeness=like,
+        tool_version=tool.tool_version_id,
+        least_tier=tier,
+    )
 
 
 def _allowed(facts: Facts, tool: ToolPolicy, proposal: ToolProposal, like: bytes) -> tuple[Verdict, NewCall]:
@@ -154,8 +168,7 @@ def _asked(
         raised_because=reasons,
         at=facts.now,
     )
-    # People may take their time; the run's own clock stands still meanwhile.
-    facts.root.deadline = max(facts.root.deadline, asked.expires_at + timedelta(minutes=1))
+    entry.pause_clock(facts, until=asked.expires_at)
     return _waiting(asked, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=asked.id)
 
 
@@ -187,8 +200,17 @@ def _refused(
 ) -> tuple[Verdict, NewCall]:
     """A rejection the agent can plan around; the same one again and again ends the run."""
     first = wrong[0]
-    left = facts.root.history.add_refusal(proposal.tool, f"{first.code} {first.pointer}", _limits(policy))
-    errors = [{"code": r.code, "pointer": r.pointer, "expected": r.expected, "hint": r.hint} for r in wrong]
+    why = hashlib.sha256(f"{first.code} {first.pointer}".encode()).hexdigest()[:16]  # a pointer may be of any length
+    left = facts.root.history.add_refusal(proposal.tool, why, _limits(policy))
+    errors = [
+        {
+            "code": r.code,
+            "pointer": r.pointer[:_MOST_POINTER],
+            "expected": r.expected[:_MOST_WORDS],
+            "hint": r.hint[:_MOST_WORDS],
+        }
+        for r in wrong
+    ]
     version = tool.version if tool else ""
     detail = _sentence(proposal.tool, first)
     if left == 0:
@@ -204,9 +226,9 @@ def _refused(
 
 
 def _sentence(tool: str, first: Rejection) -> str:
-    where = f" at {first.pointer}" if first.pointer else ""
+    where = f" at {first.pointer[:_MOST_POINTER]}" if first.pointer else ""
     return (
-        f"{tool} was refused{where}: expected {first.expected}."
+        f"{tool} was refused{where}: expected {first.expected[:_MOST_WORDS]}."
         if first.expected
         else f"{tool} was refused: {first.hint}"
     )
@@ -265,7 +287,7 @@ def _narrowed_rejection(proposal: ToolProposal, narrowed: list[str]) -> Rejectio
     )
 
 
-def _knowledge(facts: Facts, tool: ToolPolicy, proposal: ToolProposal) -> dict[str, Any]:
+def knowledge_of(facts: Facts, tool: ToolPolicy, *, arguments: Any, is_tainted: bool) -> dict[str, Any]:
     """What rules and scopes may look at."""
     root = facts.root
     contacts = (
@@ -274,7 +296,7 @@ def _knowledge(facts: Facts, tool: ToolPolicy, proposal: ToolProposal) -> dict[s
         else {}
     )
     return {
-        "args": proposal.value,
+        "args": arguments,
         "user": {**facts.scope.get("user", {}), "id": facts.user_id},
         "run": {
             "id": facts.run_id.hex,
@@ -284,7 +306,7 @@ def _knowledge(facts: Facts, tool: ToolPolicy, proposal: ToolProposal) -> dict[s
             "depth": facts.depth,
             "llm_calls": root.llm_calls,
             "tool_calls": root.tool_calls,
-            "tainted": proposal.is_tainted,
+            "tainted": is_tainted,
         },
         "tenant": {"id": str(facts.tenant_id)},
         "contacts": contacts,
