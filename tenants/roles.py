@@ -144,3 +144,4 @@ class Plan(models.TextChoices):
 
 
 PLAN_RETENTION_DAYS: dict[str, int] = {Plan.FREE: 14, Plan.PRO: 90, Plan.ENTERPRISE: 400}
+PLAN_AUDIT_DAYS: dict[str, int] = {Plan.FREE: 184, Plan.PRO: 396, Plan.ENTERPRISE: 7 * 366}

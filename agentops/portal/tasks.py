@@ -10,20 +10,28 @@ from agentops.common import clock
 from agentops.common.partitions import drop_before, make_ahead
 from agentops.common.queues import Queue, task
 from agentops.portal.partitions import PARTITIONED
+from agentops.runtime.types import CALL_PARTITIONS, DECISION_PARTITIONS
 from agentops.traces.partitions import SPAN_PARTITIONS
-from tenants.roles import PLAN_RETENTION_DAYS
+from tenants.roles import PLAN_AUDIT_DAYS, PLAN_RETENTION_DAYS
+
+_KEPT_DAYS = (
+    (SPAN_PARTITIONS, max(PLAN_RETENTION_DAYS.values())),
+    # Answers to call ids and permits matter for minutes, how agents are held for weeks; what was decided is in decisions.
+    (CALL_PARTITIONS, 92),
+    (DECISION_PARTITIONS, max(PLAN_AUDIT_DAYS.values())),
+)
 
 
 @task(Queue.MAINTENANCE)
 def keep_partitions() -> dict[str, list[str]]:
-    """Make partitions ahead, and drop the days of spans that no plan keeps any more."""
+    """Make partitions ahead, and drop those whose rows nobody keeps any more."""
     today = clock.now().date()
     made, dropped = [], []
     for parent in PARTITIONED:
         with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
             made += make_ahead(cursor, parent, today=today)
-    oldest = today - timedelta(days=max(PLAN_RETENTION_DAYS.values()))
-    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '5s'")  # a drop that waits for a reader would make all others wait
-        dropped += drop_before(cursor, SPAN_PARTITIONS, day=oldest)
+    for parent, days in _KEPT_DAYS:
+        with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '5s'")  # a drop that waits for a reader would make all others wait
+            dropped += drop_before(cursor, parent, day=today - timedelta(days=days))
     return {"made": made, "dropped": dropped}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.db import connection
 
 from agentops.common import scope
+from tenants import queries as tenants
+from tenants.roles import PLAN_RETENTION_DAYS
 
 _COMPUTE = """
 INSERT INTO runtime_baseline AS b (tenant_id, agent, runs, model_calls_p99, computed_at)
@@ -22,7 +25,9 @@ SET runs = excluded.runs, model_calls_p99 = excluded.model_calls_p99, computed_a
 
 
 def compute(*, tenant: uuid.UUID) -> int:
-    """Compute the baseline of every agent from the last 28 days, and forget what is older; answers how many agents."""
+    """Compute the baseline of every agent from the last 28 days; answers how many agents.
+
+    Forgets counters that are older, and the runs that the plan does not keep: their decisions stay."""
     scope.require_tenant(tenant)
     with connection.cursor() as cursor:
         cursor.execute(_COMPUTE, [tenant])
@@ -37,5 +42,9 @@ def compute(*, tenant: uuid.UUID) -> int:
         cursor.execute(
             "DELETE FROM runtime_modeloutcome WHERE tenant_id = %s AND hour < clock_timestamp() - interval '29 days'",
             [tenant],
+        )
+        cursor.execute(
+            "DELETE FROM runtime_guardedrun WHERE tenant_id = %s AND ended_at < clock_timestamp() - %s::interval",
+            [tenant, timedelta(days=PLAN_RETENTION_DAYS[tenants.plan_of(tenant)])],
         )
     return count
