@@ -10,6 +10,8 @@ from agentops import env
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEBUG = env.env_bool("AGENTOPS_DEBUG", default=False)
 SECRET_KEY = env.secret_key()
+# Earlier keys, separated by commas: sessions signed with them go on, and permits of theirs can be checked.
+SECRET_KEY_FALLBACKS = env.env_list("AGENTOPS_SECRET_KEY_FALLBACKS", default=[])
 # A maintenance process (partitions, retention; later sealing and erasure) works as the owner of the tables.
 IS_MAINTENANCE = env.env_str("AGENTOPS_ROLE", default="app") == "maintenance"
 ALLOWED_HOSTS = env.env_list("AGENTOPS_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", ".localhost"])
@@ -104,6 +106,7 @@ def _database(params: dict[str, Any]) -> dict[str, Any]:
         "OPTIONS": {
             "connect_timeout": 5,
             "application_name": env.env_str("AGENTOPS_PROCESS", default="agentops"),
+            "prepare_threshold": 1_000_000_000,  # only what asks for it, see common/prepared.py
             **env.connection_options(params),
         },
     }
@@ -114,6 +117,7 @@ DATABASES = {
     "default": _database(ENGINES.owner if IS_MAINTENANCE else ENGINES.database),
     "owner": _database(ENGINES.owner),
 }
+PREPARED_STATEMENTS = env.env_bool("AGENTOPS_PREPARED_STATEMENTS", default=True)
 DATABASE_ROUTERS = ["agentops.common.router.OwnerMigrates"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Login throttles must hold when Valkey is gone, so the default cache is a table.

@@ -7,6 +7,8 @@ from agentops.portal import health
 from tenants.access import open_page
 
 urlpatterns = [
+    # Patterns are tried in their order: first those that are asked for hundreds of times a second.
+    path("", include("agentops.runtime.urls")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("", include("agentops.portal.urls")),
@@ -15,7 +17,6 @@ urlpatterns = [
     path("", include("agentops.catalog.urls")),
     path("", include("agentops.traces.urls")),
     path("", include("agentops.confirmations.urls")),
-    path("", include("agentops.runtime.urls")),
     path("accounts/", include("tenants.sign_in_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     open_page(

@@ -12,7 +12,7 @@ from typing import Any
 import rfc8785
 from django.db import connection
 
-from agentops.common import scope
+from agentops.common import prepared, scope
 from agentops.common.ids import new_id
 from audit.errors import AuditRefused
 from audit.registry import ACTIONS
@@ -79,7 +79,9 @@ def record_many(*, tenant: uuid.UUID, entries: Iterable[NewEntry]) -> int:
     """Append entries in one round trip; answers how many. Refuses as `record` does, all or none."""
     scope.require_tenant(tenant)
     rows = [_row(tenant, entry) for entry in entries]
-    if rows:
+    if len(rows) == 1:
+        prepared.run(_INSERT, rows[0])
+    elif rows:
         with connection.cursor() as cursor:
             cursor.executemany(_INSERT, rows)
     return len(rows)

@@ -92,8 +92,9 @@ def _set_local(scope: Scope) -> None:
         statements.append(sql.SQL("SET LOCAL app.user_id = {}").format(sql.Literal(str(scope.user_id))))
     if scope.is_staff_read:
         statements.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(STAFF_ROLE)))
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("; ").join(statements).as_string(cursor.connection))
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.connection.pipeline():
+        for statement in statements:  # in one round trip with the BEGIN, which psycopg sends with the first of them
+            cursor.execute(statement.as_string(cursor.connection))
 
 
 def _forget_in_open_transaction() -> None:

@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from psycopg.types.json import Jsonb
 
+from agentops.common import prepared
 from agentops.common.ids import new_id
 from agentops.runtime.policies.repetition import History
 from agentops.runtime.types import (
@@ -157,17 +158,14 @@ def began(run: uuid.UUID) -> datetime:
 
 def lock(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> Facts | None:
     """Lock the family and read what a verb needs; None where the tenant has no such run."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, {"tenant": tenant, "run": run})
-        row = cursor.fetchone()
-        if row is None:
-            return None
-        history, caps = History(_json(row[9])), EffectiveCaps.of(_json(row[10]))
-        root = Root(*(row[0], RunStatus(row[1]), *row[2:9], history, caps, *row[11:16]))
-        cursor.execute(_FACTS, {"tenant": tenant, "run": run, "call": call_id, "began": began(run)})
-        row = cursor.fetchone()
-    if row is None:
+    params = {"tenant": tenant, "run": run, "call": call_id, "began": began(run)}
+    locked, read = prepared.run_all((_LOCK, _FACTS), params)
+    if not locked or not read:
         return None
+    row = locked[0]
+    history, caps = History(_json(row[9])), EffectiveCaps.of(_json(row[10]))
+    root = Root(*(row[0], RunStatus(row[1]), *row[2:9], history, caps, *row[11:16]))
+    row = read[0]
     earlier = None
     if row[18] is not None:
         earlier = Earlier(*(bytes(row[18]), orjson.loads(row[19]), CallState(row[20]), Verb(row[21]), *row[23:26]))
@@ -239,8 +237,7 @@ def write(
             "permit_until": call.permit_until,
             "hold_tokens": call.hold_tokens,
         }
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE_ALL if call is not None else _WRITE_NO_CALL, params)
+    prepared.run(_WRITE_ALL if call is not None else _WRITE_NO_CALL, params)
 
 
 def end(facts: Facts, *, status: RunStatus, code: str, detail: str, whole_family: bool) -> list[uuid.UUID]:

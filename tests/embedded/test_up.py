@@ -151,7 +151,7 @@ def test_up_killed_takes_everything_with_it(data: Path, up: Callable[[], Up]) ->
     children = processes.children(of=first.process.pid)
     assert len(children) >= 6
     first.stop(signal.SIGKILL)
-    assert processes.wait_until(lambda: not any(processes.is_running(pid) for pid in children), 20)
+    assert processes.wait_until(lambda: not any(processes.is_running(pid) for pid in children), 10)
     assert left_in(data) == []
 
 

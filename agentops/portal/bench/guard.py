@@ -39,17 +39,17 @@ IN_FLIGHT = 50
 
 def run(*, seconds: int) -> dict[str, Any]:
     """Measure, and leave nothing behind."""
-    made = [make_tenant() for _ in range(SPREAD)]
+    made = [make_tenant() for _ in range(SPREAD + 2)]
     try:
         with web(application="agentops.portal.bench.wsgi:application") as server:
-            return _measure(server, made, seconds)
+            return _measure(server, made[:SPREAD], made[SPREAD:], seconds)
     finally:
         fill.forget([(tenant.id, "bench") for tenant in made])
 
 
-def _measure(server: Web, made: list[Tenant], seconds: int) -> dict[str, Any]:
+def _measure(server: Web, made: list[Tenant], fresh: list[Tenant], seconds: int) -> dict[str, Any]:
     hot = made[0]
-    for tenant in made:
+    for tenant in (*made, *fresh):
         set_up(server, tenant)
     calls = seconds * 1_500
     closed(server, list(tool_calls(server, [hot], 200)))  # warm: connections, catalog, code
@@ -75,8 +75,8 @@ def _measure(server: Web, made: list[Tenant], seconds: int) -> dict[str, Any]:
         "model_call_spread_over_tenants": model_spread.figures(),
         "model_call_hot_to_spread": round(model_hot.rate / model_spread.rate, 3),
         "schema_and_five_rules_us": _checks_us(hot),
-        "parallel_model_calls": _parallel(server, made[1]),
-        "kill_switch": _kill(server, made[2]),
+        "parallel_model_calls": _parallel(server, fresh[0]),
+        "kill_switch": _kill(server, fresh[1]),
     }
     loads = (bare_open, tool_open, bare, tool_hot, tool_spread, model_hot, model_spread)
     figures["wrong"] = [each for load in loads for each in load.wrong][:3]

@@ -123,8 +123,8 @@ def tool_call(tenant: Tenant, run_id: str, place: int) -> bytes:
 
 
 def model_calls(server: Web, made: Sequence[Tenant], count: int) -> Iterator[bytes]:
-    """Reservations, each followed by its settlement some requests later."""
-    width = max(len(made), WIDTH)
+    """Reservations, each followed by its settlement many requests later: it has been answered by then."""
+    width = max(len(made), 4 * WIDTH)
     usage = {"usage": {"input_tokens": 900, "output_tokens": 100}, "outcome": "ok"}
     with wire.Link(server.port) as link:
         for _ in range(-(-count // (CALLS_A_RUN * width * 2))):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, connection
 
 from agentops.budgets import services as budgets
+from agentops.common import prepared
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
@@ -212,7 +213,6 @@ def write_down(
     args_digest: str = "",
 ) -> None:
     """The decision's row, the call's, the counters, and the entry of the audit log."""
-    rows.write(facts, verb=verb, verdict=verdict, by=by, tool=tool, call=call)
     is_tool = verb is Verb.TOOL_CALL
     data: dict[str, Any] = {
         "call": facts.call_id,
@@ -224,18 +224,20 @@ def write_down(
         data |= {"tool": tool, "tool_version": verdict.tool_version, "tier": verdict.tier, "arguments": args_digest}
     else:
         data |= {"model": verdict.model, "hold_nano_usd": str(verdict.amount_nano_usd)}
-    audit.record(
-        tenant=facts.tenant_id,
-        action="tool_call.decided" if is_tool else "model_call.decided",
-        actor=actor(facts),
-        target=Target(type="tool", id=tool) if is_tool else Target(type="model", id=verdict.model),
-        outcome=_OUTCOMES[verdict.answer],
-        data=data,
-        at=facts.now,
-        run=facts.run_id,
-        on_behalf_of=facts.user_id,
-        reason=verdict.detail[:500],
-    )
+    with prepared.together():
+        rows.write(facts, verb=verb, verdict=verdict, by=by, tool=tool, call=call)
+        audit.record(
+            tenant=facts.tenant_id,
+            action="tool_call.decided" if is_tool else "model_call.decided",
+            actor=actor(facts),
+            target=Target(type="tool", id=tool) if is_tool else Target(type="model", id=verdict.model),
+            outcome=_OUTCOMES[verdict.answer],
+            data=data,
+            at=facts.now,
+            run=facts.run_id,
+            on_behalf_of=facts.user_id,
+            reason=verdict.detail[:500],
+        )
 
 
 def actor(facts: Facts) -> Actor:
