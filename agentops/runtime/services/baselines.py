@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 
 from django.db import connection
 
@@ -44,7 +43,7 @@ def compute(*, tenant: uuid.UUID) -> int:
             [tenant],
         )
         cursor.execute(
-            "DELETE FROM runtime_guardedrun WHERE tenant_id = %s AND ended_at < clock_timestamp() - %s::interval",
-            [tenant, timedelta(days=PLAN_RETENTION_DAYS[tenants.plan_of(tenant)])],
+            "DELETE FROM runtime_guardedrun WHERE tenant_id = %s AND ended_at < clock_timestamp() - make_interval(days => %s)",
+            [tenant, PLAN_RETENTION_DAYS[tenants.plan_of(tenant)]],
         )
     return count
