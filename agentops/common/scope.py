@@ -92,9 +92,14 @@ def _set_local(scope: Scope) -> None:
         statements.append(sql.SQL("SET LOCAL app.user_id = {}").format(sql.Literal(str(scope.user_id))))
     if scope.is_staff_read:
         statements.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(STAFF_ROLE)))
-    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.connection.pipeline():
-        for statement in statements:  # in one round trip with the BEGIN, which psycopg sends with the first of them
-            cursor.execute(statement.as_string(cursor.connection))
+    with connection.cursor() as cursor:
+        text = sql.SQL("; ").join(statements).as_string(cursor.connection)
+        if len(statements) > 1:  # more than one in a text travel by the simple protocol only
+            cursor.execute(text)
+            return
+        # One alone goes in the same round trip as the BEGIN that psycopg sends before it: the guard's verbs do this always.
+        with connection.wrap_database_errors, cursor.connection.pipeline():
+            cursor.execute(text)
 
 
 def _forget_in_open_transaction() -> None:

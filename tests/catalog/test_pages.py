@@ -18,9 +18,9 @@ from agentops.common.scope import tenant_scope
 from tenants import machines
 from tenants import services as tenants
 from tenants.roles import StaffRole
-from tests.runtime.guarded import MANIFEST, Caller, answered, apply, manifest, shift, unreviewed
+from tests.runtime.guarded import MANIFEST, Caller, apply, manifest, shift, unreviewed
 from tests.traces.pages import HTMX, source, words
-from tests.world import OPERATOR, PASSWORD, Organisation, Person, World
+from tests.world import OPERATOR, PASSWORD, Organisation, Person, World, new_key
 
 Clients = Callable[..., Client]
 
@@ -112,7 +112,9 @@ def test_an_agent_is_enforced_once_every_call_that_ran_was_verified(
     apply(globex, MANIFEST)
     theirs = Caller(globex).run()
     call = theirs.look_up()
-    answered(Caller(globex).call("POST", f"/api/v1/permits/{jti(call['permit'])}/consumption", {}), 200)
+    tool_server = {"authorization": f"Bearer {new_key(globex, 'guard')}"}  # a key that is not the agent's
+    consumed = Client().post(f"/api/v1/permits/{jti(call['permit'])}/consumption", headers=tool_server)
+    assert consumed.status_code == 200
     theirs.result(call["call_id"])
     said = words(client_for(world.cleo).get(globex.url("agents/refund-desk/")))
     assert "Enforced" in said and "All 1 tool calls" in said and "(advisory)" not in said
