@@ -10,7 +10,7 @@ from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from agentops.runtime import services
 from agentops.runtime.models import Baseline
-from tests.runtime.guarded import DEARER, MODEL, Caller, apply, manifest, shift
+from tests.runtime.guarded import DEARER, MODEL, Caller, apply, early_in_a_minute, manifest, shift
 
 
 def test_a_call_is_held_at_its_worst_and_charged_at_what_it_was(acme: Caller) -> None:
@@ -177,6 +177,7 @@ def test_forged_run_ids_are_runs_that_do_not_exist(acme: Caller, run_id: str) ->
 
 
 def test_a_model_call_rate_far_above_the_usual_is_throttled(acme: Caller) -> None:
+    early_in_a_minute()
     run = acme.run()
     run.model_call(max_output_tokens=10)
     _baseline(acme, runs=250, p99=1)

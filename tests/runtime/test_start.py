@@ -10,7 +10,7 @@ from django.test import Client
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from agentops.runtime import services
-from tests.runtime.guarded import Caller, answered, apply, manifest, shift
+from tests.runtime.guarded import Caller, answered, apply, early_in_a_minute, manifest, shift
 from tests.world import OPERATOR, World
 
 
@@ -81,6 +81,7 @@ def test_runs_of_one_user_at_once_are_counted_by_leases(acme: Caller) -> None:
 
 def test_runs_a_minute_are_limited_per_user(acme: Caller) -> None:
     apply(acme.organisation, manifest(version="2", caps={"runs_per_minute": 3}))
+    early_in_a_minute()
     for _ in range(3):
         acme.run(agent_version="2").finish()
     response = acme.call(

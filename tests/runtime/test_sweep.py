@@ -10,7 +10,7 @@ from agentops.runtime import queries, services
 from agentops.runtime.models import Baseline, GuardedRun, UserMinute
 from agentops.runtime.services.finish import tenants_with_work
 from agentops.runtime.types import RunStatus
-from tests.runtime.guarded import Caller, shift
+from tests.runtime.guarded import Caller, early_in_a_minute, shift
 
 
 def test_a_run_past_its_deadline_is_ended_with_all_below_it(acme: Caller) -> None:
@@ -42,6 +42,7 @@ def test_a_round_without_work_opens_no_scope(acme: Caller) -> None:
 
 
 def test_what_is_usual_is_computed_from_whole_minutes(acme: Caller) -> None:
+    early_in_a_minute()
     run = acme.run()
     for _ in range(3):
         run.model_call(max_output_tokens=10)

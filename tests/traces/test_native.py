@@ -225,13 +225,22 @@ json_values = st.recursive(
 )
 
 
+def holds_nul(value: Any) -> bool:
+    """Is a NUL in any text or name? The letters of its escape, written out, are none."""
+    if isinstance(value, dict):
+        return any(holds_nul(name) or holds_nul(inner) for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return any(holds_nul(inner) for inner in value)
+    return isinstance(value, str) and "\0" in value
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from([*FULL, "other"]), json_values, max_size=6))
 def test_any_fields_are_taken_or_refused_and_never_crash(more: dict[str, Any]) -> None:
     spans, rejected = read({**FULL, **more})
     assert len(spans) + len(rejected) == 1
     for span in spans:
-        assert b"\\u0000" not in orjson.dumps(to_native(span))
+        assert not holds_nul(to_native(span))
     for problem in rejected:
         assert problem.code != "unmappable"
-        assert b"\\u0000" not in orjson.dumps(problem.raw)
+        assert not holds_nul(problem.raw)
