@@ -68,7 +68,7 @@ class Up:
     def said(self) -> str:
         return self.output.read_text()
 
-    def await_line(self, pattern: str, seconds: float = 90) -> None:
+    def await_line(self, pattern: str, seconds: float = 30) -> None:
         found = processes.wait_until(
             lambda: re.search(pattern, self.said(), re.M) is not None or self.process.poll() is not None, seconds
         )
@@ -151,9 +151,7 @@ def test_up_killed_takes_everything_with_it(data: Path, up: Callable[[], Up]) ->
     children = processes.children(of=first.process.pid)
     assert len(children) >= 6
     first.stop(signal.SIGKILL)
-    assert processes.wait_until(
-        lambda: not any(processes.is_running(pid) for pid in children), 20
-    )  # web's workers have 10 s to end what they answer
+    assert processes.wait_until(lambda: not any(processes.is_running(pid) for pid in children), 10)
     assert left_in(data) == []
 
 
