@@ -132,7 +132,9 @@ def run_uses(run: GuardedRunView, *, at: datetime) -> list[Use]:
     """The caps of a run's family and what is used of them. What is held counts as used until it is settled."""
     caps = run.caps
     tokens, nano = run.tokens_used + run.tokens_held, run.nano_used + run.nano_held
-    took = ((run.ended_at or at) - run.started_at).total_seconds()
+    took = (
+        (run.ended_at or run.paused_at or at) - run.started_at
+    ).total_seconds()  # it stands still while people decide
     given = (run.deadline - run.started_at).total_seconds()
     return [
         Use("Model calls", run.llm_calls, caps.llm_calls, _of(count(run.llm_calls), count(caps.llm_calls))),

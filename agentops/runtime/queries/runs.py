@@ -26,7 +26,8 @@ class GuardedRunView:
     session_id: str
     status: RunStatus
     started_at: datetime
-    deadline: datetime
+    deadline: datetime  # while people are asked: as it stood when they were
+    paused_at: datetime | None
     ended_at: datetime | None
     end_code: str
     end_detail: str
@@ -63,7 +64,8 @@ def guarded_run(*, tenant: uuid.UUID, run: uuid.UUID) -> GuardedRunView | None:
         session_id=found.session_id,
         status=RunStatus(found.status),
         started_at=found.started_at,
-        deadline=root.deadline,
+        deadline=root.paused_deadline or root.deadline,
+        paused_at=root.paused_at,
         ended_at=found.ended_at,
         end_code=found.end_code,
         end_detail=found.end_detail,
