@@ -209,9 +209,7 @@ def test_dead_letters_are_chosen_and_discarded_by_keyboard(acme: World, page: Pa
     send(acme.acme, stories.refused("bad"))
     sign_in(page, acme.ben)
     page.goto("/t/acme/ingest/")
-    expect(page.locator("[data-chart][data-state=drawn] .main-svg").first).to_be_visible(
-        timeout=20_000
-    )  # 4.8 MB of plotly, on a busy machine
+    expect(page.locator("[data-chart][data-state=drawn] .main-svg").first).to_be_visible()
     assert_accessible(page)
     boxes = page.get_by_role("checkbox", name="Choose:")
     expect(boxes).to_have_count(3)
