@@ -31,7 +31,8 @@ from agentops.budgets import services as budgets
 from agentops.budgets.types import Charge, EntryKind, GuardedCall
 from agentops.common import clock
 from agentops.common.ids import is_minted, trace_uuid
-from agentops.traces import nesting, rollup
+from agentops.traces import facets, nesting, rollup
+from agentops.traces.facets import Before
 from agentops.traces.models.run import RunStatus
 from agentops.traces.rollup import Counted, RunState
 from agentops.traces.rows import RUN_COLUMNS, SPAN_STAGING, run_row, run_state, span_row
@@ -42,9 +43,7 @@ _RUN_CHANGES = "finalised_at = coalesce(r.finalised_at, n.finalised_at), " + ", 
     f"{name} = n.{name}" for name in RUN_COLUMNS if name not in ("tenant_id", "run_id", "day", "finalised_at")
 )
 
-_FACET_LIST = "json_to_recordset(%s::json) AS n (key int2, value text, started_at timestamptz, run_id uuid)"
 Guarded = dict[uuid.UUID, dict[str, GuardedCall]]  # by run and call id
-_FacetRow = tuple[int, str, int, uuid.UUID]  # key, value, start in nanoseconds, run
 
 
 class Raced(Exception):
@@ -60,21 +59,13 @@ class Written:
     new_runs: int
 
 
-@dataclass(slots=True)
-class _Before:
-    """A run as it was, to tell which facets changed."""
-
-    facets: set[tuple[int, str]]
-    started_ns: int
-
-
 def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Written:
     """Store spans inside the caller's transaction. Raises Raced (see above)."""
     batch = _by_run(spans)
     guarded = _ask_guard(tenant, batch)
     with connection.cursor() as cursor:
         runs = _lock_runs(cursor, tenant, batch)
-        before = {run_id: _Before(rollup.facets_of(run), run.started_ns) for run_id, run in runs.items()}
+        before = {run_id: Before(rollup.facets_of(run), run.started_ns) for run_id, run in runs.items()}
         _drop_stored(cursor, tenant, runs, batch)
         corrections = _settle_nesting(cursor, tenant, runs, batch)
         new = _new_runs(runs, batch, guarded)
@@ -83,7 +74,7 @@ def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Writt
         changed = [runs[run_id] for run_id, found in batch.items() if found or run_id in corrections]
         _write_runs(cursor, tenant, changed, new=new, at=at)
         accepted = _insert_spans(cursor, tenant, runs, batch)
-        _write_facets(cursor, tenant, changed, before)
+        facets.write(cursor, tenant, changed, before)
     charges = [_charge(counted) for found in batch.values() for counted in found.values() if _is_charge(counted)]
     charges += [charge for found in corrections.values() for charge in found]
     budgets.charge_many(tenant=tenant, charges=charges, at=at)
@@ -391,58 +382,13 @@ def _write_runs(
         )
 
 
-def _write_facets(
-    cursor: CursorWrapper, tenant: uuid.UUID, runs: Sequence[RunState], before: dict[uuid.UUID, _Before]
-) -> None:
-    gone: list[_FacetRow] = []
-    added: list[_FacetRow] = []
-    for run in runs:
-        old = before.get(run.run_id)
-        facets = rollup.facets_of(run)
-        if old is None:
-            added += [(key, value, run.started_ns, run.run_id) for key, value in facets]
-        elif old.started_ns != run.started_ns:
-            gone += [(key, value, old.started_ns, run.run_id) for key, value in old.facets]
-            added += [(key, value, run.started_ns, run.run_id) for key, value in facets]
-        else:
-            gone += [(key, value, run.started_ns, run.run_id) for key, value in old.facets - facets]
-            added += [(key, value, run.started_ns, run.run_id) for key, value in facets - old.facets]
-    _delete_facets(cursor, tenant, gone)
-    if added:
-        cursor.execute(
-            "INSERT INTO traces_runfacet (tenant_id, key, value, started_at, run_id) "  # noqa: S608
-            f"SELECT %s, n.* FROM {_FACET_LIST} ON CONFLICT DO NOTHING",
-            [tenant, _facets_json(added)],
-        )
-
-
-def _delete_facets(cursor: CursorWrapper, tenant: uuid.UUID, gone: list[_FacetRow]) -> None:
-    if gone:
-        cursor.execute(
-            f"DELETE FROM traces_runfacet f USING {_FACET_LIST} WHERE f.tenant_id = %s AND f.key = n.key "  # noqa: S608
-            "AND f.value = n.value AND f.started_at = n.started_at AND f.run_id = n.run_id",
-            [_facets_json(gone), tenant],
-        )
-
-
-def _facets_json(rows: list[_FacetRow]) -> str:
-    """In key order: the order of locks. As JSON: psycopg quotes arrays of hundreds of values ten times slower."""
-    rows.sort()
-    return orjson.dumps(
-        [
-            {"key": key, "value": value, "started_at": clock.from_ns(started_ns), "run_id": run_id}
-            for key, value, started_ns, run_id in rows
-        ]
-    ).decode()
-
-
 def close_idle(*, tenant: uuid.UUID, run_ids: Sequence[uuid.UUID], at: datetime) -> int:
     """Finalise runs whose root never came, inside the caller's transaction; answers how many changed."""
     with connection.cursor() as cursor:
         runs = {
             run_id: run for run_id, run in _lock_runs(cursor, tenant, sorted(run_ids)).items() if not run.is_finalised
         }
-        before = {run_id: _Before(rollup.facets_of(run), run.started_ns) for run_id, run in runs.items()}
+        before = {run_id: Before(rollup.facets_of(run), run.started_ns) for run_id, run in runs.items()}
         for run in runs.values():
             run.is_finalised = True
             run.status = rollup.status_of(run)
@@ -451,7 +397,7 @@ def close_idle(*, tenant: uuid.UUID, run_ids: Sequence[uuid.UUID], at: datetime)
             "FROM unnest(%s::uuid[], %s::int2[]) AS n (run_id, status) WHERE r.tenant_id = %s AND r.run_id = n.run_id",
             [at, [*runs], [int(RunStatus(run.status)) for run in runs.values()], tenant],
         )
-        _write_facets(cursor, tenant, list(runs.values()), before)
+        facets.write(cursor, tenant, list(runs.values()), before)
     return len(runs)
 
 
@@ -463,10 +409,7 @@ def forget(*, tenant: uuid.UUID, run_ids: Sequence[uuid.UUID]) -> int:
             cursor.execute(
                 "DELETE FROM traces_span WHERE tenant_id = %s AND day = %s AND run_id = ANY(%s)", [tenant, day, ids]
             )
-        gone = [
-            (key, value, run.started_ns, run.run_id) for run in runs.values() for key, value in rollup.facets_of(run)
-        ]
-        _delete_facets(cursor, tenant, gone)
+        facets.delete_all(cursor, tenant, list(runs.values()))
         for table in ("traces_spanevent", "traces_run"):
             cursor.execute(f"DELETE FROM {table} WHERE tenant_id = %s AND run_id = ANY(%s)", [tenant, [*runs]])  # noqa: S608
     return len(runs)

@@ -3,8 +3,9 @@
 from agentops.runtime.services.baselines import compute as compute_baselines
 from agentops.runtime.services.caps import set_organisation_caps
 from agentops.runtime.services.finish import finish, sweep
-from agentops.runtime.services.model_calls import reserve, settle
+from agentops.runtime.services.model_calls import reserve
 from agentops.runtime.services.results import consume, redeem, take_result
+from agentops.runtime.services.settlements import settle
 from agentops.runtime.services.start import start
 from agentops.runtime.services.switches import (
     ask_product_lift,

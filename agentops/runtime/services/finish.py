@@ -15,7 +15,7 @@ from agentops.common.money import usd_text
 from agentops.common.scope import tenant_scope
 from agentops.runtime import rows
 from agentops.runtime.services import entry
-from agentops.runtime.services.model_calls import forget_expired
+from agentops.runtime.services.settlements import forget_expired
 from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
 from agentops.traces import services as traces
 

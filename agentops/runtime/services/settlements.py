@@ -1,0 +1,152 @@
+"""What did a model call cost? Each is charged once: as its agent tells, or at its hold."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from agentops.budgets import services as budgets
+from agentops.budgets.types import Usage
+from agentops.common.money import usd_text
+from agentops.runtime import rows
+from agentops.runtime.errors import CallUnknown, IdempotencyMismatch, NotAdmitted
+from agentops.runtime.rows import Facts
+from agentops.runtime.services import entry
+from agentops.runtime.types import Answer, Asker, CallState, Verb, Verdict
+from agentops.traces import services as traces
+from audit import services as audit
+from audit.types import Outcome, Target
+
+_NOTE_OUTCOME = """
+INSERT INTO runtime_modeloutcome AS o (tenant_id, agent, task_class, model, hour, calls, failures)
+VALUES (%s, %s, %s, %s, date_trunc('hour', %s::timestamptz), 1, %s)
+ON CONFLICT (tenant_id, agent, task_class, model, hour)
+DO UPDATE SET calls = o.calls + 1, failures = o.failures + excluded.failures
+"""
+_ADMITTED = """
+SELECT step, state, answer, hold_tokens, closing_digest, closing_answer, verb FROM runtime_guardcall
+WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s AND call_id = %s FOR UPDATE
+"""
+_CLOSE = """
+UPDATE runtime_guardcall SET state = %s, closing_digest = %s, closing_answer = %s, closed_at = %s, outcome = %s
+WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s AND call_id = %s
+"""
+
+
+def settle(
+    *, tenant: uuid.UUID, run: uuid.UUID, call_id: str, outcome: str, usage: Usage | None, digest: bytes, by: Asker
+) -> dict[str, Any]:
+    """Charge what an admitted call cost, once; also after the run has ended. Opens its own scope.
+
+    Raises RunUnknown, CallUnknown, NotAdmitted, IdempotencyMismatch.
+    """
+    return entry.in_scope(tenant, lambda: _settle(tenant, run, call_id, outcome, usage, digest, by))
+
+
+def _settle(
+    tenant: uuid.UUID, run: uuid.UUID, call_id: str, outcome: str, usage: Usage | None, digest: bytes, by: Asker
+) -> dict[str, Any]:
+    facts = entry.found(tenant, run, call_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_ADMITTED, [tenant, rows.began(run), run, call_id])
+        row = cursor.fetchone()
+    if row is None or row[6] != Verb.MODEL_CALL:
+        raise CallUnknown("There is no model call with this id in the run.")
+    if row[1] == CallState.REJECTED:
+        raise NotAdmitted("This model call was not allowed, so there is nothing to settle.")
+    if row[4]:
+        if bytes(row[4]) != digest:
+            raise IdempotencyMismatch("This call was settled before, with other numbers.")
+        return dict(orjson.loads(row[5]))
+    settled = budgets.settle(tenant=tenant, run=run, call_id=call_id, outcome=outcome, usage=usage, at=facts.now)
+    charged_before = settled.hold_nano_usd if settled.was_unknown else 0
+    traces.add_guard_charge(tenant=tenant, run=run, amount_nano_usd=settled.cost_nano_usd - charged_before)
+    answer = {"cost_usd": usd_text(settled.cost_nano_usd), "state": settled.state}
+    if settled.debt_nano_usd:
+        answer["debt_usd"] = usd_text(settled.debt_nano_usd)
+    root = facts.root
+    if not settled.was_unknown:  # the sweep has taken the hold back already
+        root.tokens_held -= row[3]
+        root.nano_held -= settled.hold_nano_usd
+        root.nano_used += settled.cost_nano_usd
+        root.tokens_used += _tokens(usage, outcome, row[3])
+    else:
+        root.nano_used += settled.cost_nano_usd - settled.hold_nano_usd
+        root.tokens_used = max(0, root.tokens_used + _tokens(usage, outcome, row[3]) - row[3])
+    admitted = orjson.loads(row[2])
+    model = admitted.get("model", "")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLOSE,
+            [
+                int(CallState.CLOSED),
+                digest,
+                orjson.dumps(answer).decode(),
+                facts.now,
+                outcome,
+                tenant,
+                rows.began(run),
+                run,
+                call_id,
+            ],
+        )
+    _note_outcome(facts, call_id, model, outcome)
+    entry.keep_slot(facts)
+    verdict = Verdict(Answer.ALLOW, body=answer, model=model, amount_nano_usd=settled.cost_nano_usd)
+    verdict.data = {"outcome": outcome, "state": settled.state}
+    rows.write(facts, verb=Verb.SETTLEMENT, verdict=verdict, by=by)
+    audit.record(
+        tenant=tenant,
+        action="model_call.settled",
+        actor=entry.actor(facts),
+        target=Target(type="model", id=model),
+        outcome=Outcome.SUCCESS if outcome == "ok" else Outcome.UNKNOWN if outcome == "unknown" else Outcome.FAILURE,
+        data={"call": call_id, "outcome": outcome, "cost_nano_usd": str(settled.cost_nano_usd), "state": settled.state},
+        at=facts.now,
+        run=run,
+        on_behalf_of=facts.user_id,
+    )
+    return answer
+
+
+def _tokens(usage: Usage | None, outcome: str, held: int) -> int:
+    """Tokens that count against the run: what was used; where nobody knows, what was held."""
+    if usage is not None:
+        return (usage.input_tokens or 0) + (usage.output_tokens or 0)
+    return 0 if outcome == "cancelled" else held
+
+
+def _note_outcome(facts: Facts, call_id: str, model: str, outcome: str) -> None:
+    """For routing: how this kind of task went with this model."""
+    if outcome not in ("ok", "error"):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT data ->> 'task_class' FROM runtime_decision WHERE tenant_id = %s AND run_id = %s AND call_id = %s "
+            "AND verb = %s LIMIT 1",
+            [facts.tenant_id, facts.run_id, call_id, int(Verb.MODEL_CALL)],
+        )
+        row = cursor.fetchone()
+        task_class = (row[0] if row else None) or ""
+        cursor.execute(
+            _NOTE_OUTCOME, [facts.tenant_id, facts.agent, task_class, model, facts.now, int(outcome == "error")]
+        )
+
+
+def forget_expired(facts: Facts, *, hold_nano_usd: int) -> None:
+    """A hold that nobody settled was charged: move it from held to used in the run's counters, too."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT hold_tokens FROM runtime_guardcall WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s "
+            "AND call_id = %s",
+            [facts.tenant_id, rows.began(facts.run_id), facts.run_id, facts.call_id],
+        )
+        row = cursor.fetchone()
+    held = row[0] if row else 0
+    facts.root.tokens_held -= held
+    facts.root.tokens_used += held
+    facts.root.nano_held -= hold_nano_usd
+    facts.root.nano_used += hold_nano_usd
