@@ -28,6 +28,9 @@ class Permission(enum.StrEnum):
     BUDGETS_MANAGE = "budgets.manage"
     KILL_SWITCH = "kill_switch"
     OWN_USAGE = "usage.own"
+    CONFIRM = "confirmations.decide"
+    CONFIRMATIONS_READ = "confirmations.read"
+    CONFIRMATIONS_MANAGE = "confirmations.manage"
     STAFF_HOME = "staff.home"
     STAFF_TENANTS = "staff.tenants"
     STAFF_RUNS = "staff.runs"
@@ -66,6 +69,7 @@ _READS = {
     Permission.SETTINGS_READ,
     Permission.AGENTS_READ,
     Permission.BUDGETS_READ,
+    Permission.CONFIRMATIONS_READ,
 }
 _MANAGES = {
     Permission.MEMBERS_MANAGE,
@@ -76,14 +80,16 @@ _MANAGES = {
     Permission.TOOLS_REVIEW,
     Permission.BUDGETS_MANAGE,
     Permission.KILL_SWITCH,
+    Permission.CONFIRM,
+    Permission.CONFIRMATIONS_MANAGE,
 }
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(_READS | _MANAGES),
     Role.ADMIN: frozenset(_READS | _MANAGES),
     Role.AUDITOR: frozenset(_READS),
-    Role.APPROVER: frozenset({Permission.HOME, Permission.OWN_USAGE}),
-    Role.END_USER: frozenset({Permission.HOME, Permission.OWN_USAGE}),
+    Role.APPROVER: frozenset({Permission.HOME, Permission.OWN_USAGE, Permission.CONFIRM}),
+    Role.END_USER: frozenset({Permission.HOME, Permission.OWN_USAGE, Permission.CONFIRM}),
 }
 
 

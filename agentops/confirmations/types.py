@@ -38,6 +38,52 @@ class State(models.TextChoices):
 OPEN = (State.PENDING, State.HALF, State.COOLING)
 
 
+class Choice(models.TextChoices):
+    """What a person says."""
+
+    APPROVE = "approve", "Approved"
+    REFUSE = "refuse", "Refused"
+    EDIT = "edit", "Edited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFacts:
+    """What the tool's definition says of a call: kept with the confirmation, so that the page can be drawn again.
+
+    Pointers are RFC 6901, relative to the arguments, and empty where the manifest declares none.
+    """
+
+    description: str = ""
+    effect: str = ""
+    reversal: str = ""
+    recipe: str = ""
+    reversible_seconds: int | None = None
+    resource: str = ""
+    payee: str = ""
+    amount: str = ""
+    phrase: str = ""
+    cosmetic: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proofs:
+    """How sure we are of who decides, as the web session tells. `reauthenticated_at` by password or passkey."""
+
+    reauthenticated_at: datetime | None = None
+    used_mfa_at: datetime | None = None
+    session: str = ""  # SHA-256 of the session key, hex; never the key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who decides. `voter` is `user:<pk>`, or `end_user:<external id>` for people without an account here."""
+
+    voter: str
+    label: str
+    user_id: int | None = None
+    end_users: tuple[str, ...] = ()  # the end users of the organisation that this person is
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A confirmation as the guard and the agent see it."""
@@ -87,3 +133,7 @@ class Action:
     likeness: bytes
     policy_version: int
     says: str
+    facts: ToolFacts = ToolFacts()
+    is_tainted: bool = False
+    resource_version: str = ""
+    current: str = ""  # JSON: the resource as it is now, as the tool gives it
