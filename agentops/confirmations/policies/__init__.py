@@ -1,0 +1,1 @@
+"""Pure rules of confirmations: values in, a finding or a decision out."""
