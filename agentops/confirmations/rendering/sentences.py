@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agentops.catalog import pointers
 from agentops.catalog.types import Effect, Reversal
-from agentops.confirmations.rendering.leaves import kind_of
 from agentops.confirmations.rendering.pieces import pieces
 from agentops.confirmations.rendering.types import Leaf, Piece, Pieces
 from agentops.confirmations.types import ToolFacts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from agentops.confirmations.rendering import sentences
 from agentops.confirmations.rendering.leaves import leaves, parse
 from agentops.confirmations.rendering.phrases import phrase
 from agentops.confirmations.rendering.pieces import pieces
-from agentops.confirmations.rendering.types import Difference, Leaf, Pieces, View, Warning
+from agentops.confirmations.rendering.types import Difference, Leaf, View, Warning
 from agentops.confirmations.types import Tier, ToolFacts
 
 VERSION = 1
