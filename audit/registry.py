@@ -35,6 +35,14 @@ ACTIONS: dict[str, Action] = dict(
             "old",
             "new",
         ),
+        _action("end_user.linked", Category.ADMIN, "{actor} said {member} is {end_user}", "member", "end_user"),
+        _action(
+            "end_user.unlinked",
+            Category.ADMIN,
+            "{actor} said {member} is not {end_user} any more",
+            "member",
+            "end_user",
+        ),
         _action("member.removed", Category.ADMIN, "{actor} removed {member}", "member", "role"),
         _action(
             "api_key.created", Category.ADMIN, "{actor} made the key {name} for {scopes}", "name", "scopes", "prefix"
@@ -234,7 +242,7 @@ ACTIONS: dict[str, Action] = dict(
             "changes",
         ),
         _action("confirmation_rule.removed", Category.ADMIN, "{actor} removed a rule for {tool}", "agent", "tool"),
-        _action("approver_group.created", Category.ADMIN, "{actor} made the approver group {name}", "name"),
+        _action("approver_group.created", Category.ADMIN, "{actor} made the approver group {name}", "name", "members"),
         _action(
             "approver_group.changed", Category.ADMIN, "{actor} changed the approver group {name}", "name", "members"
         ),

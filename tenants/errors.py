@@ -27,6 +27,18 @@ class LastOwner(Conflict):
     code = "last_owner"
 
 
+class EndUserTaken(Conflict):
+    code = "end_user_taken"
+
+
+class GroupNameTaken(Conflict):
+    code = "group_name_taken"
+
+
+class GroupInUse(Conflict):
+    code = "group_in_use"
+
+
 class OwnersOnly(Forbidden):
     code = "owners_only"
 
