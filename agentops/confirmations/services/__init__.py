@@ -1,0 +1,6 @@
+"""Writes of confirmations: asking people, and what follows from their answers."""
+
+from agentops.confirmations.services.asking import close, invalidate, lapse, redeem, request
+from agentops.confirmations.services.telling import tell_asked
+
+__all__ = ["close", "invalidate", "lapse", "redeem", "request", "tell_asked"]
