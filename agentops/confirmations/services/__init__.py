@@ -1,6 +1,18 @@
 """Writes of confirmations: asking people, and what follows from their answers."""
 
 from agentops.confirmations.services.asking import close, invalidate, lapse, redeem, request
+from agentops.confirmations.services.presenting import note_refused_link, open_link, present, presented
 from agentops.confirmations.services.telling import tell_asked
 
-__all__ = ["close", "invalidate", "lapse", "redeem", "request", "tell_asked"]
+__all__ = [
+    "close",
+    "invalidate",
+    "lapse",
+    "note_refused_link",
+    "open_link",
+    "present",
+    "presented",
+    "redeem",
+    "request",
+    "tell_asked",
+]
