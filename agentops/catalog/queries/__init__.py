@@ -1,6 +1,7 @@
 """Reads of the catalog: the guard's (raw SQL, cached), and those of pages and the API."""
 
 from agentops.catalog.queries.agents import agent, agents
+from agentops.catalog.queries.approvers import approvers
 from agentops.catalog.queries.contacts import contact_set, contact_sets, contacts
 from agentops.catalog.queries.policy import forget, policy
 from agentops.catalog.queries.tools import tool_version, tool_versions, tools_waiting
@@ -8,6 +9,7 @@ from agentops.catalog.queries.tools import tool_version, tool_versions, tools_wa
 __all__ = [
     "agent",
     "agents",
+    "approvers",
     "contact_set",
     "contact_sets",
     "contacts",

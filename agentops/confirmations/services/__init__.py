@@ -1,4 +1,4 @@
-"""Writes of confirmations: asking people, and what follows from their answers."""
+"""Writes of confirmations: asking, and what an organisation's people decide beforehand and afterwards."""
 
 from agentops.confirmations.services.asking import close, invalidate, lapse, redeem, request
 from agentops.confirmations.services.presenting import note_refused_link, open_link, present, presented
