@@ -30,7 +30,9 @@ class AccountNeeded(Conflict):
     code, title = "account_needed", "This takes an account"
 
     def __init__(self, tier: int) -> None:
-        super().__init__(f"It is of tier {tier}, and a link opens tier 2 only. Above it, people decide with an account here.")
+        super().__init__(
+            f"It is of tier {tier}, and a link opens tier 2 only. Above it, people decide with an account here."
+        )
 
 
 class NotPresentable(Conflict):
