@@ -137,3 +137,20 @@ class Action:
     is_tainted: bool = False
     resource_version: str = ""
     current: str = ""  # JSON: the resource as it is now, as the tool gives it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A one-time link, just made: its text is nowhere else."""
+
+    text: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What a one-time link leads to: one confirmation, for one end user."""
+
+    confirmation_id: uuid.UUID
+    user: str
+    is_open: bool  # its one browser is known; before that there is only a button
