@@ -14,12 +14,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agentops.common import clock
 from agentops.common.errors import DomainError
-from agentops.common.pages import is_fragment, question, show_refusal
-from agentops.confirmations import queries, services
+from agentops.common.pages import is_fragment, question
+from agentops.confirmations import services
 from agentops.confirmations.errors import NotEligible
 from agentops.confirmations.forms import CorrectnessForm, EditForm, RefusalForm, digest
 from agentops.confirmations.presenting import FRESH, Sheet
-from agentops.confirmations.types import State, Tier
+from agentops.confirmations.types import Tier
 from agentops.confirmations.views import seeing
 from agentops.runtime.services import approvals
 from tenants import sign_in

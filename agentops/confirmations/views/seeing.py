@@ -6,16 +6,15 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from agentops.common import clock
-from agentops.common.errors import DomainError, NotFound
+from agentops.common.errors import DomainError
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries, services
 from agentops.confirmations.presenting import Sheet, Sureness
-from agentops.confirmations.types import Person, Proofs, State, Tier
+from agentops.confirmations.types import Person, Proofs, Tier
 from tenants import access, sign_in
 from tenants import queries as tenants
 from tenants.access import TenantRequest
