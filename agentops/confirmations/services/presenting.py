@@ -43,9 +43,7 @@ RETURNING confirmation_id, "user"
 _IS_OVER = "SELECT expires_at <= clock_timestamp() FROM confirmations_presentation WHERE tenant_id = %s AND id = %s"
 
 
-def present(
-    *, tenant: uuid.UUID, confirmation: uuid.UUID, user: str, key: uuid.UUID, by: Actor, at: datetime
-) -> Link:
+def present(*, tenant: uuid.UUID, confirmation: uuid.UUID, user: str, key: uuid.UUID, by: Actor, at: datetime) -> Link:
     """A link by which `user` may decide a tier-2 confirmation that acts in their name. Its text is in the answer only.
 
     Raises NotFound, InvalidInput for another user, AccountNeeded above tier 2, NotPresentable once it is decided,
