@@ -17,6 +17,10 @@ _CODES = {
 }
 
 
+class NotStandable(Conflict):
+    code, title = "cannot_stand", "It cannot be agreed to beforehand"
+
+
 class NotRedeemable(Conflict):
     title = "The confirmation cannot be redeemed"
 

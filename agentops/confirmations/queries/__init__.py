@@ -2,6 +2,12 @@
 
 from agentops.confirmations.queries.asking import asked, held, path_of, pending_like, state_at, waited
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
+from agentops.confirmations.queries.standing import (
+    standable_tool,
+    standable_tools,
+    standing_approval,
+    standing_approvals,
+)
 
 __all__ = [
     "asked",
@@ -12,6 +18,10 @@ __all__ = [
     "rule",
     "rules",
     "rules_for",
+    "standable_tool",
+    "standable_tools",
+    "standing_approval",
+    "standing_approvals",
     "state_at",
     "waited",
 ]

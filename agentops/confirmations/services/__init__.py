@@ -2,13 +2,21 @@
 
 from agentops.confirmations.services.asking import close, invalidate, lapse, redeem, request
 from agentops.confirmations.services.rules import remove_rule, set_rule
+from agentops.confirmations.services.standing import answer_for as standing_answer_for
+from agentops.confirmations.services.standing import end as end_standing
+from agentops.confirmations.services.standing import make as make_standing
+from agentops.confirmations.services.standing import void_after_refusal as void_standing
 
 __all__ = [
     "close",
+    "end_standing",
     "invalidate",
     "lapse",
+    "make_standing",
     "redeem",
     "remove_rule",
     "request",
     "set_rule",
+    "standing_answer_for",
+    "void_standing",
 ]
