@@ -260,6 +260,13 @@ ACTIONS: dict[str, Action] = dict(
             "delivery.given_up", Category.DATA, "a message to {destination} was given up", "destination", "template"
         ),
         _action(
+            "delivery.repeated",
+            Category.DATA,
+            "{actor} sent a message to {destination} again",
+            "destination",
+            "template",
+        ),
+        _action(
             "kill_switch.set",
             Category.ADMIN,
             "{actor} switched off {scope} {id}",
