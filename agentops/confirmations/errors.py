@@ -17,6 +17,10 @@ _CODES = {
 }
 
 
+class NotOver(Conflict):
+    code, title = "not_over", "It has not run"
+
+
 class NotStandable(Conflict):
     code, title = "cannot_stand", "It cannot be agreed to beforehand"
 

@@ -1,5 +1,6 @@
 """Reads of confirmations."""
 
+from agentops.confirmations.queries.aftermath import asks_for_correctness, judged, my_answer
 from agentops.confirmations.queries.asking import asked, held, path_of, pending_like, state_at, waited
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 from agentops.confirmations.queries.standing import (
@@ -11,8 +12,11 @@ from agentops.confirmations.queries.standing import (
 
 __all__ = [
     "asked",
+    "asks_for_correctness",
     "forget_rules",
     "held",
+    "judged",
+    "my_answer",
     "path_of",
     "pending_like",
     "rule",

@@ -1,5 +1,6 @@
 """Writes of confirmations: asking, and what an organisation's people decide beforehand and afterwards."""
 
+from agentops.confirmations.services.aftermath import answer_correctness
 from agentops.confirmations.services.asking import close, invalidate, lapse, redeem, request
 from agentops.confirmations.services.presenting import note_refused_link, open_link, present, presented
 from agentops.confirmations.services.rules import remove_rule, set_rule
@@ -10,6 +11,7 @@ from agentops.confirmations.services.standing import void_after_refusal as void_
 from agentops.confirmations.services.telling import tell_asked
 
 __all__ = [
+    "answer_correctness",
     "close",
     "end_standing",
     "invalidate",
