@@ -234,7 +234,7 @@ ACTIONS: dict[str, Action] = dict(
             "changes",
         ),
         _action("confirmation_rule.removed", Category.ADMIN, "{actor} removed a rule for {tool}", "agent", "tool"),
-        _action("approver_group.created", Category.ADMIN, "{actor} made the approver group {name}", "name"),
+        _action("approver_group.created", Category.ADMIN, "{actor} made the approver group {name}", "name", "members"),
         _action(
             "approver_group.changed", Category.ADMIN, "{actor} changed the approver group {name}", "name", "members"
         ),

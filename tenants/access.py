@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, TypeVar, cast
 
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
+from guardian.models import GroupObjectPermission, UserObjectPermission
 from guardian.shortcuts import assign_perm, get_objects_for_user, remove_perm
 
 from agentops.common import clock
@@ -25,8 +29,16 @@ from agentops.common.errors import Forbidden, NotFound
 from agentops.common.scope import person_scope, staff_scope, tenant_scope
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
-from tenants.models import Membership, StaffAssignment, Tenant, User
-from tenants.roles import ROLE_PERMISSIONS, STAFF_PERMISSIONS, STAFF_READS, Permission, Role, StaffRole
+from tenants.models import ApproverGroup, Membership, StaffAssignment, Tenant, User
+from tenants.roles import (
+    APPROVER_ROLES,
+    ROLE_PERMISSIONS,
+    STAFF_PERMISSIONS,
+    STAFF_READS,
+    Permission,
+    Role,
+    StaffRole,
+)
 
 M = TypeVar("M", bound=models.Model)
 
@@ -246,12 +258,84 @@ def _rendered(response: HttpResponseBase) -> HttpResponseBase:
 # -- objects: guardian's permissions, inside a tenant's scope --------------------------------------------------------
 
 
-def grant(*, user: User, permission: str, target: models.Model) -> None:
-    assign_perm(permission, user, target)
+def grant(*, to: User | ApproverGroup, permission: str, target: models.Model) -> None:
+    """Give a person, or a group of people, a permission on one object."""
+    assign_perm(permission, _holder(to), target)
 
 
-def revoke(*, user: User, permission: str, target: models.Model) -> None:
-    remove_perm(permission, user, target)
+def revoke(*, to: User | ApproverGroup, permission: str, target: models.Model) -> None:
+    remove_perm(permission, _holder(to), target)
+
+
+def _holder(to: User | ApproverGroup) -> User | Group:
+    return to.group if isinstance(to, ApproverGroup) else to
+
+
+def named_on(*, permission: str, target: models.Model) -> list[User | ApproverGroup]:
+    """The groups of the target's tenant and the people that were given a permission on it, by name; in its scope.
+
+    A person stays named after leaving the organisation: with the last name gone, everybody could approve, unasked.
+    """
+    groups, people = _groups_on(permission, target), _people_on(permission, target)
+    return [
+        *ApproverGroup.objects.filter(tenant_id=_tenant_of(target), group__in=groups).order_by("name", "id"),
+        *User.objects.filter(pk__in=people).order_by("name", "email"),
+    ]
+
+
+def is_granted(*, permission: str, target: models.Model) -> bool:
+    """Was the permission on this object given to anybody at all, still here or not?"""
+    return _people_on(permission, target).exists() or _groups_on(permission, target).exists()
+
+
+def holders(*, permission: str, target: models.Model) -> set[int]:
+    """The user ids of those who hold a permission on an object now, by themselves or through a group; in its scope.
+
+    Active members of the target's tenant whose role counts where people must agree, and nobody else: who has left, or
+    reads only, holds nothing.
+    """
+    tenant = _tenant_of(target)
+    groups = ApproverGroup.objects.filter(tenant_id=tenant, group__in=_groups_on(permission, target))
+    held = Q(user__in=_people_on(permission, target)) | Q(user__groups__in=groups.values("group"))
+    return set(_approvers(tenant).filter(held).values_list("user_id", flat=True))
+
+
+def approvers(tenant_id: uuid.UUID) -> set[int]:
+    """The user ids of all whose agreement counts where people must agree."""
+    return set(_approvers(tenant_id).values_list("user_id", flat=True))
+
+
+def grants_of(group: ApproverGroup) -> int:
+    """On how many objects a group was given anything."""
+    return GroupObjectPermission.objects.filter(group=group.group_id).count()
+
+
+def _approvers(tenant_id: uuid.UUID) -> models.QuerySet[Membership]:
+    return Membership.objects.filter(tenant_id=tenant_id, role__in=APPROVER_ROLES, user__is_active=True)
+
+
+def _people_on(permission: str, target: models.Model) -> models.QuerySet[Any, int]:
+    return UserObjectPermission.objects.filter(**_on(permission, target)).values_list("user", flat=True)
+
+
+def _groups_on(permission: str, target: models.Model) -> models.QuerySet[Any, int]:
+    return GroupObjectPermission.objects.filter(**_on(permission, target)).values_list("group", flat=True)
+
+
+def _on(permission: str, target: models.Model) -> dict[str, Any]:
+    kind = ContentType.objects.get_for_model(target)
+    codename = permission.rpartition(".")[2]
+    return {
+        "permission__codename": codename,
+        "permission__content_type": kind,
+        "content_type": kind,
+        "object_pk": str(target.pk),
+    }
+
+
+def _tenant_of(target: models.Model) -> uuid.UUID:
+    found: uuid.UUID = target.tenant_id  # type: ignore[attr-defined]  # objects here are rows of a tenant
+    return found
 
 
 def visible_to(*, user: User, permission: str, rows: models.QuerySet[M]) -> models.QuerySet[M]:

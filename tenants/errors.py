@@ -27,6 +27,14 @@ class LastOwner(Conflict):
     code = "last_owner"
 
 
+class GroupNameTaken(Conflict):
+    code = "group_name_taken"
+
+
+class GroupInUse(Conflict):
+    code = "group_in_use"
+
+
 class OwnersOnly(Forbidden):
     code = "owners_only"
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from django.db.models import Count, F, Q
 
 from agentops.common.errors import NotFound
-from tenants.models import ApiKey, Membership, Tenant, TenantSettings
+from tenants.models import ApiKey, ApproverGroup, Membership, Tenant, TenantSettings, User
 from tenants.roles import APPROVER_ROLES, Plan, Role
-from tenants.types import TenantSummary
+from tenants.types import GroupSummary, TenantSummary
 
 _RANK = {role: rank for rank, role in enumerate(Role.values)}
 
@@ -48,6 +48,29 @@ def member(tenant: uuid.UUID, member_id: uuid.UUID) -> Membership:
 def approver_count(tenant: uuid.UUID) -> int:
     """How many people could agree to what an agent asks for."""
     return Membership.objects.filter(tenant_id=tenant, role__in=APPROVER_ROLES, user__is_active=True).count()
+
+
+def approver_groups(tenant: uuid.UUID) -> list[GroupSummary]:
+    """Approver groups by name, with their people."""
+    found = ApproverGroup.objects.filter(tenant_id=tenant).select_related("group").order_by("name", "id")
+    here = {m.user_id: m for m in members(tenant)}
+    people = User.groups.through.objects.filter(group__in=[group.group_id for group in found])
+    of_group: dict[int, list[Membership]] = {}
+    for group_id, user_id in people.values_list("group_id", "user_id"):
+        if user_id in here:
+            of_group.setdefault(group_id, []).append(here[user_id])
+    return [
+        GroupSummary(group=group, members=sorted(of_group.get(group.group_id, []), key=lambda m: str(m.user).lower()))
+        for group in found
+    ]
+
+
+def approver_group(tenant: uuid.UUID, group_id: uuid.UUID) -> GroupSummary:
+    """Raises NotFound."""
+    found = next((each for each in approver_groups(tenant) if each.group.id == group_id), None)
+    if found is None:
+        raise NotFound("There is no such group.")
+    return found
 
 
 def keys(tenant: uuid.UUID) -> list[ApiKey]:

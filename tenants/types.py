@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tenants.models import ApiKey, Membership, Tenant, User
+from tenants.models import ApiKey, ApproverGroup, Membership, Tenant, User
+from tenants.roles import APPROVER_ROLES
 
-# Tenant and User are also names for other apps: they get such rows from the doors and queries, and never ask for them.
-__all__ = ["AddedMember", "NewKey", "Tenant", "TenantSummary", "User"]
+# These rows are also names for other apps: they get them from the doors and queries, and never ask for them.
+__all__ = ["AddedMember", "ApproverGroup", "GroupSummary", "NewKey", "Tenant", "TenantSummary", "User"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,16 @@ class TenantSummary:
     tenant: Tenant
     members: int
     keys: int  # not revoked
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSummary:
+    """An approver group with its people, by name."""
+
+    group: ApproverGroup
+    members: list[Membership]
+
+    @property
+    def approvers(self) -> list[Membership]:
+        """Those whose agreement counts now."""
+        return [each for each in self.members if each.role in APPROVER_ROLES and each.user.is_active]

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from django.db import models
@@ -47,6 +48,21 @@ class Gate(models.TextChoices):
     REQUIRED = "required", "A gate stands before it"
     PASSED = "passed", "Passed its gate"
     FAILED = "failed", "Failed its gate"
+
+
+class ApprovedKind(StrEnum):
+    """On what people can be named as those who approve."""
+
+    AGENT = "agent"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvers:
+    """Who may approve, by user id, and where it says so: on the tool, on the agent, or (None) in their roles alone."""
+
+    user_ids: frozenset[int]
+    named_on: ApprovedKind | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

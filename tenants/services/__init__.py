@@ -1,5 +1,6 @@
 """Every write of this app. Each asserts its tenant's scope and leaves its audit entry in the same transaction."""
 
+from tenants.services.groups import change_group, create_group, remove_group
 from tenants.services.keys import create_key, revoke_key
 from tenants.services.members import add_member, change_role, remove_member
 from tenants.services.organisations import change_settings, create_tenant
@@ -7,11 +8,14 @@ from tenants.services.staff import create_staff
 
 __all__ = [
     "add_member",
+    "change_group",
     "change_role",
     "change_settings",
+    "create_group",
     "create_key",
     "create_staff",
     "create_tenant",
+    "remove_group",
     "remove_member",
     "revoke_key",
 ]

@@ -7,6 +7,7 @@ import os
 import uuid
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -68,6 +69,8 @@ def _target(model: Any, tenant: uuid.UUID) -> Any:
     """A row to refer to: one of the tenant's own, or any of a global table."""
     if model._meta.db_table in OWNED:
         return insert(model, tenant).pk
+    if model is Group:  # each belongs to one row
+        return Group.objects.create(name=uuid.uuid4().hex).pk
     found = model._base_manager.order_by("pk").values_list("pk", flat=True).first()
     assert found is not None, f"{model.__name__} has no row to refer to"
     return found

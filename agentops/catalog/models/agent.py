@@ -22,6 +22,7 @@ class Agent(HasId, TenantOwned):
     created_by = models.CharField(max_length=200)
 
     class Meta:
+        permissions = [("approve", "Approves what the agent asks for")]
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "name"], name="agent_name_once"),
             models.UniqueConstraint(fields=["tenant_id", "id"], name="agent_of_tenant"),  # what other tables refer to

@@ -18,6 +18,7 @@ class Tool(HasId, TenantOwned):
     created_by = models.CharField(max_length=200)
 
     class Meta:
+        permissions = [("approve", "Approves calls of the tool")]
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "name"], name="tool_name_once"),
             models.UniqueConstraint(fields=["tenant_id", "id"], name="tool_of_tenant"),

@@ -1,1 +1,1 @@
-"""Pure rules of confirmations: values in, a finding or a decision out."""
+"""Pure decisions of confirmations: values in, a value out."""

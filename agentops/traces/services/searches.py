@@ -50,7 +50,7 @@ def share_search(*, by: Access, search_id: uuid.UUID, with_user: int, at: dateti
     colleague = access.members_by_id(by.tenant.id, [with_user]).get(with_user)
     if colleague is None:
         raise NotFound("There is no such member.")
-    access.grant(user=colleague, permission=_VIEW, target=search)
+    access.grant(to=colleague, permission=_VIEW, target=search)
     _record(by, "search.shared", search, {"name": search.name, "member": colleague.email}, at)
 
 

@@ -1,4 +1,4 @@
-"""Reads of confirmations."""
+"""What the guard and an agent read of a confirmation."""
 
 from __future__ import annotations
 

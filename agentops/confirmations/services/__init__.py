@@ -1,0 +1,14 @@
+"""Writes of confirmations: asking, and what an organisation's people decide beforehand and afterwards."""
+
+from agentops.confirmations.services.asking import close, invalidate, lapse, redeem, request
+from agentops.confirmations.services.rules import remove_rule, set_rule
+
+__all__ = [
+    "close",
+    "invalidate",
+    "lapse",
+    "redeem",
+    "remove_rule",
+    "request",
+    "set_rule",
+]
