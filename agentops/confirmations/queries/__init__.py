@@ -1,6 +1,7 @@
 """Reads of confirmations."""
 
 from agentops.confirmations.queries.asking import asked, held, path_of, pending_like, state_at, waited
+from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "held",
     "path_of",
     "pending_like",
+    "raised",
     "rule",
     "rules",
     "rules_for",
