@@ -26,6 +26,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "apply retention": {"task": "agentops.traces.tasks.apply_retention", "schedule": _HOUR},
     "sweep guarded runs": {"task": "agentops.runtime.tasks.sweep", "schedule": 10.0},
     "compute baselines": {"task": "agentops.runtime.tasks.compute_baselines", "schedule": _HOUR},
+    "send what is due": {"task": "agentops.outbox.tasks.sweep", "schedule": 10.0},
+    "purge the outbox": {"task": "agentops.outbox.tasks.purge", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

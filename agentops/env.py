@@ -95,6 +95,14 @@ def env_log_level(name: str, default: str) -> str:
     return level
 
 
+def env_choice(name: str, choices: Sequence[str], default: str) -> str:
+    """One of the words."""
+    word = env_str(name, default).lower()
+    if word not in choices:
+        raise EnvError(f"{name} must be one of {', '.join(choices)}, not {word!r}")
+    return word
+
+
 def env_list(name: str, default: Sequence[str] = ()) -> list[str]:
     """Comma-separated words."""
     text = env_str(name)
@@ -206,6 +214,15 @@ def secret_key() -> str:
         return ""
     except OSError as error:
         raise EnvError(f"The secret key of the data directory cannot be read: {error}") from None
+
+
+def public_url(default: str) -> str:
+    """``AGENTOPS_PUBLIC_URL`` without a slash at its end: scheme, host and port, and nothing behind them."""
+    url = (env_url("AGENTOPS_PUBLIC_URL", {"http", "https"}, default) or default).rstrip("/")
+    parts = urlsplit(url)
+    if not parts.hostname or parts.path or parts.query or parts.fragment:
+        raise EnvError("AGENTOPS_PUBLIC_URL must be a scheme and a host only, such as https://agentops.example.com")
+    return url
 
 
 def connection_options(params: dict[str, Any]) -> dict[str, Any]:

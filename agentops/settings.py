@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "audit",
     "tenants",
+    "agentops.outbox",
     "agentops.budgets",
     "agentops.catalog",
     "agentops.confirmations",
@@ -187,7 +188,6 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_HTTPS
 MFA_TOTP_ISSUER = "agentops"
-EMAIL_BACKEND = env.env_str("AGENTOPS_EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -211,6 +211,27 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": ["'none'"],
     }
 }
+
+# -- what leaves the house --------------------------------------------------------------------------------------------
+
+# How people's browsers reach this installation: links in mails begin with it.
+PUBLIC_URL = env.public_url(default="http://localhost:8000")
+EMAIL_HOST = env.env_str("AGENTOPS_EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.env_int("AGENTOPS_EMAIL_PORT", default=587, at_least=1, at_most=65535)
+EMAIL_HOST_USER = env.env_str("AGENTOPS_EMAIL_USER", default="")
+EMAIL_HOST_PASSWORD = env.env_str("AGENTOPS_EMAIL_PASSWORD", default="")
+_EMAIL_TLS = env.env_choice("AGENTOPS_EMAIL_TLS", ("starttls", "tls", "off"), default="starttls")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _EMAIL_TLS == "starttls", _EMAIL_TLS == "tls"
+EMAIL_TIMEOUT = 20  # seconds for each answer of the server; a claim of the outbox is longer
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.env_str("AGENTOPS_EMAIL_FROM", default="agentops@localhost")
+# Without a mail server, mails are written to the output of the process that sends them.
+EMAIL_BACKEND = env.env_str(
+    "AGENTOPS_EMAIL_BACKEND",
+    default=f"django.core.mail.backends.{'smtp' if env.env_str('AGENTOPS_EMAIL_HOST') else 'console'}.EmailBackend",
+)
+# Hosts ("name" or "name:port") that webhooks may reach although they are not public, also without TLS: for development.
+WEBHOOK_ALLOWED_HOSTS = env.env_list("AGENTOPS_WEBHOOK_ALLOWED_HOSTS")
+WEBHOOK_CA_FILE = env.env_str("AGENTOPS_WEBHOOK_CA_FILE", default="")
 
 # -- machines ---------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("readyz", health.ready, name="readyz"),
     path("", include("agentops.portal.urls")),
     path("", include("tenants.urls")),
+    path("", include("agentops.outbox.urls")),
     path("", include("agentops.budgets.urls")),
     path("", include("agentops.catalog.urls")),
     path("", include("agentops.traces.urls")),

@@ -24,3 +24,24 @@ class NotRedeemable(Conflict):
         code, detail = _CODES.get(state, ("already_redeemed", "It was redeemed before; an approval works once."))
         super().__init__(detail)
         self.code = code
+
+
+class AccountNeeded(Conflict):
+    code, title = "account_needed", "This takes an account"
+
+    def __init__(self, tier: int) -> None:
+        super().__init__(
+            f"It is of tier {tier}, and a link opens tier 2 only. Above it, people decide with an account here."
+        )
+
+
+class NotPresentable(Conflict):
+    title = "There is nothing to decide any more"
+
+    def __init__(self, state: State) -> None:
+        self.code, detail = _CODES.get(state, ("already_redeemed", "It was approved and has run."))
+        if state is State.PENDING:  # and its time is over
+            self.code, detail = _CODES[State.EXPIRED]
+        elif state is State.APPROVED:
+            self.code, detail = "already_decided", "It was approved."
+        super().__init__(detail)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from django.db import models
 
+DELAY_SECONDS = 900  # tier 4, unless a rule says otherwise
+REDEEM_MOST = timedelta(minutes=10)  # what is left at least to redeem what was released after its delay
 LIFETIME = {2: timedelta(minutes=10), 3: timedelta(hours=1), 4: timedelta(hours=24)}
 
 
@@ -137,3 +139,22 @@ class Action:
     is_tainted: bool = False
     resource_version: str = ""
     current: str = ""  # JSON: the resource as it is now, as the tool gives it
+    root_user: str = ""  # whom the run's root was started for, where that is not the acting user
+    delay_seconds: int = DELAY_SECONDS  # tier 4 only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A one-time link, just made: its text is nowhere else."""
+
+    text: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What a one-time link leads to: one confirmation, for one end user."""
+
+    confirmation_id: uuid.UUID
+    user: str
+    is_open: bool  # its one browser is known; before that there is only a button

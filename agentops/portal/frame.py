@@ -55,6 +55,7 @@ TENANT_ENTRIES = (
     Entry("Kill switches", "power", "kill-switches"),
     Entry("Quality", "check-badge", "quality"),
     Entry("Ingest health", "signal", "ingest-health"),
+    Entry("Deliveries", "paper-airplane", "deliveries", also=("delivery", "delivery-secret")),
     Entry("Prices", "currency-dollar", "prices"),
     Entry("Members", "users", "members"),
     Entry("Keys", "key", "keys"),

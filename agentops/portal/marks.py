@@ -89,6 +89,11 @@ REVIEW = {
     "unapproved": Mark("Waits for approval", "bars", "warn", "No run of it may begin yet"),
     "rejected": Mark("Rejected", "cross", "bad", "Nobody may call it"),
 }
+DELIVERY = {
+    "waiting": Mark("Waiting", "ring", "busy", "It is sent as soon as it can be"),
+    "sent": Mark("Sent", "tick", "ok", "Its receiver's server took it"),
+    "given_up": Mark("Given up", "cross", "bad", "It was tried often enough, or can never arrive"),
+}
 ENFORCEMENT = {
     "enforced": Mark("Enforced", "shield", "ok", "Every call that ran was verified where it ran, by its permit"),
     "advisory": Mark(

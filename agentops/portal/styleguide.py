@@ -71,6 +71,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "reviews": list(marks.REVIEW),
         "grades": list(marks.ENFORCEMENT),
         "switch_states": list(marks.SWITCH),
+        "delivery_states": list(marks.DELIVERY),
         "effects": list(marks.EFFECT),
         "good": good,
         "bad": bad,

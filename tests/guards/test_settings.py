@@ -31,6 +31,10 @@ def load(**environment: str) -> Any:
         ({"AGENTOPS_SECRET_KEY": "short"}, "AGENTOPS_SECRET_KEY"),
         ({"DATABASE_URL": "postgresql://agentops_app@db/agentops"}, "DATABASE_OWNER_URL"),
         ({"AGENTOPS_INGEST_MAX_BYTES": "64 MB"}, "AGENTOPS_INGEST_MAX_BYTES"),
+        ({"AGENTOPS_EMAIL_TLS": "yes"}, "AGENTOPS_EMAIL_TLS"),
+        ({"AGENTOPS_EMAIL_PORT": "70000"}, "AGENTOPS_EMAIL_PORT"),
+        ({"AGENTOPS_PUBLIC_URL": "agentops.example"}, "AGENTOPS_PUBLIC_URL"),
+        ({"AGENTOPS_PUBLIC_URL": "https://agentops.example/below"}, "AGENTOPS_PUBLIC_URL"),
     ],
     ids=str,
 )

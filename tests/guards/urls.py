@@ -22,6 +22,7 @@ from agentops.catalog import queries as catalogued
 from agentops.catalog import services as catalog
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
+from agentops.outbox import services as outbox
 from agentops.runtime import queries as decided
 from agentops.runtime import services as runtime
 from agentops.runtime.decisionview import decision_key
@@ -215,6 +216,18 @@ class Things:
         self.agent()
         call = Caller(self.organisation).run().refund()
         return uuid.UUID(call["confirmation"]["id"])
+
+    def message(self) -> uuid.UUID:
+        """A webhook that waits to be sent."""
+        with tenant_scope(self.organisation.id):
+            return outbox.send(
+                tenant=self.organisation.id,
+                channel="webhook",
+                destination="https://hooks.example.com/agentops",
+                template="confirmation.asked",
+                context={"id": "1"},
+                dedup_key="a test",
+            )
 
     def product_switch(self) -> uuid.UUID:
         made, _ = runtime.set_product_switch(mode=SwitchMode.BLOCK_NEW, reason="a test", by=OPERATOR, at=clock.now())

@@ -2,7 +2,9 @@
 
 from agentops.confirmations.services.asking import close, invalidate, lapse, redeem, request
 from agentops.confirmations.services.payments import note_paid, note_payment, weigh_payment
+from agentops.confirmations.services.presenting import note_refused_link, open_link, present, presented
 from agentops.confirmations.services.rules import remove_rule, set_rule
+from agentops.confirmations.services.telling import tell_asked
 
 __all__ = [
     "close",
@@ -10,9 +12,14 @@ __all__ = [
     "lapse",
     "note_paid",
     "note_payment",
+    "note_refused_link",
+    "open_link",
+    "present",
+    "presented",
     "redeem",
     "remove_rule",
     "request",
     "set_rule",
+    "tell_asked",
     "weigh_payment",
 ]

@@ -49,6 +49,12 @@ def review_mark(review: Any) -> SafeString:
 
 
 @register.filter
+def delivery_mark(state: Any) -> SafeString:
+    """The mark of a message that leaves: waiting, sent, given_up."""
+    return marks.render(marks.DELIVERY, state)
+
+
+@register.filter
 def enforcement_mark(grade: Any) -> SafeString:
     """The mark of how an agent is held: enforced, advisory."""
     return marks.render(marks.ENFORCEMENT, grade)

@@ -73,6 +73,7 @@ class Command(BaseCommand):
                 held.enter_context(connection.execute_wrapper(_heed_then_execute))
             try:
                 base_url = f"http://localhost:{port}"
+                os.environ.setdefault("AGENTOPS_PUBLIC_URL", base_url)  # what workers mail leads back here
                 self._start(supervisor, host, port, base_url if demo else None)
                 self._await_ready(supervisor, host, port)
                 self._say(f"ready {base_url}")
