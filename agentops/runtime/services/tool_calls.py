@@ -307,7 +307,8 @@ def _sentence(tool: str, first: Rejection) -> str:
 
 def _capped(facts: Facts, proposal: ToolProposal, tool: ToolPolicy) -> tuple[Verdict, NewCall]:
     detail = f"Stopped: the run has made its {facts.root.caps.tool_calls} tool calls."
-    entry.end(facts, status=RunStatus.ABORTED, code="tool_cap_reached", detail=detail, whole_family=True)
+    is_of_all = facts.root.tool_calls >= facts.root.family_caps.tool_calls
+    entry.end(facts, status=RunStatus.ABORTED, code="tool_cap_reached", detail=detail, whole_family=is_of_all)
     return Verdict(Answer.ABORT, "tool_cap_reached", detail, tool_version=tool.version), _rejected(proposal)
 
 
