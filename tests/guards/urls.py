@@ -30,6 +30,7 @@ from agentops.runtime.types import SwitchMode, SwitchScope
 from agentops.traces.models import SavedSearch
 from tenants.access import Door
 from tenants.models import ApiKey
+from tests.confirmations.letters import Letters
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -216,6 +217,10 @@ class Things:
         self.agent()
         call = Caller(self.organisation).run().refund()
         return uuid.UUID(call["confirmation"]["id"])
+
+    def link(self) -> str:
+        """A one-time link to a letter that waits, not opened yet."""
+        return Letters(self.organisation).presented().split("/")[-2]
 
     def message(self) -> uuid.UUID:
         """A webhook that waits to be sent."""
