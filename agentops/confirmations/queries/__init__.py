@@ -23,6 +23,7 @@ from agentops.confirmations.queries.eligibility import (
     person_of,
 )
 from agentops.confirmations.queries.inbox import inbox, waiting_count
+from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 from agentops.confirmations.queries.standing import (
     standable_tool,
@@ -49,6 +50,7 @@ __all__ = [
     "path_of",
     "pending_like",
     "person_of",
+    "raised",
     "redeemed",
     "rule",
     "rules",
