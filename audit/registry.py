@@ -35,6 +35,14 @@ ACTIONS: dict[str, Action] = dict(
             "old",
             "new",
         ),
+        _action("end_user.linked", Category.ADMIN, "{actor} said {member} is {end_user}", "member", "end_user"),
+        _action(
+            "end_user.unlinked",
+            Category.ADMIN,
+            "{actor} said {member} is not {end_user} any more",
+            "member",
+            "end_user",
+        ),
         _action("member.removed", Category.ADMIN, "{actor} removed {member}", "member", "role"),
         _action(
             "api_key.created", Category.ADMIN, "{actor} made the key {name} for {scopes}", "name", "scopes", "prefix"

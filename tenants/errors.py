@@ -27,6 +27,10 @@ class LastOwner(Conflict):
     code = "last_owner"
 
 
+class EndUserTaken(Conflict):
+    code = "end_user_taken"
+
+
 class GroupNameTaken(Conflict):
     code = "group_name_taken"
 

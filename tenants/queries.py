@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from django.db.models import Count, F, Q
 
 from agentops.common.errors import NotFound
-from tenants.models import ApiKey, ApproverGroup, Membership, Tenant, TenantSettings, User
+from tenants.models import ApiKey, ApproverGroup, EndUser, Membership, Tenant, TenantSettings, User
 from tenants.roles import APPROVER_ROLES, Plan, Role
 from tenants.types import GroupSummary, TenantSummary
 
@@ -71,6 +71,20 @@ def approver_group(tenant: uuid.UUID, group_id: uuid.UUID) -> GroupSummary:
     if found is None:
         raise NotFound("There is no such group.")
     return found
+
+
+def end_users_of(tenant: uuid.UUID, user_id: int) -> list[str]:
+    """The ids by which agents know this person in the organisation."""
+    found = EndUser.objects.filter(tenant_id=tenant, user_id=user_id)
+    return list(found.order_by("external_id").values_list("external_id", flat=True))
+
+
+def account_of(tenant: uuid.UUID, end_user: str) -> int | None:
+    """The user id of the active member who is this end user, if anybody is."""
+    found = EndUser.objects.filter(tenant_id=tenant, external_id=end_user, user__is_active=True)
+    user_id = found.values_list("user_id", flat=True).first()
+    is_member = user_id is not None and Membership.objects.filter(tenant_id=tenant, user_id=user_id).exists()
+    return user_id if is_member else None
 
 
 def keys(tenant: uuid.UUID) -> list[ApiKey]:

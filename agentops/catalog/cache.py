@@ -65,3 +65,9 @@ def note_write(agents: list[uuid.UUID]) -> None:
 def may_keep(agent: uuid.UUID) -> bool:
     here, agents = _writing.get()
     return here is not scope.current() or agent not in agents
+
+
+def is_writing() -> bool:
+    """Has the open scope changed any agent? Then nothing it reads under a policy version may be kept."""
+    here, agents = _writing.get()
+    return bool(agents) and here is scope.current()

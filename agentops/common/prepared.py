@@ -1,47 +1,194 @@
-"""Statements that run hundreds of times a second: planned once per connection, not once per call.
+"""Statements that run hundreds of times a second: planned once per connection, sent together, with little Python around.
 
 Django binds parameters into the text, so PostgreSQL parses and plans every statement anew; for the guard's that took as
-long as all of its Python. Here parameters travel apart and the statement is prepared. PgBouncer before 1.21 cannot pool
-prepared statements by transaction: `AGENTOPS_PREPARED_STATEMENTS=0` then plans each time again.
+long as all of its Python. Here parameters travel apart and a statement is prepared. psycopg's cursors prepare, too, but
+in a pipeline they ask the socket a dozen times a decision: half of what is left. So this speaks to psycopg's own layer
+below them (psycopg.pq, psycopg.adapt), with the adaptation of values that Django has set up on the connection.
+
+PgBouncer before 1.21 cannot pool prepared statements by transaction: `AGENTOPS_PREPARED_STATEMENTS=0` then plans each
+time again.
 """
 
 from __future__ import annotations
 
+import functools
+import re
+import select
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.db import connection
+from psycopg import abc, pq
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.types.numeric import Int8Dumper
 
+Params = Mapping[str, Any] | Sequence[Any]
+Rows = list[tuple[Any, ...]]
 
-def run(statement: str, params: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Execute inside the open transaction; answers the rows, if it has any. Raises what Django's cursors raise."""
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        _send(cursor, statement, params)
-        result = cursor.pgresult  # none yet inside `together`
-        return cursor.fetchall() if result is not None and result.nfields else []
+_PLACE = re.compile(r"%(?:\((\w+)\)s|s|%)")
+_FINE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.PIPELINE_SYNC)
 
 
-def run_all(statements: Sequence[str], params: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
-    """Execute statements that answer rows in one round trip, each with a snapshot of its own, in their order."""
-    with connection.wrap_database_errors, connection.connection.pipeline(), ExitStack() as open_cursors:
-        cursors = [open_cursors.enter_context(psycopg.Cursor(connection.connection)) for _ in statements]
-        for cursor, statement in zip(cursors, statements, strict=True):
-            _send(cursor, statement, params)
-        return [cursor.fetchall() for cursor in cursors]
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A text with the places of Django's cursors (`%(name)s`, or `%s` throughout), and what stands in them."""
+
+    text: str
+    params: Params = ()
 
 
-def _send(cursor: psycopg.Cursor[Any], statement: str, params: Mapping[str, Any] | Sequence[Any]) -> None:
-    # Integers by their size would be other types from call to call, and so other statements.
-    cursor.adapters.register_dumper(int, Int8Dumper)
-    cursor.execute(statement.encode(), params, prepare=settings.PREPARED_STATEMENTS)
+def run(text: str, params: Params) -> Rows:
+    """Execute inside the open transaction; answers the rows, if there are any. Raises what Django's cursors raise.
+
+    Inside `collected` it is only noted down, and answers nothing.
+    """
+    waiting = _collected.get()
+    if waiting is not None:
+        waiting.append(Statement(text, params))
+        return []
+    with connection.wrap_database_errors:
+        return _link().run(Statement(text, params))
+
+
+def run_all(statements: Sequence[Statement]) -> list[Rows]:
+    """Execute in one round trip, each with a snapshot of its own, in their order; those behind a failure are not."""
+    with connection.wrap_database_errors:
+        return _link().run_all(statements)
 
 
 @contextmanager
-def together() -> Iterator[None]:
-    """Send the statements of a block in one round trip. They answer no rows, and what fails is raised at its end."""
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        yield
+def collected() -> Iterator[list[Statement]]:
+    """What `run` is asked for inside the block, for sending it later, together."""
+    waiting: list[Statement] = []
+    token = _collected.set(waiting)
+    try:
+        yield waiting
+    finally:
+        _collected.reset(token)
+
+
+_collected: ContextVar[list[Statement] | None] = ContextVar("agentops_collected", default=None)
+
+
+class _Link:
+    """One connection: what was prepared on it, and how its values are adapted."""
+
+    def __init__(self, connected: psycopg.Connection[Any]) -> None:
+        self._pgconn = connected.pgconn
+        self.connection = weakref.proxy(connected)  # psycopg.abc.AdaptContext, as `adapters` is
+        self.adapters = AdaptersMap(connected.adapters)
+        # Integers by their size would be other types from call to call, and so other statements.
+        self.adapters.register_dumper(int, Int8Dumper)
+        self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._readable = select.poll()
+        self._readable.register(connected.fileno(), select.POLLIN)
+
+    def run(self, statement: Statement) -> Rows:
+        values = Transformer(self)
+        text, params = _bound(statement, values)
+        if not settings.PREPARED_STATEMENTS:
+            result = self._pgconn.exec_params(text, params, values.types, values.formats)
+        else:
+            name = self._name(statement.text, text, values.types)
+            result = self._pgconn.exec_prepared(name, params, values.formats)
+        return self._rows(result, values)
+
+    def run_all(self, statements: Sequence[Statement]) -> list[Rows]:
+        ready = [(values := Transformer(self), *_bound(each, values)) for each in statements]
+        names = [
+            self._name(each.text, text, values.types) if each.params and settings.PREPARED_STATEMENTS else b""
+            for each, (values, text, _) in zip(statements, ready, strict=True)
+        ]
+        self._pgconn.enter_pipeline_mode()
+        try:
+            for name, (values, text, params) in zip(names, ready, strict=True):
+                if name:
+                    self._pgconn.send_query_prepared(name, params, values.formats)
+                else:
+                    self._pgconn.send_query_params(text, params, values.types, values.formats)
+            self._pgconn.pipeline_sync()
+            results = [self._next() for _ in ready]
+            self._next(is_sync=True)
+        finally:
+            if self._pgconn.status == pq.ConnStatus.OK:
+                self._pgconn.exit_pipeline_mode()
+        return [self._rows(result, values) for result, (values, *_) in zip(results, ready, strict=True)]
+
+    def _name(self, key: str, text: bytes, types: tuple[int, ...] | None) -> bytes:
+        """The statement as it is called on this connection; it is prepared where it is new."""
+        found = self._names.get((key, types or ()))
+        if found is None:
+            found = b"agentops_%d" % len(self._names)
+            self._check(self._pgconn.prepare(found, text, types))
+            self._names[key, types or ()] = found
+        return found
+
+    def _next(self, *, is_sync: bool = False) -> pq.abc.PGresult:
+        """The next result of a pipeline. Waits outside of Python's lock, which get_result would keep."""
+        self._pgconn.flush()
+        while self._pgconn.is_busy():
+            self._readable.poll()
+            self._pgconn.consume_input()
+        result = self._pgconn.get_result()
+        if result is None:
+            raise psycopg.OperationalError(self._pgconn.get_error_message())
+        if not is_sync:
+            while self._pgconn.is_busy():
+                self._readable.poll()
+                self._pgconn.consume_input()
+            self._pgconn.get_result()  # None: the end of this statement's results
+        return result
+
+    def _rows(self, result: pq.abc.PGresult, values: abc.Transformer) -> Rows:
+        self._check(result)
+        if not result.nfields:
+            return []
+        values.set_pgresult(result)
+        return values.load_rows(0, result.ntuples, tuple)
+
+    def _check(self, result: pq.abc.PGresult) -> None:
+        if result.status in _FINE:
+            return
+        if self._pgconn.status != pq.ConnStatus.OK:
+            raise psycopg.OperationalError(self._pgconn.get_error_message())
+        raise psycopg.errors.error_from_result(result)
+
+
+_links: weakref.WeakKeyDictionary[psycopg.Connection[Any], _Link] = weakref.WeakKeyDictionary()
+
+
+def _link() -> _Link:
+    connected = connection.connection
+    found = _links.get(connected)
+    if found is None:
+        found = _links[connected] = _Link(connected)
+    return found
+
+
+def _bound(statement: Statement, values: abc.Transformer) -> tuple[bytes, Sequence[Any]]:
+    text, names = _numbered(statement.text)
+    params = statement.params
+    ordered = [params[name] for name in names] if isinstance(params, Mapping) else params
+    return text, values.dump_sequence(ordered, [PyFormat.AUTO] * len(ordered))
+
+
+@functools.lru_cache(maxsize=500)
+def _numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
+    """A text with PostgreSQL's own places ($1, $2), and the names in their order; a name twice is one place."""
+    names: list[str] = []
+
+    def place(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%"
+        name = found[1] or f"#{len(names)}"
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return _PLACE.sub(place, text).encode(), tuple(names)

@@ -7,14 +7,20 @@ Citus propagates), inside the durable transaction that the scope opens, and end 
 
 from __future__ import annotations
 
+import select
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any, cast
 
+import psycopg
 from django.db import connection, transaction
-from psycopg import sql
+from psycopg import pq, sql
+
+from agentops.common import prepared
+from agentops.common.prepared import Statement
 
 STAFF_ROLE = "agentops_staff"
 
@@ -32,6 +38,8 @@ class Scope:
     is_staff_read: bool = False
 
 
+_OVER = Scope()
+_COMMIT = Statement("COMMIT")
 _current: ContextVar[Scope | None] = ContextVar("agentops_scope", default=None)
 
 
@@ -49,10 +57,15 @@ def require_tenant(tenant_id: uuid.UUID) -> None:
 
 
 @contextmanager
-def tenant_scope(tenant_id: uuid.UUID, *, user_id: int | None = None) -> Iterator[None]:
-    """One tenant's rows, in a durable transaction of its own."""
-    with _opened(Scope(tenant_id=tenant_id, user_id=user_id)):
-        yield
+def tenant_scope(
+    tenant_id: uuid.UUID, *, user_id: int | None = None, first: Sequence[Statement] = ()
+) -> Iterator[list[prepared.Rows]]:
+    """One tenant's rows, in a durable transaction of its own.
+
+    `first` are statements that travel with its opening, in one round trip; the block gets their rows.
+    """
+    with _opened(Scope(tenant_id=tenant_id, user_id=user_id), first) as rows:
+        yield rows
 
 
 @contextmanager
@@ -70,36 +83,67 @@ def staff_scope() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(scope: Scope) -> Iterator[None]:
+def last_statements() -> Iterator[None]:
+    """Send what `prepared.run` is asked for inside the block, and the scope's COMMIT, in one round trip at its end.
+
+    The scope is over then: nothing can follow in it.
+    """
+    with prepared.collected() as statements:
+        yield
+    is_outermost = len(connection.atomic_blocks) == 1  # not under a test's own transaction
+    prepared.run_all([*statements, *([_COMMIT] if is_outermost else [])])
+    _current.set(_OVER)
+
+
+@contextmanager
+def _opened(scope: Scope, first: Sequence[Statement] = ()) -> Iterator[list[prepared.Rows]]:
     if _current.get() is not None:
         raise ScopeError("scopes do not nest: close the first one")
     token = _current.set(scope)
     try:
+        _ask_only_doubtful_connections()
         with transaction.atomic(durable=True):
-            _set_local(scope)
-            yield
+            yield _set_local(scope, first)
     finally:
         _current.reset(token)
         _forget_in_open_transaction()
 
 
-def _set_local(scope: Scope) -> None:
+def _ask_only_doubtful_connections() -> None:
+    """Spare the round trip by which Django asks each request's connection whether it still lives.
+
+    A server that ended a connection has closed its socket, which can be read then. One that is quiet lives, or will fail
+    in the first statement as it would have failed in the question.
+    """
+    if connection.connection is None or connection.in_atomic_block:
+        return
+    socket = select.poll()
+    socket.register(connection.connection.fileno(), select.POLLIN)
+    if not socket.poll(0):
+        cast(Any, connection).health_check_done = True  # Django's own mark, which its stubs do not know
+
+
+def _set_local(scope: Scope, first: Sequence[Statement]) -> list[prepared.Rows]:
     assert connection.in_atomic_block
-    statements = []
+    texts: list[sql.Composable] = []
     if scope.tenant_id is not None:
-        statements.append(sql.SQL("SET LOCAL app.tenant_id = {}").format(sql.Literal(str(scope.tenant_id))))
+        texts.append(sql.SQL("SET LOCAL app.tenant_id = {}").format(sql.Literal(str(scope.tenant_id))))
     if scope.user_id is not None:
-        statements.append(sql.SQL("SET LOCAL app.user_id = {}").format(sql.Literal(str(scope.user_id))))
+        texts.append(sql.SQL("SET LOCAL app.user_id = {}").format(sql.Literal(str(scope.user_id))))
     if scope.is_staff_read:
-        statements.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(STAFF_ROLE)))
-    with connection.cursor() as cursor:
-        text = sql.SQL("; ").join(statements).as_string(cursor.connection)
-        if len(statements) > 1:  # more than one in a text travel by the simple protocol only
-            cursor.execute(text)
-            return
-        # One alone goes in the same round trip as the BEGIN that psycopg sends before it: the guard's verbs do this always.
-        with connection.wrap_database_errors, cursor.connection.pipeline():
-            cursor.execute(text)
+        texts.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(STAFF_ROLE)))
+    connected = connection.connection
+    if connected.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+        texts.insert(0, sql.SQL("BEGIN"))
+    if first:
+        opening = [Statement(text.as_string(connected)) for text in texts]
+        return prepared.run_all([*opening, *first])[len(texts) :]
+    # One text by the simple protocol is one round trip. psycopg would send its BEGIN alone, and wait for the answer.
+    with connection.wrap_database_errors:
+        result = connected.pgconn.exec_(sql.SQL("; ").join(texts).as_bytes(connected))
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.OperationalError(result.get_error_message())
+    return []
 
 
 def _forget_in_open_transaction() -> None:

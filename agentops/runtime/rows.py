@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 
 from agentops.common import prepared
 from agentops.common.ids import new_id
+from agentops.common.prepared import Rows, Statement
 from agentops.runtime.policies.repetition import History
 from agentops.runtime.types import (
     Asker,
@@ -156,10 +157,14 @@ def began(run: uuid.UUID) -> datetime:
     return datetime.fromtimestamp((run.int >> 80) / 1000, UTC)
 
 
-def lock(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> Facts | None:
-    """Lock the family and read what a verb needs; None where the tenant has no such run."""
+def locking(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> tuple[Statement, Statement]:
+    """The statements that lock a family and read what a verb needs; `facts_of` reads their rows."""
     params = {"tenant": tenant, "run": run, "call": call_id, "began": began(run)}
-    locked, read = prepared.run_all((_LOCK, _FACTS), params)
+    return Statement(_LOCK, params), Statement(_FACTS, params)
+
+
+def facts_of(tenant: uuid.UUID, run: uuid.UUID, call_id: str, locked: Rows, read: Rows) -> Facts | None:
+    """What a verb needs to know; None where the tenant has no such run."""
     if not locked or not read:
         return None
     row = locked[0]

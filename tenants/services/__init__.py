@@ -1,5 +1,6 @@
 """Every write of this app. Each asserts its tenant's scope and leaves its audit entry in the same transaction."""
 
+from tenants.services.end_users import link_end_user, unlink_end_user
 from tenants.services.groups import change_group, create_group, remove_group
 from tenants.services.keys import create_key, revoke_key
 from tenants.services.members import add_member, change_role, remove_member
@@ -15,7 +16,9 @@ __all__ = [
     "create_key",
     "create_staff",
     "create_tenant",
+    "link_end_user",
     "remove_group",
     "remove_member",
     "revoke_key",
+    "unlink_end_user",
 ]

@@ -17,6 +17,7 @@ from tenants.errors import AlreadyMember, LastOwner, OwnersOnly, invalid
 from tenants.models import Membership, Tenant
 from tenants.roles import ROLE_PERMISSIONS, Permission, Role
 from tenants.services.accounts import find_or_create
+from tenants.services.end_users import forget_links
 from tenants.services.groups import leave_groups
 from tenants.types import AddedMember
 
@@ -67,7 +68,7 @@ def change_role(*, tenant: uuid.UUID, member: uuid.UUID, role: str, by: Actor, a
 
 
 def remove_member(*, tenant: uuid.UUID, member: uuid.UUID, by: Actor, at: datetime) -> None:
-    """Take a person out of the organisation and of its groups; their account and what they did stay.
+    """Take a person out of the organisation, of its groups and of end users' names; their account and what they did stay.
 
     Raises NotFound, OwnersOnly, Forbidden and LastOwner.
     """
@@ -75,6 +76,7 @@ def remove_member(*, tenant: uuid.UUID, member: uuid.UUID, by: Actor, at: dateti
     membership = _begin_with(tenant, member, by)
     if membership.role == Role.OWNER:
         _another_owner_stays(membership)
+    forget_links(tenant=tenant, membership=membership, by=by, at=at)
     leave_groups(tenant=tenant, user=membership.user, by=by, at=at)
     _record(membership, "member.removed", {"role": membership.role}, by, at)
     membership.delete()

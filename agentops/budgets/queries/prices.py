@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from django.db import connection
-
 from agentops.budgets.models import PriceOverride
 from agentops.budgets.prices import CLASSES, Overrides
+from agentops.common import prepared
 from agentops.common.errors import NotFound
 
 _OVERRIDES = f"""
@@ -30,9 +29,7 @@ def price_override(*, tenant: uuid.UUID, price_id: uuid.UUID) -> PriceOverride:
 
 def overrides(*, tenant: uuid.UUID) -> Overrides:
     """The same in the form `prices.price` takes. Read for each guarded call, so without the ORM."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OVERRIDES, [tenant])
-        return {
-            (provider, model): {name: rate for name, rate in zip(CLASSES, rates, strict=True) if rate is not None}
-            for provider, model, *rates in cursor.fetchall()
-        }
+    return {
+        (provider, model): {name: rate for name, rate in zip(CLASSES, rates, strict=True) if rate is not None}
+        for provider, model, *rates in prepared.run(_OVERRIDES, [tenant])
+    }

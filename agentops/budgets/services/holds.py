@@ -19,8 +19,9 @@ from agentops.budgets import policies
 from agentops.budgets.services import counters, slices
 from agentops.budgets.services.ledger import cut
 from agentops.budgets.types import Hold, Period, Refused
-from agentops.common import scope
+from agentops.common import prepared, scope
 from agentops.common.ids import new_id
+from agentops.common.prepared import Statement
 
 _INSERT = """
 INSERT INTO budgets_reservation (tenant_id, run_id, call_id, lease_id, state, agent, user_id, provider, model, input_tokens,
@@ -34,7 +35,7 @@ WITH lease AS (
     WHERE tenant_id = %(tenant)s AND run_id = %(run)s AND is_open AND valid_from <= %(at)s AND valid_until > %(at)s
         AND amount_nano_usd - held_nano_usd - spent_nano_usd >= %(hold)s AND (%(past_limit)s OR NOT is_past_limit)
     RETURNING id
-) {_INSERT}
+) {_INSERT} RETURNING 1
 """  # noqa: S608
 _FILL = f"""
 WITH lease AS (
@@ -112,13 +113,13 @@ def reserve(
         expires_at=expires_at,
         at=at,
     )
-    with connection.cursor() as cursor:
-        cursor.execute(f"{slices.MINE}; {_FROM_SLICE}", {**asdict(wanted), "slice_of": slices.mine_key(run)})
-        cursor.nextset()
-        if not cursor.rowcount:
+    params = {**asdict(wanted), "slice_of": slices.mine_key(run)}
+    _, taken = prepared.run_all([Statement(slices.MINE, params), Statement(_FROM_SLICE, params)])
+    if not taken:
+        with connection.cursor() as cursor:
             refused = _from_budgets(cursor, wanted)
-            if refused is not None:
-                return refused
+        if refused is not None:
+            return refused
     return Hold(run=run, call_id=call_id, hold_nano_usd=hold_nano_usd, expires_at=expires_at)
 
 

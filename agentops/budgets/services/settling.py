@@ -21,8 +21,9 @@ from agentops.budgets.queries import overrides
 from agentops.budgets.services import counters, slices
 from agentops.budgets.services.ledger import charge_many
 from agentops.budgets.types import GUARD_SPAN, Charge, EntryKind, GuardedCall, HoldState, Settled, Usage
-from agentops.common import scope
+from agentops.common import prepared, scope
 from agentops.common.ids import new_id
+from agentops.common.prepared import Statement
 
 _MONEY_OF_RUN = "SELECT pg_advisory_xact_lock(hashtextextended(%(run_key)s, 9))"
 _FOUND = """
@@ -122,7 +123,7 @@ def settle(
     """
     scope.require_tenant(tenant)
     with connection.cursor() as cursor:
-        found = _locked(cursor, tenant, run, call_id)
+        found = _locked(tenant, run, call_id)
         if found is None:
             raise HoldUnknown("There is no hold for this call.")
         if found.state not in (HoldState.HELD, HoldState.UNKNOWN):
@@ -148,7 +149,7 @@ def expire_hold(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, at: datetime
     """Charge a hold that nobody settled in time, at the hold; answers it. None where it is not, or no longer, due."""
     scope.require_tenant(tenant)
     with connection.cursor() as cursor:
-        found = _locked(cursor, tenant, run, call_id)
+        found = _locked(tenant, run, call_id)
         if found is None or found.state != HoldState.HELD or found.expires_at > at:
             return None
         _end_held(cursor, tenant, found, _End(state=HoldState.UNKNOWN, charge=_at_hold(found)), at)
@@ -181,23 +182,20 @@ def _run_key(run: uuid.UUID) -> str:
     return f"guarded:{run}"
 
 
-def _locked(cursor: CursorWrapper, tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> _Found | None:
+def _locked(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> _Found | None:
     """The hold, with the locks that a charge needs (counters.py), each taken before the snapshot that reads."""
-    cursor.execute(
-        f"{_MONEY_OF_RUN}; {slices.MINE}; {counters.SHARE}; {_FOUND}",
-        {
-            "slice_of": slices.mine_key(run),
-            "run_key": _run_key(run),
-            "budgets_of": counters.share_key(tenant),
-            "tenant": tenant,
-            "run": run,
-            "call_id": call_id,
-        },
+    params = {
+        "slice_of": slices.mine_key(run),
+        "run_key": _run_key(run),
+        "budgets_of": counters.share_key(tenant),
+        "tenant": tenant,
+        "run": run,
+        "call_id": call_id,
+    }
+    *_, rows = prepared.run_all(
+        [Statement(text, params) for text in (_MONEY_OF_RUN, slices.MINE, counters.SHARE, _FOUND)]
     )
-    for _ in range(3):
-        cursor.nextset()
-    row = cursor.fetchone()
-    return _Found(*row) if row else None
+    return _Found(*rows[0]) if rows else None
 
 
 def _ending(tenant: uuid.UUID, found: _Found, outcome: str, usage: Usage | None) -> _End:
@@ -256,10 +254,11 @@ def _end_held(cursor: CursorWrapper, tenant: uuid.UUID, found: _Found, end: _End
         "call_id": found.call_id,
     }
     if end.charge is None:
-        cursor.execute(_RELEASE_IN_SLICE, params)
+        [[is_open]] = prepared.run(_RELEASE_IN_SLICE, params)
     else:
-        cursor.execute(_IN_SLICE, {**asdict(end.charge), **params, "id": new_id(), "kind": int(end.charge.kind)})
-    if cursor.fetchone()[0]:
+        charged = {**asdict(end.charge), **params, "id": new_id(), "kind": int(end.charge.kind)}
+        [[is_open]] = prepared.run(_IN_SLICE, charged)
+    if is_open:
         return
     # The slice was closed: the run has ended, its period has passed, or a budget was changed.
     if end.charge is not None:

@@ -1,7 +1,8 @@
 """Reads of the catalog: the guard's (raw SQL, cached), and those of pages and the API."""
 
+from agentops.catalog.cache import is_writing
 from agentops.catalog.queries.agents import agent, agents
-from agentops.catalog.queries.approvers import approvers
+from agentops.catalog.queries.approvers import approvers, require_known
 from agentops.catalog.queries.contacts import contact_set, contact_sets, contacts
 from agentops.catalog.queries.policy import forget, policy
 from agentops.catalog.queries.tools import tool_version, tool_versions, tools_waiting
@@ -14,7 +15,9 @@ __all__ = [
     "contact_sets",
     "contacts",
     "forget",
+    "is_writing",
     "policy",
+    "require_known",
     "tool_version",
     "tool_versions",
     "tools_waiting",

@@ -26,9 +26,16 @@ def approvers(*, tenant: uuid.UUID, agent: str = "", tool: str = "") -> Approver
     return Approvers(user_ids=frozenset(access.approvers(tenant)), named_on=None)
 
 
+def require_known(*, tenant: uuid.UUID, agent: str = "", tool: str = "") -> None:
+    """That an agent and a tool, where they are named, are there. Raises AgentUnknown, ToolUnknown."""
+    for kind, name in ((ApprovedKind.AGENT, agent), (ApprovedKind.TOOL, tool)):
+        if name:
+            target_of(tenant, kind, name)
+
+
 def target_of(tenant: uuid.UUID, kind: ApprovedKind, name: str) -> Agent | Tool:
     """Raises AgentUnknown, ToolUnknown."""
-    found = _rows(kind).filter(tenant_id=tenant, name=name).first()
+    found = None if "\0" in name else _rows(kind).filter(tenant_id=tenant, name=name).first()
     if found is None:
         unknown = AgentUnknown if kind is ApprovedKind.AGENT else ToolUnknown
         raise unknown(f"There is no {kind.value} {name[:100]!r}.")

@@ -4,6 +4,7 @@ from agentops.catalog.services.approvers import name_approver, unname_approver
 from agentops.catalog.services.contacts import remove_contacts, set_contacts
 from agentops.catalog.services.grants import restore_grant, revoke_grant
 from agentops.catalog.services.manifests import apply_manifest
+from agentops.catalog.services.policies import renew_policies
 from agentops.catalog.services.reviews import keep_tool_version, review_tool_version
 from agentops.catalog.services.versions import approve_agent_version, record_gate, withdraw_approval
 
@@ -14,6 +15,7 @@ __all__ = [
     "name_approver",
     "record_gate",
     "remove_contacts",
+    "renew_policies",
     "restore_grant",
     "review_tool_version",
     "revoke_grant",

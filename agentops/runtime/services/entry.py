@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection
 
 from agentops.budgets import services as budgets
-from agentops.common import prepared
+from agentops.common import prepared, scope
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
@@ -30,6 +31,7 @@ _OUTCOMES = {
     Answer.REJECT: Outcome.DENIED,
     Answer.ABORT: Outcome.DENIED,
 }
+_UNKNOWN = "There is no such run; start one with POST /api/v1/guard/runs."
 _ACTIVE = """
 SELECT count(*) FILTER (WHERE user_id = %s), count(*) FROM runtime_guardedrun
 WHERE tenant_id = %s AND status = 1 AND root_id = run_id AND run_id <> %s AND lease_until > %s AND deadline > %s
@@ -42,19 +44,35 @@ def in_scope(tenant: uuid.UUID, verb: Callable[[], T]) -> T:
     Two requests with one call id that arrive together: the second waits for the root's row, but may have looked for
     the call before. Its insert fails then, and the next try finds the first one's answer.
     """
+    return _once_more(lambda: tenant_scope(tenant), lambda _: verb())
+
+
+def with_run(tenant: uuid.UUID, run: uuid.UUID, call_id: str, verb: Callable[[Facts], T]) -> T:
+    """The same for a verb of a run, which it gets under its lock. Raises RunUnknown, also for the runs of others."""
+    return _once_more(
+        lambda: tenant_scope(tenant, first=rows.locking(tenant, run, call_id)),
+        lambda found: verb(_known(rows.facts_of(tenant, run, call_id, *found))),
+    )
+
+
+def _once_more(scope: Callable[[], AbstractContextManager[Any]], verb: Callable[[Any], T]) -> T:
     try:
-        with tenant_scope(tenant):
-            return verb()
+        with scope() as found:
+            return verb(found)
     except IntegrityError:
-        with tenant_scope(tenant):
-            return verb()
+        with scope() as found:
+            return verb(found)
 
 
-def found(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> Facts:
-    """The run under its lock. Raises RunUnknown, also for the runs of others."""
-    facts = rows.lock(tenant, run, call_id)
+def found(tenant: uuid.UUID, run: uuid.UUID, call_id: str, *, unknown: str = _UNKNOWN) -> Facts:
+    """A run under its lock, in a scope that is open. Raises RunUnknown, also for the runs of others."""
+    locked = prepared.run_all(rows.locking(tenant, run, call_id))
+    return _known(rows.facts_of(tenant, run, call_id, *locked), unknown)
+
+
+def _known(facts: Facts | None, unknown: str = _UNKNOWN) -> Facts:
     if facts is None:
-        raise RunUnknown("There is no such run; start one with POST /api/v1/guard/runs.")
+        raise RunUnknown(unknown)
     return facts
 
 
@@ -212,7 +230,7 @@ def write_down(
     call: rows.NewCall | None = None,
     args_digest: str = "",
 ) -> None:
-    """The decision's row, the call's, the counters, and the entry of the audit log."""
+    """The decision's row, the call's, the counters, and the entry of the audit log; the verb's last act."""
     is_tool = verb is Verb.TOOL_CALL
     data: dict[str, Any] = {
         "call": facts.call_id,
@@ -224,7 +242,7 @@ def write_down(
         data |= {"tool": tool, "tool_version": verdict.tool_version, "tier": verdict.tier, "arguments": args_digest}
     else:
         data |= {"model": verdict.model, "hold_nano_usd": str(verdict.amount_nano_usd)}
-    with prepared.together():
+    with scope.last_statements():
         rows.write(facts, verb=verb, verdict=verdict, by=by, tool=tool, call=call)
         audit.record(
             tenant=facts.tenant_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -44,13 +43,12 @@ def finish(*, tenant: uuid.UUID, run: uuid.UUID, status: RunStatus, by: Asker) -
 
     A run that was ended otherwise (aborted, killed, expired) stays that; its receipt says so. Raises RunUnknown.
     """
-    return entry.in_scope(tenant, lambda: _finish(tenant, run, status, by))
+    return entry.with_run(tenant, run, "", lambda facts: _finish(facts, status, by))
 
 
-def _finish(tenant: uuid.UUID, run: uuid.UUID, status: RunStatus, by: Asker) -> dict[str, Any]:
-    facts = entry.found(tenant, run, "")
+def _finish(facts: rows.Facts, status: RunStatus, by: Asker) -> dict[str, Any]:
     if facts.status is RunStatus.RUNNING:
-        entry.end(facts, status=status, code="", detail="", whole_family=run == facts.root.run_id)
+        entry.end(facts, status=status, code="", detail="", whole_family=facts.run_id == facts.root.run_id)
         rows.write(facts, verb=Verb.FINISH, verdict=Verdict(Answer.ALLOW, data={"status": status.name.lower()}), by=by)
         ended, why = status, ""
     else:
@@ -89,17 +87,17 @@ def sweep(*, tenant: uuid.UUID, most: int = 200) -> int:
     with tenant_scope(tenant):
         due = budgeting.due_holds(tenant=tenant, most=most)
     for run, call_id in due:
-        entry.in_scope(tenant, partial(_expire_hold, tenant, run, call_id))
+        entry.with_run(tenant, run, call_id, _expire_hold)
     with tenant_scope(tenant), connection.cursor() as cursor:
         cursor.execute(_OVERDUE, [tenant, most])
         overdue = [row[0] for row in cursor.fetchall()]
     for run in overdue:
-        entry.in_scope(tenant, partial(_expire_run, tenant, run))
+        entry.with_run(tenant, run, "", _expire_run)
     return len(due) + len(overdue)
 
 
-def _expire_hold(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> None:
-    facts = entry.found(tenant, run, call_id)
+def _expire_hold(facts: rows.Facts) -> None:
+    tenant, run, call_id = facts.tenant_id, facts.run_id, facts.call_id
     expired = budgets.expire_hold(tenant=tenant, run=run, call_id=call_id, at=facts.now)
     if expired is None:
         return
@@ -110,8 +108,7 @@ def _expire_hold(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> None:
     rows.write(facts, verb=Verb.SETTLEMENT, verdict=verdict, by=_SYSTEM)
 
 
-def _expire_run(tenant: uuid.UUID, run: uuid.UUID) -> None:
-    facts = entry.found(tenant, run, "")
+def _expire_run(facts: rows.Facts) -> None:
     if facts.status is RunStatus.RUNNING and facts.now >= facts.root.deadline:
         verdict = entry.stopped(facts)
         if verdict is not None:

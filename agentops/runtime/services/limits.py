@@ -9,6 +9,7 @@ from datetime import datetime
 import orjson
 from django.db import connection
 
+from agentops.common import prepared
 from agentops.runtime.policies import rates
 
 _LAST_MINUTE = """
@@ -21,8 +22,7 @@ WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND (%(agent)s = '' OR agent
     AND minute >= date_trunc('minute', %(now)s::timestamptz) - interval '1 minute'
     AND minute <= date_trunc('minute', %(now)s::timestamptz)
 """
-
-
+_BASELINE = "SELECT model_calls_p99, runs FROM runtime_baseline WHERE tenant_id = %s AND agent = %s"
 _RUNS_OF_TENANT = """
 SELECT coalesce(sum(runs) FILTER (WHERE minute = date_trunc('minute', %(now)s::timestamptz)), 0),
     coalesce(sum(runs) FILTER (WHERE minute < date_trunc('minute', %(now)s::timestamptz)), 0)
@@ -42,9 +42,8 @@ class LastMinute:
 
 def of_last_minute(tenant: uuid.UUID, user: str, now: datetime, *, agent: str = "") -> LastMinute:
     """Counts of a user over the last sixty seconds, of one agent or all."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LAST_MINUTE, {"tenant": tenant, "user": user, "now": now, "agent": agent})
-        runs, runs_before, calls, calls_before = (int(value) for value in cursor.fetchone())
+    [row] = prepared.run(_LAST_MINUTE, {"tenant": tenant, "user": user, "now": now, "agent": agent})
+    runs, runs_before, calls, calls_before = (int(value) for value in row)
     return LastMinute(
         rates.sliding(present=runs, previous=runs_before, at=now),
         rates.sliding(present=calls, previous=calls_before, at=now),
@@ -61,12 +60,9 @@ def runs_of_tenant(tenant: uuid.UUID, now: datetime) -> int:
 
 def most_model_calls(tenant: uuid.UUID, agent: str) -> int:
     """How many model calls a minute are usual enough for an agent."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT model_calls_p99, runs FROM runtime_baseline WHERE tenant_id = %s AND agent = %s", [tenant, agent]
-        )
-        row = cursor.fetchone()
-    return rates.model_calls_per_minute(p99=row[0] if row else None, runs=row[1] if row else 0)
+    found = prepared.run(_BASELINE, [tenant, agent])
+    p99, runs = found[0] if found else (None, 0)
+    return rates.model_calls_per_minute(p99=p99, runs=runs)
 
 
 def of_organisation(tenant: uuid.UUID) -> dict[str, int]:

@@ -13,7 +13,7 @@ from agentops.budgets import services as budgets
 from agentops.budgets.types import Action, Refused
 from agentops.catalog import queries as catalog
 from agentops.catalog.types import AgentPolicy
-from agentops.common import clock
+from agentops.common import clock, prepared
 from agentops.common.money import usd_text
 from agentops.runtime.policies import rates
 from agentops.runtime.policies.advice import advice
@@ -63,18 +63,17 @@ def reserve(*, tenant: uuid.UUID, run: uuid.UUID, proposal: ModelProposal, by: A
 
     Raises RunUnknown, RunFinished, IdempotencyMismatch, CallOver.
     """
-    return entry.in_scope(tenant, lambda: _reserve(tenant, run, proposal, by))
+    return entry.with_run(tenant, run, proposal.call_id, lambda facts: _reserve(facts, proposal, by))
 
 
-def _reserve(tenant: uuid.UUID, run: uuid.UUID, proposal: ModelProposal, by: Asker) -> dict[str, Any]:
-    facts = entry.found(tenant, run, proposal.call_id)
+def _reserve(facts: Facts, proposal: ModelProposal, by: Asker) -> dict[str, Any]:
     earlier = entry.replayed(facts, Verb.MODEL_CALL, proposal.digest, by=by)
     if earlier is not None:
         return earlier
     entry.require_running(facts)
     entry.resume_clock(facts)
     policy = catalog.policy(
-        tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+        tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
     )
     verdict = _decide(facts, policy, proposal)
     verdict.model = verdict.model or proposal.model
@@ -304,8 +303,7 @@ def _admitted(facts: Facts, proposal: ModelProposal, plan: _Plan) -> Verdict:
     root.llm_calls += 1
     root.tokens_held += proposal.input_tokens + plan.output_tokens
     root.nano_held += plan.hold
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [facts.tenant_id, facts.user_id, facts.now, facts.agent])
+    prepared.run(_COUNT, [facts.tenant_id, facts.user_id, facts.now, facts.agent])
     body: dict[str, Any] = {
         "model": plan.model,
         "max_output_tokens": plan.output_tokens,

@@ -70,7 +70,7 @@ def redeem(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dic
     Everything is checked once more: what people approved may not be what is allowed by now. Raises RunUnknown,
     RunFinished, CallUnknown, NotAdmitted, RunThrottled and ConfirmationState; also when a kill switch came meanwhile.
     """
-    found = entry.in_scope(tenant, lambda: _redeem(tenant, run, call_id, by))
+    found = entry.with_run(tenant, run, call_id, lambda facts: _redeem(facts, by))
     if not isinstance(found, Verdict):
         return found
     if found.answer is Answer.THROTTLE:
@@ -80,8 +80,8 @@ def redeem(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dic
     raise RunFinished(found.detail)
 
 
-def _redeem(tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[str, Any] | Verdict:
-    facts = entry.found(tenant, run, call_id)
+def _redeem(facts: Facts, by: Asker) -> dict[str, Any] | Verdict:
+    tenant, run, call_id = facts.tenant_id, facts.run_id, facts.call_id
     entry.require_running(facts)
     state, name, confirmation, *_ = _call(facts)
     if confirmation is None:
@@ -154,11 +154,11 @@ def take_result(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: Tool
 
     Opens its own scope. Raises RunUnknown, CallUnknown, NotAdmitted, IdempotencyMismatch.
     """
-    return entry.in_scope(tenant, lambda: _take_result(tenant, run, call_id, result, by))
+    return entry.with_run(tenant, run, call_id, lambda facts: _take_result(facts, result, by))
 
 
-def _take_result(tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolResult, by: Asker) -> dict[str, Any]:
-    facts = entry.found(tenant, run, call_id)
+def _take_result(facts: Facts, result: ToolResult, by: Asker) -> dict[str, Any]:
+    tenant, run, call_id = facts.tenant_id, facts.run_id, facts.call_id
     state, name, confirmation, closing_digest, closing_answer = _call(facts)
     if closing_digest:
         if closing_digest != result.digest:

@@ -10,6 +10,7 @@ from django.db import connection
 
 from agentops.budgets import services as budgets
 from agentops.budgets.types import Usage
+from agentops.common import prepared, scope
 from agentops.common.money import usd_text
 from agentops.runtime import rows
 from agentops.runtime.errors import CallUnknown, IdempotencyMismatch, NotAdmitted
@@ -20,6 +21,11 @@ from agentops.traces import services as traces
 from audit import services as audit
 from audit.types import Outcome, Target
 
+_OUTCOMES = {"ok": Outcome.SUCCESS, "unknown": Outcome.UNKNOWN}
+_TASK_CLASS = """
+SELECT data ->> 'task_class' FROM runtime_decision WHERE tenant_id = %s AND run_id = %s AND call_id = %s AND verb = %s
+LIMIT 1
+"""
 _NOTE_OUTCOME = """
 INSERT INTO runtime_modeloutcome AS o (tenant_id, agent, task_class, model, hour, calls, failures)
 VALUES (%s, %s, %s, %s, date_trunc('hour', %s::timestamptz), 1, %s)
@@ -43,16 +49,12 @@ def settle(
 
     Raises RunUnknown, CallUnknown, NotAdmitted, IdempotencyMismatch.
     """
-    return entry.in_scope(tenant, lambda: _settle(tenant, run, call_id, outcome, usage, digest, by))
+    return entry.with_run(tenant, run, call_id, lambda facts: _settle(facts, outcome, usage, digest, by))
 
 
-def _settle(
-    tenant: uuid.UUID, run: uuid.UUID, call_id: str, outcome: str, usage: Usage | None, digest: bytes, by: Asker
-) -> dict[str, Any]:
-    facts = entry.found(tenant, run, call_id)
-    with connection.cursor() as cursor:
-        cursor.execute(_ADMITTED, [tenant, rows.began(run), run, call_id])
-        row = cursor.fetchone()
+def _settle(facts: Facts, outcome: str, usage: Usage | None, digest: bytes, by: Asker) -> dict[str, Any]:
+    tenant, run, call_id = facts.tenant_id, facts.run_id, facts.call_id
+    row = next(iter(prepared.run(_ADMITTED, [tenant, rows.began(run), run, call_id])), None)
     if row is None or row[6] != Verb.MODEL_CALL:
         raise CallUnknown("There is no model call with this id in the run.")
     if row[1] == CallState.REJECTED:
@@ -78,37 +80,30 @@ def _settle(
         root.tokens_used = max(0, root.tokens_used + _tokens(usage, outcome, row[3]) - row[3])
     admitted = orjson.loads(row[2])
     model = admitted.get("model", "")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CLOSE,
-            [
-                int(CallState.CLOSED),
-                digest,
-                orjson.dumps(answer).decode(),
-                facts.now,
-                outcome,
-                tenant,
-                rows.began(run),
-                run,
-                call_id,
-            ],
-        )
     _note_outcome(facts, call_id, model, outcome)
     entry.keep_slot(facts)
     verdict = Verdict(Answer.ALLOW, body=answer, model=model, amount_nano_usd=settled.cost_nano_usd)
     verdict.data = {"outcome": outcome, "state": settled.state}
-    rows.write(facts, verb=Verb.SETTLEMENT, verdict=verdict, by=by)
-    audit.record(
-        tenant=tenant,
-        action="model_call.settled",
-        actor=entry.actor(facts),
-        target=Target(type="model", id=model),
-        outcome=Outcome.SUCCESS if outcome == "ok" else Outcome.UNKNOWN if outcome == "unknown" else Outcome.FAILURE,
-        data={"call": call_id, "outcome": outcome, "cost_nano_usd": str(settled.cost_nano_usd), "state": settled.state},
-        at=facts.now,
-        run=run,
-        on_behalf_of=facts.user_id,
-    )
+    closed = [int(CallState.CLOSED), digest, orjson.dumps(answer).decode(), facts.now, outcome]
+    with scope.last_statements():
+        prepared.run(_CLOSE, [*closed, tenant, rows.began(run), run, call_id])
+        rows.write(facts, verb=Verb.SETTLEMENT, verdict=verdict, by=by)
+        audit.record(
+            tenant=tenant,
+            action="model_call.settled",
+            actor=entry.actor(facts),
+            target=Target(type="model", id=model),
+            outcome=_OUTCOMES.get(outcome, Outcome.FAILURE),
+            data={
+                "call": call_id,
+                "outcome": outcome,
+                "cost_nano_usd": str(settled.cost_nano_usd),
+                "state": settled.state,
+            },
+            at=facts.now,
+            run=run,
+            on_behalf_of=facts.user_id,
+        )
     return answer
 
 
@@ -123,17 +118,9 @@ def _note_outcome(facts: Facts, call_id: str, model: str, outcome: str) -> None:
     """For routing: how this kind of task went with this model."""
     if outcome not in ("ok", "error"):
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT data ->> 'task_class' FROM runtime_decision WHERE tenant_id = %s AND run_id = %s AND call_id = %s "
-            "AND verb = %s LIMIT 1",
-            [facts.tenant_id, facts.run_id, call_id, int(Verb.MODEL_CALL)],
-        )
-        row = cursor.fetchone()
-        task_class = (row[0] if row else None) or ""
-        cursor.execute(
-            _NOTE_OUTCOME, [facts.tenant_id, facts.agent, task_class, model, facts.now, int(outcome == "error")]
-        )
+    found = prepared.run(_TASK_CLASS, [facts.tenant_id, facts.run_id, call_id, int(Verb.MODEL_CALL)])
+    task_class = (found[0][0] if found else None) or ""
+    prepared.run(_NOTE_OUTCOME, [facts.tenant_id, facts.agent, task_class, model, facts.now, int(outcome == "error")])
 
 
 def forget_expired(facts: Facts, *, hold_nano_usd: int) -> None:

@@ -20,7 +20,7 @@ from agentops.common import clock
 from agentops.common.ids import new_id
 from agentops.common.money import usd_text
 from agentops.runtime import rows
-from agentops.runtime.errors import IdempotencyMismatch, RunFinished, RunRefused, RunThrottled, RunUnknown
+from agentops.runtime.errors import IdempotencyMismatch, RunFinished, RunRefused, RunThrottled
 from agentops.runtime.policies import rates
 from agentops.runtime.policies.caps import effective
 from agentops.runtime.policies.scope import narrowed
@@ -341,9 +341,7 @@ def _decision(
 def _parent(tenant: uuid.UUID, request: StartRequest, now: datetime) -> _Parent:
     """The parent, under its family's lock. Raises RunUnknown, RunFinished."""
     assert request.parent is not None
-    facts = rows.lock(tenant, request.parent, "")
-    if facts is None:
-        raise RunUnknown("There is no run with the id in parent_run_id.")
+    facts = entry.found(tenant, request.parent, "", unknown="There is no run with the id in parent_run_id.")
     if facts.status is not RunStatus.RUNNING or facts.root.status is not RunStatus.RUNNING:
         raise RunFinished("The parent run has ended; a child cannot begin in it.")
     if now >= facts.root.deadline:

@@ -34,18 +34,17 @@ def propose(*, tenant: uuid.UUID, run: uuid.UUID, proposal: ToolProposal, by: As
 
     Raises RunUnknown, RunFinished, IdempotencyMismatch, CallOver.
     """
-    return entry.in_scope(tenant, lambda: _propose(tenant, run, proposal, by))
+    return entry.with_run(tenant, run, proposal.call_id, lambda facts: _propose(facts, proposal, by))
 
 
-def _propose(tenant: uuid.UUID, run: uuid.UUID, proposal: ToolProposal, by: Asker) -> dict[str, Any]:
-    facts = entry.found(tenant, run, proposal.call_id)
+def _propose(facts: Facts, proposal: ToolProposal, by: Asker) -> dict[str, Any]:
     earlier = entry.replayed(facts, Verb.TOOL_CALL, proposal.digest, by=by, tool=proposal.tool)
     if earlier is not None:
         return _with_arguments(earlier, proposal)
     entry.require_running(facts)
     entry.resume_clock(facts)
     policy = catalog.policy(
-        tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+        tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
     )
     verdict, call = _decide(facts, policy, proposal)
     entry.write_down(

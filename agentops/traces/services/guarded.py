@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from django.db import connection
+from agentops.common import prepared, scope
 
-from agentops.common import scope
+_ADD = "UPDATE traces_run SET cost_nano_usd = cost_nano_usd + %s WHERE tenant_id = %s AND run_id = %s"
 
 
 def add_guard_charge(*, tenant: uuid.UUID, run: uuid.UUID, amount_nano_usd: int) -> None:
@@ -17,8 +17,4 @@ def add_guard_charge(*, tenant: uuid.UUID, run: uuid.UUID, amount_nano_usd: int)
     """
     scope.require_tenant(tenant)
     if amount_nano_usd:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE traces_run SET cost_nano_usd = cost_nano_usd + %s WHERE tenant_id = %s AND run_id = %s",
-                [amount_nano_usd, tenant, run],
-            )
+        prepared.run(_ADD, [amount_nano_usd, tenant, run])

@@ -1,0 +1,1 @@
+"""Pure decisions of confirmations: values in, a value out."""
