@@ -24,6 +24,7 @@ from agentops.confirmations.queries.eligibility import (
 )
 from agentops.confirmations.queries.inbox import inbox, waiting_count
 from agentops.confirmations.queries.raises import raised
+from agentops.confirmations.queries.people import code_until
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 from agentops.confirmations.queries.standing import (
     standable_tool,
@@ -37,6 +38,7 @@ __all__ = [
     "as_asked",
     "asked",
     "asks_for_correctness",
+    "code_until",
     "detail",
     "eligible_people",
     "forget_rules",
