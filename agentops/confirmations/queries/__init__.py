@@ -1,10 +1,6 @@
 """Reads of confirmations."""
 
-from agentops.confirmations.queries.aftermath import (
-    asks_for_correctness,
-    judged,
-    my_answer,
-)
+from agentops.confirmations.queries.aftermath import asks_for_correctness, judged, my_answer
 from agentops.confirmations.queries.asking import (
     as_asked,
     asked,
@@ -17,10 +13,7 @@ from agentops.confirmations.queries.asking import (
     tenants_with_due,
     waited,
 )
-from agentops.confirmations.queries.detail import (
-    detail,
-    view_of,
-)
+from agentops.confirmations.queries.detail import detail, view_of
 from agentops.confirmations.queries.eligibility import (
     approvers_still_eligible,
     eligible_people,
@@ -29,16 +22,10 @@ from agentops.confirmations.queries.eligibility import (
     may_stop,
     person_of,
 )
-from agentops.confirmations.queries.inbox import (
-    inbox,
-    waiting_count,
-)
-from agentops.confirmations.queries.rules import (
-    forget_rules,
-    rule,
-    rules,
-    rules_for,
-)
+from agentops.confirmations.queries.history import history
+from agentops.confirmations.queries.inbox import inbox, waiting_count
+from agentops.confirmations.queries.receipt import receipt
+from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 from agentops.confirmations.queries.standing import (
     standable_tool,
     standable_tools,
@@ -55,6 +42,7 @@ __all__ = [
     "eligible_people",
     "forget_rules",
     "held",
+    "history",
     "inbox",
     "judged",
     "may_approve_ids",
@@ -64,6 +52,7 @@ __all__ = [
     "path_of",
     "pending_like",
     "person_of",
+    "receipt",
     "redeemed",
     "rule",
     "rules",
