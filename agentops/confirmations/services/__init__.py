@@ -1,26 +1,15 @@
 """Writes of confirmations: asking, deciding, and what an organisation's people say beforehand and afterwards."""
 
+from agentops.confirmations.services.aftermath import answer_correctness
 from agentops.confirmations.services.asking import close, invalidate, lapse, note_executed, redeem, request, stand
 from agentops.confirmations.services.codes import send_code
 from agentops.confirmations.services.elapsing import expire, lose_outcome, purge, release
 from agentops.confirmations.services.payments import note_paid, note_payment, weigh_payment
 from agentops.confirmations.services.presenting import note_refused_link, open_link, present, presented
 from agentops.confirmations.services.rules import remove_rule, set_rule
+from agentops.confirmations.services.standing import answer_for as standing_answer_for, end as end_standing, make as make_standing, void_after_refusal as void_standing
 from agentops.confirmations.services.telling import tell_asked
 from agentops.confirmations.services.voting import approve, cancel, note_opened_by_other, refuse, supersede
-
-__all__ = [
-    "approve",
-    "cancel",
-    "close",
-    "expire",
-    "invalidate",
-    "lapse",
-    "lose_outcome",
-    "note_executed",
-    "note_opened_by_other",
-    "note_paid",
-    "note_payment",
     "note_refused_link",
     "open_link",
     "present",
@@ -37,4 +26,7 @@ __all__ = [
     "supersede",
     "tell_asked",
     "weigh_payment",
+    "standing_answer_for",
+    "tell_asked",
+    "void_standing",
 ]
