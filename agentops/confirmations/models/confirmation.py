@@ -18,6 +18,7 @@ class Confirmation(HasId, TenantOwned):
     agent = models.TextField()
     agent_version = models.TextField()
     acting_user = models.TextField()
+    root_user = models.TextField(blank=True)  # whom the run's root was started for; at tier 4 not an approver either
     tool = models.TextField()
     tool_version = models.TextField()
     tool_version_id = models.UUIDField()

@@ -1,21 +1,36 @@
-"""Writes of confirmations: asking, and what an organisation's people decide beforehand and afterwards."""
+"""Writes of confirmations: asking, deciding, and what an organisation's people say beforehand and afterwards."""
 
-from agentops.confirmations.services.asking import close, invalidate, lapse, redeem, request
+from agentops.confirmations.services.asking import close, invalidate, lapse, note_executed, redeem, request, stand
+from agentops.confirmations.services.codes import send_code
+from agentops.confirmations.services.elapsing import expire, lose_outcome, purge, release
 from agentops.confirmations.services.presenting import note_refused_link, open_link, present, presented
 from agentops.confirmations.services.rules import remove_rule, set_rule
 from agentops.confirmations.services.telling import tell_asked
+from agentops.confirmations.services.voting import approve, cancel, note_opened_by_other, refuse, supersede
 
 __all__ = [
+    "approve",
+    "cancel",
     "close",
+    "expire",
     "invalidate",
     "lapse",
+    "lose_outcome",
+    "note_executed",
+    "note_opened_by_other",
     "note_refused_link",
     "open_link",
     "present",
     "presented",
+    "purge",
     "redeem",
+    "refuse",
+    "release",
     "remove_rule",
     "request",
+    "send_code",
     "set_rule",
+    "stand",
+    "supersede",
     "tell_asked",
 ]
