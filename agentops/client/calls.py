@@ -44,8 +44,8 @@ class ModelCall:
         self._usage, self._outcome = usage, "error"
 
     def not_sent(self) -> None:
-        """The provider was never asked."""
-        self._usage, self._outcome = None, "cancelled"
+        """The provider was never asked. Said as a number, as a cancelled call of unknown usage costs what was held."""
+        self._usage, self._outcome = Usage(), "cancelled"
 
     def ended_by(self, error: BaseException) -> None:
         """An exception ended the call. What had been noted before stays true."""

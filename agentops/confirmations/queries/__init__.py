@@ -22,6 +22,7 @@ from agentops.confirmations.queries.eligibility import (
     person_of,
 )
 from agentops.confirmations.queries.inbox import inbox, waiting_count
+from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "path_of",
     "pending_like",
     "person_of",
+    "raised",
     "redeemed",
     "rule",
     "rules",

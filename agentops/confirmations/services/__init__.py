@@ -3,6 +3,7 @@
 from agentops.confirmations.services.asking import close, invalidate, lapse, note_executed, redeem, request, stand
 from agentops.confirmations.services.codes import send_code
 from agentops.confirmations.services.elapsing import expire, lose_outcome, purge, release
+from agentops.confirmations.services.payments import note_paid, note_payment, weigh_payment
 from agentops.confirmations.services.presenting import note_refused_link, open_link, present, presented
 from agentops.confirmations.services.rules import remove_rule, set_rule
 from agentops.confirmations.services.telling import tell_asked
@@ -18,6 +19,8 @@ __all__ = [
     "lose_outcome",
     "note_executed",
     "note_opened_by_other",
+    "note_paid",
+    "note_payment",
     "note_refused_link",
     "open_link",
     "present",
@@ -33,4 +36,5 @@ __all__ = [
     "stand",
     "supersede",
     "tell_asked",
+    "weigh_payment",
 ]

@@ -32,6 +32,10 @@ _OUTCOMES = {
     Answer.ABORT: Outcome.DENIED,
 }
 _UNKNOWN = "There is no such run; start one with POST /api/v1/guard/runs."
+_GIVE_BACK = """
+UPDATE runtime_guardedrun SET deadline = deadline + %s
+WHERE tenant_id = %s AND root_id = %s AND run_id <> %s AND status = 1
+"""
 _ACTIVE = """
 SELECT count(*) FILTER (WHERE user_id = %s), count(*) FROM runtime_guardedrun
 WHERE tenant_id = %s AND status = 1 AND root_id = run_id AND run_id <> %s AND lease_until > %s AND deadline > %s
@@ -128,7 +132,17 @@ def stopped(facts: Facts) -> Verdict | None:
         detail = "The run is past its deadline."
         end(facts, status=RunStatus.EXPIRED, code="run_finished", detail=detail, whole_family=True)
         return Verdict(Answer.ABORT, "run_finished", detail)
+    if _is_past_its_own(facts):
+        detail = "The run is past its own deadline, which is before that of the run it belongs to."
+        end(facts, status=RunStatus.EXPIRED, code="run_finished", detail=detail, whole_family=False)
+        return Verdict(Answer.ABORT, "run_finished", detail)
     return None
+
+
+def _is_past_its_own(facts: Facts) -> bool:
+    """A child whose agent may take less time than the family has. While people are asked, no clock runs."""
+    root = facts.root
+    return facts.run_id != root.run_id and root.paused_at is None and facts.now >= facts.deadline + root.given_back
 
 
 def killed_words(scope: str, reason: str) -> str:
@@ -174,8 +188,10 @@ def resume_clock(facts: Facts) -> None:
     is_waited_for, until = confirming.waited(tenant=facts.tenant_id, runs=rows.family(facts))
     if is_waited_for:
         return
-    root.deadline = root.paused_deadline + max(timedelta(0), min(facts.now, until or facts.now) - root.paused_at)
+    root.given_back = max(timedelta(0), min(facts.now, until or facts.now) - root.paused_at)
+    root.deadline = root.paused_deadline + root.given_back
     root.paused_at = root.paused_deadline = None
+    prepared.run(_GIVE_BACK, [root.given_back, facts.tenant_id, root.run_id, root.run_id])
 
 
 def pause_clock(facts: Facts, *, until: datetime) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from agentops.catalog import pointers, scopes
 from agentops.catalog import queries as catalog
-from agentops.catalog import scopes
 from agentops.catalog.types import AgentPolicy, Rejection, ToolPolicy
-from agentops.common import clock
+from agentops.common import clock, strictjson
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
-from agentops.confirmations.types import Action, Asked
+from agentops.confirmations.types import Action, Asked, ToolFacts
 from agentops.runtime import permits
 from agentops.runtime.policies.advice import advice
 from agentops.runtime.policies.likeness import likeness
@@ -97,10 +97,7 @@ def _accepted(
     facts: Facts, policy: AgentPolicy, tool: ToolPolicy, proposal: ToolProposal, knowledge: Mapping[str, Any]
 ) -> tuple[Verdict, NewCall]:
     like = likeness(tool.name, proposal.value, tool.cosmetic)
-    reasons = tool.rules.raised(knowledge)
-    if proposal.is_tainted:
-        reasons.append("the arguments come from content that nobody vouches for")
-    tier = min(HIGHEST_TIER, tool.tier + 1) if reasons else tool.tier
+    reasons, tier = raised(facts, policy, tool, proposal, knowledge)
     if tier == HIGHEST_TIER and tenants.approver_count(facts.tenant_id) < PEOPLE_FOR_HIGHEST_TIER:
         return _refused(facts, policy, proposal, [_approvers_rejection(tool, reasons)], tool)
     waiting = _waiting_for(facts, tool, like, tier) if tier > 1 else None
@@ -116,9 +113,47 @@ def _accepted(
         verdict.data = {"detector": finding.detector}
         return verdict, _call(proposal, CallState.REJECTED, like)
     root.history.note_accepted(tool.name)
+    if pays(tool):
+        confirmations.note_payment(**_payment(facts, tool, proposal))
     if tier > 1:
-        return _asked(facts, tool, proposal, tier, reasons, like)
+        return _asked(facts, policy, tool, proposal, tier, reasons, like)
     return _allowed(facts, tool, proposal, like)
+
+
+def raised(
+    facts: Facts, policy: AgentPolicy, tool: ToolPolicy, proposal: ToolProposal, knowledge: Mapping[str, Any]
+) -> tuple[list[str], int]:
+    """Why a call takes more than its tool says, and the tier it takes: the floor, or for any reasons one more."""
+    rules = confirming.rules_for(tenant=facts.tenant_id, agent=facts.agent, policy_version=policy.policy_version)
+    paying = confirmations.weigh_payment(**_payment(facts, tool, proposal)) if pays(tool) else None
+    reasons = tool.rules.raised(knowledge) + confirming.raised(
+        tool_version=tool.tool_version_id,
+        schema=tool.arguments_schema,
+        arguments=proposal.value,
+        is_tainted=proposal.is_tainted,
+        paying=paying,
+        threshold=rules.threshold(tool.name),
+    )
+    floor = max(tool.tier, rules.floor(tool.name))
+    return reasons, min(HIGHEST_TIER, floor + 1) if reasons else floor
+
+
+def pays(tool: ToolPolicy) -> bool:
+    """Does the tool's definition say whom it pays, and how much?"""
+    return bool(tool.payee and tool.amount)
+
+
+def _payment(facts: Facts, tool: ToolPolicy, proposal: ToolProposal) -> dict[str, Any]:
+    return {
+        "tenant": facts.tenant_id,
+        "tool": tool.name,
+        "acting_user": facts.user_id,
+        "run": facts.run_id,
+        "call_id": proposal.call_id,
+        "payee": pointers.find(tool.payee, proposal.value),
+        "amount": pointers.find(tool.amount, proposal.value),
+        "at": facts.now,
+    }
 
 
 def _waiting_for(facts: Facts, tool: ToolPolicy, like: bytes, tier: int) -> Asked | None:
@@ -143,32 +178,69 @@ def _allowed(facts: Facts, tool: ToolPolicy, proposal: ToolProposal, like: bytes
 
 
 def _asked(
-    facts: Facts, tool: ToolPolicy, proposal: ToolProposal, tier: int, reasons: list[str], like: bytes
+    facts: Facts,
+    policy: AgentPolicy,
+    tool: ToolPolicy,
+    proposal: ToolProposal,
+    tier: int,
+    reasons: list[str],
+    like: bytes,
 ) -> tuple[Verdict, NewCall]:
     asked = confirmations.request(
         tenant=facts.tenant_id,
-        action=Action(
-            run_id=facts.run_id,
-            call_id=proposal.call_id,
-            agent=facts.agent,
-            agent_version=facts.agent_version,
-            acting_user=facts.user_id,
-            tool=tool.name,
-            tool_version=tool.version,
-            tool_version_id=tool.tool_version_id,
-            schema_digest=tool.schema_digest,
-            resource="",
-            arguments=proposal.arguments,
-            likeness=like,
-            policy_version=facts.policy_version,
-            says=proposal.reason,
-        ),
+        action=action_of(facts, policy, tool, proposal, like),
         tier=tier,
         raised_because=reasons,
         at=facts.now,
     )
     entry.pause_clock(facts, until=asked.expires_at)
     return _waiting(asked, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=asked.id)
+
+
+def action_of(facts: Facts, policy: AgentPolicy, tool: ToolPolicy, proposal: ToolProposal, like: bytes) -> Action:
+    """What people are asked, and what the page that asks them needs to know of the tool."""
+    rules = confirming.rules_for(tenant=facts.tenant_id, agent=facts.agent, policy_version=policy.policy_version)
+    return Action(
+        run_id=facts.run_id,
+        call_id=proposal.call_id,
+        agent=facts.agent,
+        agent_version=facts.agent_version,
+        acting_user=facts.user_id,
+        root_user=facts.root.user_id if facts.root.user_id != facts.user_id else "",
+        tool=tool.name,
+        tool_version=tool.version,
+        tool_version_id=tool.tool_version_id,
+        schema_digest=tool.schema_digest,
+        resource=resource_of(tool, proposal.value),
+        resource_version=proposal.resource_version,
+        current=proposal.current,
+        arguments=proposal.arguments,
+        likeness=like,
+        policy_version=facts.policy_version,
+        says=proposal.reason,
+        is_tainted=proposal.is_tainted,
+        delay_seconds=rules.delay_seconds(tool.name),
+        facts=ToolFacts(
+            description=tool.description,
+            effect=str(tool.effect),
+            reversal=str(tool.reversal),
+            recipe=tool.recipe,
+            reversible_seconds=tool.reversible_seconds,
+            resource=tool.resource,
+            payee=tool.payee,
+            amount=tool.amount,
+            phrase=tool.phrase,
+            cosmetic=tuple(tool.cosmetic),
+        ),
+    )
+
+
+def resource_of(tool: ToolPolicy, arguments: Any) -> str:
+    """What a call acts on, as its arguments name it; "" where the tool's definition does not say."""
+    value = pointers.find(tool.resource, arguments) if tool.resource else None
+    if value is None or isinstance(value, str):
+        return value or ""
+    return strictjson.canonical(value).decode()
 
 
 def _waiting(asked: Asked, tool: ToolPolicy, reasons: list[str]) -> Verdict:
@@ -235,7 +307,8 @@ def _sentence(tool: str, first: Rejection) -> str:
 
 def _capped(facts: Facts, proposal: ToolProposal, tool: ToolPolicy) -> tuple[Verdict, NewCall]:
     detail = f"Stopped: the run has made its {facts.root.caps.tool_calls} tool calls."
-    entry.end(facts, status=RunStatus.ABORTED, code="tool_cap_reached", detail=detail, whole_family=True)
+    is_of_all = facts.root.tool_calls >= facts.root.family_caps.tool_calls
+    entry.end(facts, status=RunStatus.ABORTED, code="tool_cap_reached", detail=detail, whole_family=is_of_all)
     return Verdict(Answer.ABORT, "tool_cap_reached", detail, tool_version=tool.version), _rejected(proposal)
 
 
