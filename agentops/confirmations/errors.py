@@ -27,6 +27,14 @@ _OVER = {
 }
 
 
+class NotOver(Conflict):
+    code, title = "not_over", "It has not run"
+
+
+class NotStandable(Conflict):
+    code, title = "cannot_stand", "It cannot be agreed to beforehand"
+
+
 class NotRedeemable(Conflict):
     title = "The confirmation cannot be redeemed"
 

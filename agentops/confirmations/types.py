@@ -38,6 +38,7 @@ class State(models.TextChoices):
 
 
 OPEN = (State.PENDING, State.HALF, State.COOLING)
+OVER = (State.EXECUTED, State.FAILED, State.OUTCOME_UNKNOWN)  # it ran, or may have
 
 
 class Choice(models.TextChoices):

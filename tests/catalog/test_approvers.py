@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from agentops.catalog import queries, services
-from agentops.catalog.errors import AgentUnknown, ToolUnknown
-from agentops.catalog.types import Applied, ApprovedKind
+from agentops.catalog.errors import AgentUnknown, ApproversMissing, ToolUnknown
+from agentops.catalog.types import Applied, ApprovedKind, Review
 from agentops.common import clock
 from agentops.common.errors import InvalidInput, NotFound
 from agentops.common.scope import tenant_scope
@@ -149,3 +149,34 @@ def test_a_group_that_approves_something_cannot_be_removed(world: World) -> None
     name(world.acme, group.id, verb=services.unname_approver)
     with tenant_scope(world.acme.id):
         tenants.remove_group(tenant=world.acme.id, group=group.id, by=OPERATOR, at=clock.now())
+
+
+def test_a_tool_of_tier_4_needs_two_among_those_who_are_named(
+    world: World, apply: Apply, example: dict[str, Any]
+) -> None:
+    name(world.acme, world.pete)
+    example["tools"][1] |= {"tier": 4, "version": "4"}
+    with pytest.raises(ApproversMissing) as refusal:
+        apply(world.acme, example)
+    assert "has 1 who could (named on the tool)" in refusal.value.detail
+    name(world.acme, world.ben)
+    assert apply(world.acme, example).tools[1].tier == 4
+
+
+def test_a_reviewer_cannot_set_tier_4_either_where_an_agent_has_one_name(
+    world: World, apply: Apply, example: dict[str, Any]
+) -> None:
+    name(world.acme, world.pete, kind=AGENT, on="support-bot")
+    with tenant_scope(world.acme.id):
+        tool = queries.tool_versions(tenant=world.acme.id, tool="refund")[0].id
+        with pytest.raises(ApproversMissing) as refusal:
+            services.review_tool_version(
+                tenant=world.acme.id,
+                tool_version=tool,
+                verdict=Review.APPROVED,
+                tier=4,
+                reason="money",
+                by=OPERATOR,
+                at=clock.now(),
+            )
+    assert "named on the agent" in refusal.value.detail

@@ -1,21 +1,27 @@
 """Reads of the catalog: the guard's (raw SQL, cached), and those of pages and the API."""
 
 from agentops.catalog.cache import is_writing
+from agentops.catalog.places import Place, is_place, places
 from agentops.catalog.queries.agents import agent, agents
 from agentops.catalog.queries.approvers import approvers, require_known
 from agentops.catalog.queries.contacts import contact_set, contact_sets, contacts
+from agentops.catalog.queries.granted import current_policy
 from agentops.catalog.queries.policy import forget, policy
 from agentops.catalog.queries.tools import tool_version, tool_versions, tools_waiting
 
 __all__ = [
+    "Place",
     "agent",
     "agents",
     "approvers",
     "contact_set",
     "contact_sets",
     "contacts",
+    "current_policy",
     "forget",
+    "is_place",
     "is_writing",
+    "places",
     "policy",
     "require_known",
     "tool_version",

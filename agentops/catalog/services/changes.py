@@ -13,10 +13,10 @@ from agentops.catalog import cache
 from agentops.catalog.errors import AgentUnknown, ApproversMissing
 from agentops.catalog.models import AgentVersion, ToolGrant, ToolVersion
 from agentops.catalog.policies import APPROVERS_NEEDED, HIGHEST_TIER
+from agentops.catalog.queries.approvers import approvers
 from agentops.common import scope
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
-from tenants import queries as tenants
 
 _NAMES_MOST = 30
 # Changes of a tenant's catalog are rare and touch many rows in many orders: one at a time, there is nothing to deadlock.
@@ -62,16 +62,18 @@ def agent_version(tenant: uuid.UUID, agent: str, version: str) -> AgentVersion:
     return found
 
 
-def require_approvers(tenant: uuid.UUID, tier: int, *, tool: str) -> None:
-    """Raises ApproversMissing where a call of this tier could never be approved."""
+def require_approvers(tenant: uuid.UUID, tier: int, *, tool: str, agents: Iterable[str] = ()) -> None:
+    """Raises ApproversMissing where a call of this tier, by any of these agents, could never be approved."""
     if tier < HIGHEST_TIER:
         return
-    count = tenants.approver_count(tenant)
-    if count < APPROVERS_NEEDED:
-        raise ApproversMissing(
-            f"{tool} is of tier {HIGHEST_TIER}, which two different people must approve, and this organisation has "
-            f"{count} who could. Add approvers, or choose tier 3."
-        )
+    for agent in {*agents} or {""}:
+        found = approvers(tenant=tenant, agent=agent, tool=tool)
+        if len(found.user_ids) < APPROVERS_NEEDED:
+            named = f" (named on the {found.named_on.value})" if found.named_on else ""
+            raise ApproversMissing(
+                f"{tool} is of tier {HIGHEST_TIER}, which two different people must approve, and this organisation has "
+                f"{len(found.user_ids)} who could{named}. Add approvers, or choose tier 3."
+            )
 
 
 def record(

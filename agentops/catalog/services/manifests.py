@@ -37,7 +37,7 @@ def apply_manifest(
     """
     changes.begin(tenant)
     for tool in manifest.tools:
-        changes.require_approvers(tenant, tool.tier, tool=tool.name)
+        changes.require_approvers(tenant, tool.tier, tool=tool.name, agents=[manifest.agent.name])
     defined = [_define(tenant, tool, by, at) for tool in manifest.tools]
     agent = _agent(tenant, manifest.agent.name, by, at)
     version, is_new, was_changed, lost = _version(agent, manifest, defined, by, at)

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 
 from agentops.catalog.errors import ReviewMissing, ToolUnknown, invalid
-from agentops.catalog.models import ToolVersion
+from agentops.catalog.models import ToolGrant, ToolVersion
 from agentops.catalog.policies import HIGHEST_TIER, needs_reason
 from agentops.catalog.services import changes
 from agentops.catalog.types import Effect, Review
@@ -73,7 +73,9 @@ def decide(
     if found.review == verdict and found.tier == tier:
         return found
     if verdict == Review.APPROVED:
-        changes.require_approvers(found.tenant_id, tier, tool=found.tool.name)
+        grants = ToolGrant.objects.filter(tenant_id=found.tenant_id, tool_version=found, revoked_at__isnull=True)
+        agents = grants.values_list("agent_version__agent__name", flat=True)
+        changes.require_approvers(found.tenant_id, tier, tool=found.tool.name, agents=agents)
     if tier != found.tier and needs_reason(Effect(found.effect), tier) and not is_declared:
         found.tier_because = reason
     found.review, found.tier = verdict, tier

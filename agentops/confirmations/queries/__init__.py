@@ -1,5 +1,6 @@
 """Reads of confirmations."""
 
+from agentops.confirmations.queries.aftermath import asks_for_correctness, judged, my_answer
 from agentops.confirmations.queries.asking import (
     as_asked,
     asked,
@@ -24,19 +25,28 @@ from agentops.confirmations.queries.eligibility import (
 from agentops.confirmations.queries.inbox import inbox, waiting_count
 from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
+from agentops.confirmations.queries.standing import (
+    standable_tool,
+    standable_tools,
+    standing_approval,
+    standing_approvals,
+)
 
 __all__ = [
     "approvers_still_eligible",
     "as_asked",
     "asked",
+    "asks_for_correctness",
     "detail",
     "eligible_people",
     "forget_rules",
     "held",
     "inbox",
+    "judged",
     "may_approve_ids",
     "may_decide",
     "may_stop",
+    "my_answer",
     "path_of",
     "pending_like",
     "person_of",
@@ -45,6 +55,10 @@ __all__ = [
     "rule",
     "rules",
     "rules_for",
+    "standable_tool",
+    "standable_tools",
+    "standing_approval",
+    "standing_approvals",
     "state_at",
     "superseding",
     "tenants_with_due",
