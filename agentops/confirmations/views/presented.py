@@ -138,9 +138,7 @@ def _sheet(request: HttpRequest, tenant: Tenant, found: Presented) -> Sheet:
     return Sheet(detail=detail, viewer=person)
 
 
-def _page(
-    request: HttpRequest, sheet: Sheet, *, refusal: DomainError | None = None, status: int = 200
-) -> HttpResponse:
+def _page(request: HttpRequest, sheet: Sheet, *, refusal: DomainError | None = None, status: int = 200) -> HttpResponse:
     context = {"sheet": sheet, "urls": _urls(request), "refusal": refusal}
     return render(request, "confirmations/presented.html", context, status=status)
 
