@@ -157,8 +157,11 @@ def test_a_warning_says_where_to_look_twice() -> None:
     found = view({"order_id": "p\u0430ypal\u202e", "amount_minor": 1, "na\u200bme": "x"})
     assert [(warning.pointer, warning.sentence) for warning in found.warnings] == [
         ("/na\u200bme", "In the name of na⟨zero width space (U+200B)⟩me there are characters that cannot be seen."),
-        ("/order_id", "In order_id there are words of letters from several scripts."),
-        ("/order_id", "In order_id there are characters that turn the direction of reading around."),
+        (
+            "/order_id",
+            "In order_id there are words of letters from several scripts; "
+            "characters that turn the direction of reading around.",
+        ),
     ]
 
 

@@ -123,6 +123,7 @@ def edit(request: TenantRequest, confirmation: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             from agentops.runtime.services import approvals
+
             asked = approvals.edit(
                 tenant=request.access.tenant.id,
                 confirmation=confirmation,

@@ -43,7 +43,8 @@ def sheet(request: TenantRequest, confirmation: uuid.UUID) -> Sheet:
         viewer=viewer,
         sureness=_sureness(request) if is_asked_surely else Sureness(),
         code_until=queries.code_until(tenant=tenant, confirmation=confirmation, person=viewer) if has_code else None,
-        asks_for_correctness=is_over and queries.asks_for_correctness(tenant=tenant, confirmation=confirmation, by=viewer),
+        asks_for_correctness=is_over
+        and queries.asks_for_correctness(tenant=tenant, confirmation=confirmation, by=viewer),
         judged=queries.my_answer(tenant=tenant, confirmation=confirmation, by=viewer) if is_over else None,
     )
 
@@ -72,6 +73,8 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
     }
     made |= {"self": _url(request, "confirmation", detail.id), "inbox": _place(request, "inbox")}
     made["standing"] = f"{made['self']}?part=standing&seen={detail.state}"
+    if found.has_receipt:
+        made["receipt"] = _url(request, "confirmation-receipt", detail.id)
     if detail.superseded_by:
         made["after"] = _url(request, "confirmation", detail.superseded_by)
     if detail.supersedes_id:
@@ -79,7 +82,7 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
     if may(Permission.RUNS_READ):
         made["run"] = reverse("run", kwargs={"slug": request.access.tenant.slug, "run_id": detail.run_id.hex})
     if not may(Permission.CONFIRM):
-        made["inbox"] = _place(request, "inbox")
+        made["inbox"] = _place(request, "approvals")
     return made
 
 
