@@ -49,7 +49,7 @@ def render(*, binding: bytes, facts: ToolFacts, raised_because: Sequence[str], c
         leaves=shown,
         differences=_differences(shown, now),
         current=now,
-        phrase=phrase(bound["tool"], arguments, facts) if bound["tier"] >= Tier.FULL_DISCLOSURE else "",
+        phrase=phrase(bound["tool"], arguments, facts) if bound["tier"] == Tier.FULL_DISCLOSURE else "",
     )
 
 

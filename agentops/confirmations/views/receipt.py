@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -26,7 +27,7 @@ def receipt(request: TenantRequest, confirmation: uuid.UUID) -> HttpResponse:
     sheet = seeing.sheet(request, confirmation)
     context = {
         "sheet": sheet,
-        "receipt": _receipt(request, sheet),
+        "receipt": _with_moments(_receipt(request, sheet)),
         "urls": seeing.urls(request, sheet),
         "json_url": reverse(
             "confirmation-receipt-json", kwargs={"slug": request.access.tenant.slug, "confirmation": confirmation}
@@ -51,3 +52,13 @@ def _receipt(request: TenantRequest, sheet: Sheet) -> dict[str, Any]:
     if not sheet.has_receipt:
         raise Conflict("There is a receipt once people have decided, or its time is over.")
     return queries.receipt(tenant=request.access.tenant.id, confirmation=sheet.detail.id)
+
+
+def _with_moments(part: Any) -> Any:
+    """The same with times that a page can put into words."""
+    if isinstance(part, dict):
+        return {
+            name: datetime.fromisoformat(value) if name == "at" and value else _with_moments(value)
+            for name, value in part.items()
+        }
+    return [_with_moments(each) for each in part] if isinstance(part, list) else part
