@@ -23,6 +23,7 @@ from agentops.confirmations.queries.eligibility import (
     person_of,
 )
 from agentops.confirmations.queries.inbox import inbox, waiting_count
+from agentops.confirmations.queries.overdue import due_releases, lost_executions, tenants_with_overdue
 from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 from agentops.confirmations.queries.standing import (
@@ -38,11 +39,13 @@ __all__ = [
     "asked",
     "asks_for_correctness",
     "detail",
+    "due_releases",
     "eligible_people",
     "forget_rules",
     "held",
     "inbox",
     "judged",
+    "lost_executions",
     "may_approve_ids",
     "may_decide",
     "may_stop",
@@ -62,6 +65,7 @@ __all__ = [
     "state_at",
     "superseding",
     "tenants_with_due",
+    "tenants_with_overdue",
     "view_of",
     "waited",
     "waiting_count",
