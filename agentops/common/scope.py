@@ -113,14 +113,39 @@ def last_statements() -> Iterator[None]:
 def _opened(scope: Scope, first: Sequence[Statement] = ()) -> Iterator[list[prepared.Rows]]:
     if _current.get() is not None:
         raise ScopeError("scopes do not nest: close the first one")
-    token = _current.set(scope)
+    token, kept = _current.set(scope), _kept.set(None)
+    refused: BaseException | None = None
     try:
         _ask_only_doubtful_connections()
         with transaction.atomic(durable=True):
-            yield _set_local(scope, first)
+            rows = _set_local(scope, first)
+            try:
+                yield rows
+            except BaseException as error:
+                if not _back_to_kept():
+                    raise
+                refused = error
+            else:
+                if connection.needs_rollback:
+                    _back_to_kept()
+        if refused is not None:
+            raise refused
     finally:
+        _kept.reset(kept)
         _current.reset(token)
         _forget_in_open_transaction()
+
+
+def _back_to_kept() -> bool:
+    """Undo what came after `keep`, and nothing else; False where nothing was to be kept."""
+    kept = _kept.get()
+    if kept is None:
+        return False
+    savepoint, hooks = kept
+    connection.set_rollback(False)
+    connection.savepoint_rollback(savepoint)
+    del connection.run_on_commit[hooks:]
+    return True
 
 
 def _ask_only_doubtful_connections() -> None:

@@ -22,9 +22,11 @@ from agentops.confirmations.queries.eligibility import (
     may_stop,
     person_of,
 )
+from agentops.confirmations.queries.history import history
 from agentops.confirmations.queries.inbox import inbox, waiting_count
 from agentops.confirmations.queries.overdue import due_releases, lost_executions, tenants_with_overdue
 from agentops.confirmations.queries.raises import raised
+from agentops.confirmations.queries.receipt import receipt
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 from agentops.confirmations.queries.standing import (
     standable_tool,
@@ -43,6 +45,7 @@ __all__ = [
     "eligible_people",
     "forget_rules",
     "held",
+    "history",
     "inbox",
     "judged",
     "lost_executions",
@@ -54,6 +57,7 @@ __all__ = [
     "pending_like",
     "person_of",
     "raised",
+    "receipt",
     "redeemed",
     "rule",
     "rules",
