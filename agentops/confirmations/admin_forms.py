@@ -88,11 +88,11 @@ class RuleForm(forms.Form):
         }
 
     def terms(self, **fixed: str) -> RuleTerms:
-        said = self.cleaned_data
+        said = {**self.cleaned_data, **fixed}
         minutes = said["delay_minutes"]
         return RuleTerms(
-            agent=fixed.get("agent", said["agent"]),
-            tool=fixed.get("tool", said["tool"]),
+            agent=said["agent"],
+            tool=said["tool"],
             tier_floor=int(said["tier_floor"]) if said["tier_floor"] else None,
             amount_threshold=said["amount_threshold"],
             delay_seconds=None if minutes is None else minutes * 60,
@@ -103,6 +103,7 @@ class RuleForm(forms.Form):
 class StandingForm(forms.Form):
     """One field a place of the tool's arguments, and the limits. Nothing is "any value" unless somebody chose so."""
 
+    definition = forms.CharField(widget=forms.HiddenInput, required=False)  # of the tool that the person has seen
     acting_user = forms.ChoiceField(label="In your name as")
     uses_most = forms.IntegerField(label="At most so many calls", min_value=1, max_value=USES_MOST, initial=5)
     sum_most = forms.DecimalField(
@@ -125,11 +126,12 @@ class StandingForm(forms.Form):
             self.initial["acting_user"] = names[0]
         if not tool.amount:
             del self.fields["sum_most"]
-        for number, place in enumerate(self.places):
-            self.fields[f"kind_{number}"] = forms.ChoiceField(
+        self.initial["definition"] = str(tool.tool_version_id)
+        for place in self.places:
+            self.fields[f"kind:{place.pointer}"] = forms.ChoiceField(
                 label=f"How {place.pointer} is held", choices=_kinds(place, tool)
             )
-            self.fields[f"value_{number}"] = forms.CharField(
+            self.fields[f"value:{place.pointer}"] = forms.CharField(
                 label=f"Value of {place.pointer}",
                 required=False,
                 max_length=2_000,
@@ -141,26 +143,28 @@ class StandingForm(forms.Form):
     def rows(self) -> list[dict[str, Any]]:
         """The places with their two fields, for the page."""
         return [
-            {"place": place, "kind": self[f"kind_{number}"], "value": self[f"value_{number}"]}
-            for number, place in enumerate(self.places)
+            {"place": place, "kind": self[f"kind:{place.pointer}"], "value": self[f"value:{place.pointer}"]}
+            for place in self.places
         ]
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or self.cleaned_data
         self.constraints: list[Constraint] = []
-        for number, place in enumerate(self.places):
-            kind, text = said.get(f"kind_{number}"), said.get(f"value_{number}", "")
+        if said.get("definition") != str(self.tool.tool_version_id):
+            self.add_error(None, "The tool was defined anew while you looked. Look at it again, then agree.")
+        for place in self.places:
+            kind, text = said.get(f"kind:{place.pointer}"), said.get(f"value:{place.pointer}", "")
             if kind is None:
                 continue
             try:
                 self.constraints.append(Constraint(place.pointer, Kind(kind), _value(Kind(kind), place, text)))
             except ValueError as error:
-                self.add_error(f"value_{number}", str(error))
+                self.add_error(f"value:{place.pointer}", str(error))
         return said
 
     def show_problems(self, problems: Sequence[Any]) -> None:
         """Put a service's problems at the places they point to."""
-        fields = {place.pointer: f"value_{number}" for number, place in enumerate(self.places)}
+        fields = {place.pointer: f"value:{place.pointer}" for place in self.places}
         for each in problems:
             own = each.pointer.strip("/") if each.pointer.strip("/") in self.fields else None
             field = fields.get(each.pointer) or ("days" if each.pointer == "/expires_at" else own)

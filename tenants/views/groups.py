@@ -45,7 +45,7 @@ def group(request: TenantRequest, group: uuid.UUID) -> HttpResponse:
 def _form(request: TenantRequest, found: GroupSummary | None) -> HttpResponse:
     access = request.access
     form = GroupForm(
-        request.POST or None,
+        request.POST if request.method == "POST" else None,
         members=queries.members(access.tenant.id),
         initial=GroupForm.showing(found) if found else None,
         present=found.members if found else (),

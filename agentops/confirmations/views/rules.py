@@ -76,7 +76,7 @@ def _answer(request: TenantRequest, form: RuleForm, found: Rule | None) -> HttpR
 def _form(request: TenantRequest, *, initial: dict[str, object]) -> RuleForm:
     tenant = request.access.tenant.id
     return RuleForm(
-        request.POST or None,
+        request.POST if request.method == "POST" else None,
         agents=[each.name for each in catalog.agents(tenant=tenant)],
         tools=sorted({each.tool for each in catalog.tool_versions(tenant=tenant)}),
         initial=initial,

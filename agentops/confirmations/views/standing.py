@@ -65,7 +65,7 @@ def standing_approval_new(request: TenantRequest) -> HttpResponse:
         )
     found = queries.standable_tool(tenant=access.tenant.id, agent=agent, tool=tool)
     form = StandingForm(
-        request.POST or None,
+        request.POST if request.method == "POST" else None,
         names=names,
         tool=found.tool,
         places=catalog.places(found.tool.arguments_schema),
@@ -136,7 +136,7 @@ def standing_revocation(request: TenantRequest, standing: uuid.UUID) -> HttpResp
             tenant=access.tenant.id,
             standing=standing,
             by=access.actor,
-            reason=request.POST.get("reason", "")[:500].replace("\0", ""),
+            reason=request.POST.get("reason", "")[:500],
             at=at,
         )
         messages.success(request, f"Ended. Calls of {found.tool} ask again.")
