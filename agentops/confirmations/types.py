@@ -246,3 +246,21 @@ class Waiting:
     may_decide: bool
     may_stop: bool
     has_voted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """One confirmation in a list of what was asked."""
+
+    id: uuid.UUID
+    state: State
+    tier: int
+    agent: str
+    acting_user: str
+    tool: str
+    headline: str
+    requested_at: datetime
+    decided_at: datetime | None
+    decided_by: str
+    ended_at: datetime | None
+    reason: str

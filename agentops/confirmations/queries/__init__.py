@@ -22,8 +22,10 @@ from agentops.confirmations.queries.eligibility import (
     may_stop,
     person_of,
 )
+from agentops.confirmations.queries.history import history
 from agentops.confirmations.queries.inbox import inbox, waiting_count
 from agentops.confirmations.queries.raises import raised
+from agentops.confirmations.queries.receipt import receipt
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 from agentops.confirmations.queries.standing import (
     standable_tool,
@@ -41,6 +43,7 @@ __all__ = [
     "eligible_people",
     "forget_rules",
     "held",
+    "history",
     "inbox",
     "judged",
     "may_approve_ids",
@@ -51,6 +54,7 @@ __all__ = [
     "pending_like",
     "person_of",
     "raised",
+    "receipt",
     "redeemed",
     "rule",
     "rules",

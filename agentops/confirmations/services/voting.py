@@ -32,6 +32,7 @@ from agentops.confirmations.queries.detail import shown
 from agentops.confirmations.rendering.leaves import leaves, parse
 from agentops.confirmations.services import codes, moving
 from agentops.confirmations.services.asking import ask
+from agentops.confirmations.services.standing import void_after_refusal
 from agentops.confirmations.states import Who
 from agentops.confirmations.types import (
     OPEN,
@@ -121,7 +122,10 @@ def refuse(
     reason: str,
     at: datetime,
 ) -> Asked:
-    """Say no, and why. It takes no proofs: whoever could agree can refuse. Raises a DecisionRefused."""
+    """Say no, and why. It takes no proofs: whoever could agree can refuse.
+
+    What the same person has agreed to beforehand, of this agent and tool, is void from then on. Raises a DecisionRefused.
+    """
     scope.require_tenant(tenant)
     found = _locked(tenant, confirmation)
     now = clock.database_now()
@@ -141,6 +145,8 @@ def refuse(
         told={"view_digest": view.digest.hex()},
         reason=reason,
     )
+    if by.user_id is not None:
+        void_after_refusal(tenant=tenant, user_id=by.user_id, agent=found.agent, tool=found.tool, at=at)
     return _moved(moved, tenant, confirmation, now)
 
 
