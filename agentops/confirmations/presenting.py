@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from agentops.confirmations.queries.aftermath import Judged
 from agentops.confirmations.rendering import Leaf, Pieces, View, pieces, render
 from agentops.confirmations.types import OPEN, Choice, Detail, Person, Said, State, Tier, Waiting
 
@@ -72,7 +73,8 @@ class Sheet:
     viewer: Person
     sureness: Sureness = Sureness()
     code_until: datetime | None = None  # of the code that was mailed to this person
-    my_correctness: bool | None = None
+    asks_for_correctness: bool = False
+    judged: Judged | None = None  # what this person said when asked whether it was correct
 
     @cached_property
     def view(self) -> View:
@@ -154,11 +156,6 @@ class Sheet:
     @property
     def mine(self) -> Said | None:
         return next((said for said in self.detail.said if said.voter == self.viewer.voter), None)
-
-    @property
-    def may_say_whether_correct(self) -> bool:
-        is_over = self.detail.state in (State.EXECUTED, State.FAILED, State.OUTCOME_UNKNOWN)
-        return is_over and (self.is_own or self.mine is not None)
 
     @cached_property
     def chapters(self) -> Sequence[Chapter]:

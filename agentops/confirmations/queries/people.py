@@ -1,4 +1,4 @@
-"""What one person has of a confirmation besides their vote: the code that was mailed to them, their word afterwards."""
+"""What one person has of a confirmation besides their vote: the code that was mailed to them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime
 
 from django.db import connection
 
-from agentops.confirmations.models import Correctness
 from agentops.confirmations.types import Person
 
 _CODE = """
@@ -26,9 +25,3 @@ def code_until(*, tenant: uuid.UUID, confirmation: uuid.UUID, person: Person) ->
         cursor.execute(_CODE, [ATTEMPTS_MOST, tenant, confirmation, person.user_id])
         row = cursor.fetchone()
     return row[0] if row else None
-
-
-def said_correct(*, tenant: uuid.UUID, confirmation: uuid.UUID, person: Person) -> bool | None:
-    """What this person said when they were asked whether it was correct; None where they did not say."""
-    found = Correctness.objects.filter(tenant_id=tenant, confirmation_id=confirmation, voter=person.voter)
-    return found.values_list("is_correct", flat=True).first()

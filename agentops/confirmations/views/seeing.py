@@ -10,11 +10,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from agentops.common import clock
-from agentops.common.errors import DomainError
+from agentops.common.errors import DomainError, NotFound
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries, services
 from agentops.confirmations.presenting import Sheet, Sureness
-from agentops.confirmations.types import Person, Proofs, Tier
+from agentops.confirmations.types import OVER, Person, Proofs, Tier
 from tenants import access, sign_in
 from tenants import queries as tenants
 from tenants.access import TenantRequest
@@ -36,13 +36,16 @@ def sheet(request: TenantRequest, confirmation: uuid.UUID) -> Sheet:
         may_read=request.access.may(Permission.CONFIRMATIONS_READ),
     )
     is_asked_surely = detail.may_decide and detail.tier >= Tier.FULL_DISCLOSURE
+    is_over = detail.state in OVER
     has_code = detail.may_decide and detail.tier == Tier.TWO_PEOPLE
     return Sheet(
         detail=detail,
         viewer=viewer,
         sureness=_sureness(request) if is_asked_surely else Sureness(),
         code_until=queries.code_until(tenant=tenant, confirmation=confirmation, person=viewer) if has_code else None,
-        my_correctness=queries.said_correct(tenant=tenant, confirmation=confirmation, person=viewer),
+        asks_for_correctness=is_over
+        and queries.asks_for_correctness(tenant=tenant, confirmation=confirmation, by=viewer),
+        judged=queries.my_answer(tenant=tenant, confirmation=confirmation, by=viewer) if is_over else None,
     )
 
 
@@ -66,7 +69,7 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
     detail, may = found.detail, request.access.may
     made = {
         name: _url(request, f"confirmation-{name}", detail.id)
-        for name in ("approve", "refuse", "cancel", "edit", "code", "proof", "correctness", "receipt")
+        for name in ("approve", "refuse", "cancel", "edit", "code", "proof", "correctness")
     }
     made |= {"self": _url(request, "confirmation", detail.id), "inbox": _place(request, "inbox")}
     made["standing"] = f"{made['self']}?part=standing&seen={detail.state}"
@@ -77,7 +80,7 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
     if may(Permission.RUNS_READ):
         made["run"] = reverse("run", kwargs={"slug": request.access.tenant.slug, "run_id": detail.run_id.hex})
     if not may(Permission.CONFIRM):
-        made["inbox"] = _place(request, "approvals")
+        made["inbox"] = _place(request, "inbox")
     return made
 
 
@@ -86,8 +89,9 @@ def opened_by_other(*, request: TenantRequest, user: User, slug: str, confirmati
 
     What a member tried to decide is noted by the service that refused it.
     """
-    tenant = tenants.active_tenant(slug)
-    if tenant is None:
+    try:
+        tenant = tenants.tenant_called(slug)
+    except NotFound:
         return
     is_member = any(each.id == tenant.id for each, _ in access.memberships_of(user))
     if is_member and request.method not in ("GET", "HEAD"):
