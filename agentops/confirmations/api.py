@@ -19,7 +19,7 @@ from agentops.common.errors import InputProblem, InvalidInput
 from agentops.common.reading import Reading
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries, services
-from agentops.confirmations.types import OPEN, Asked
+from agentops.confirmations.types import OPEN, Asked, State
 from tenants.machine_view import MachineView
 from tenants.roles import KeyScope
 
@@ -49,15 +49,22 @@ class ConfirmationView(MachineView):
                 found = self._decided(confirmation, time.monotonic() + wait)
             finally:
                 _waiting.release()
-        return Response(
-            {
-                "id": str(found.id),
-                "state": found.state.value,
-                "tier": found.tier,
-                "url": request.build_absolute_uri(queries.path_of(found.id)),
-                "expires_at": clock.rfc3339(found.expires_at),
-            }
-        )
+        with tenant_scope(self.tenant):
+            answer = self._told(request, found)
+            if found.state is State.EDITED:  # the agent goes on with what a person made of it
+                newer = queries.superseding(tenant=self.tenant, confirmation=found.id, at=clock.now())
+                answer |= {"superseded_by": self._told(request, newer)} if newer else {}
+        return Response(answer)
+
+    def _told(self, request: Request, asked: Asked) -> dict[str, Any]:
+        path = queries.path_of(tenant=self.tenant, confirmation=asked.id)
+        return {
+            "id": str(asked.id),
+            "state": asked.state.value,
+            "tier": asked.tier,
+            "url": request.build_absolute_uri(path),
+            "expires_at": clock.rfc3339(asked.expires_at),
+        }
 
     def _decided(self, confirmation: uuid.UUID, until: float) -> Asked:
         """Look again and again, each time in a scope of its own: a wait holds no transaction."""

@@ -101,11 +101,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What a confirmation is bound to."""
+    """What a confirmation is bound to. `is_due`: its delay is over, and it has not been released yet."""
 
+    tool: str
     tool_version_id: uuid.UUID
     tier: int
     arguments: bytes
+    is_tainted: bool
+    resource: str
+    resource_version: str
+    is_due: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from agentops.confirmations.queries.eligibility import (
 )
 from agentops.confirmations.queries.history import history
 from agentops.confirmations.queries.inbox import inbox, waiting_count
+from agentops.confirmations.queries.overdue import due_releases, lost_executions, tenants_with_overdue
 from agentops.confirmations.queries.people import code_until
 from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.receipt import receipt
@@ -42,12 +43,14 @@ __all__ = [
     "asks_for_correctness",
     "code_until",
     "detail",
+    "due_releases",
     "eligible_people",
     "forget_rules",
     "held",
     "history",
     "inbox",
     "judged",
+    "lost_executions",
     "may_approve_ids",
     "may_decide",
     "may_stop",
@@ -68,6 +71,7 @@ __all__ = [
     "state_at",
     "superseding",
     "tenants_with_due",
+    "tenants_with_overdue",
     "view_of",
     "waited",
     "waiting_count",

@@ -8,9 +8,11 @@ from datetime import datetime
 
 from django.db import connection
 
+from agentops.common import clock
 from agentops.common.errors import NotFound
 from agentops.confirmations.models import Confirmation
 from agentops.confirmations.types import OPEN, Asked, Held, Redeemed, State
+from tenants import queries as tenants
 
 _LIKE = """
 SELECT id, state, tier, expires_at, run_id, call_id FROM confirmations_confirmation
@@ -56,12 +58,21 @@ def waited(*, tenant: uuid.UUID, runs: Sequence[uuid.UUID]) -> tuple[bool, datet
 
 def held(*, tenant: uuid.UUID, confirmation: uuid.UUID) -> Held | None:
     """What a confirmation is bound to, for checking it once more before it is redeemed."""
-    row = (
-        Confirmation.objects.filter(tenant_id=tenant, id=confirmation)
-        .values_list("tool_version_id", "tier", "arguments")
-        .first()
+    found = Confirmation.objects.filter(tenant_id=tenant, id=confirmation).first()
+    if found is None:
+        return None
+    return Held(
+        tool=found.tool,
+        tool_version_id=found.tool_version_id,
+        tier=found.tier,
+        arguments=bytes(found.arguments),
+        is_tainted=found.is_tainted,
+        resource=found.resource,
+        resource_version=found.resource_version,
+        is_due=found.state == State.COOLING
+        and found.cooling_until is not None
+        and found.cooling_until <= clock.database_now(),
     )
-    return Held(tool_version_id=row[0], tier=row[1], arguments=bytes(row[2])) if row else None
 
 
 def asked(*, tenant: uuid.UUID, confirmation: uuid.UUID, at: datetime) -> Asked:
@@ -111,6 +122,6 @@ def tenants_with_due() -> list[uuid.UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def path_of(confirmation: uuid.UUID) -> str:
+def path_of(*, tenant: uuid.UUID, confirmation: uuid.UUID) -> str:
     """Where a person looks at it. No credential is in it."""
-    return f"/confirmations/{confirmation}/"
+    return f"/t/{tenants.tenants_by_id([tenant])[tenant].slug}/confirmations/{confirmation}/"

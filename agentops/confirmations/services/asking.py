@@ -24,13 +24,22 @@ from audit import services as audit
 from audit.types import Actor, Outcome, Target
 
 
-def request(*, tenant: uuid.UUID, action: Action, tier: int, raised_because: Sequence[str], at: datetime) -> Asked:
+def request(
+    *,
+    tenant: uuid.UUID,
+    action: Action,
+    tier: int,
+    raised_because: Sequence[str],
+    is_answered: bool = False,
+    at: datetime,
+) -> Asked:
     """Ask people to confirm an action, bound to its exact bytes; in the caller's transaction.
 
-    `arguments` are RFC 8785 bytes. The same call of the same run is asked for once.
+    `arguments` are RFC 8785 bytes. The same call of the same run is asked for once. With `is_answered`, a standing approval
+    answers in the same transaction, and nobody is told that something waits.
     """
     scope.require_tenant(tenant)
-    return ask(tenant, action, tier, raised_because, at)
+    return ask(tenant, action, tier, raised_because, at, tells=not is_answered)
 
 
 def ask(
@@ -43,6 +52,7 @@ def ask(
     replaces: Confirmation | None = None,
     editors: Sequence[int] = (),
     new: uuid.UUID | None = None,
+    tells: bool = True,
 ) -> Asked:
     """Ask, perhaps in place of what somebody has edited: then `editors` are all who had a hand in it, the last one last."""
     binding = _binding(tenant, action, tier)
@@ -89,11 +99,11 @@ def ask(
         },
     )
     if is_new:
-        _announce(tenant, confirmation, at)
+        _announce(tenant, confirmation, at, tells=tells)
     return queries.as_asked(confirmation, State(confirmation.state))
 
 
-def _announce(tenant: uuid.UUID, confirmation: Confirmation, at: datetime) -> None:
+def _announce(tenant: uuid.UUID, confirmation: Confirmation, at: datetime, *, tells: bool) -> None:
     audit.record(
         tenant=tenant,
         action="approval.requested",
@@ -111,16 +121,17 @@ def _announce(tenant: uuid.UUID, confirmation: Confirmation, at: datetime) -> No
         run=confirmation.run_id,
         on_behalf_of=confirmation.acting_user,
     )
-    tell_asked(
-        tenant=tenant,
-        confirmation=confirmation.id,
-        tier=confirmation.tier,
-        agent=confirmation.agent,
-        acting_user=confirmation.acting_user,
-        tool=confirmation.tool,
-        eligible=confirmation.eligible,
-        expires_at=confirmation.expires_at,
-    )
+    if tells:
+        tell_asked(
+            tenant=tenant,
+            confirmation=confirmation.id,
+            tier=confirmation.tier,
+            agent=confirmation.agent,
+            acting_user=confirmation.acting_user,
+            tool=confirmation.tool,
+            eligible=confirmation.eligible,
+            expires_at=confirmation.expires_at,
+        )
 
 
 def stand(

@@ -32,6 +32,9 @@ _OUTCOMES = {
     Answer.ABORT: Outcome.DENIED,
 }
 _UNKNOWN = "There is no such run; start one with POST /api/v1/guard/runs."
+_CLOCK = """
+UPDATE runtime_guardedrun SET deadline = %s, paused_at = %s, paused_deadline = %s WHERE tenant_id = %s AND run_id = %s
+"""
 _GIVE_BACK = """
 UPDATE runtime_guardedrun SET deadline = deadline + %s
 WHERE tenant_id = %s AND root_id = %s AND run_id <> %s AND status = 1
@@ -128,7 +131,7 @@ def stopped(facts: Facts) -> Verdict | None:
         whole = facts.killed_scope != "agent" or facts.run_id == facts.root.run_id
         end(facts, status=RunStatus.KILLED, code="killed", detail=detail, whole_family=whole)
         return Verdict(Answer.ABORT, "killed", detail)
-    if facts.now >= facts.root.deadline:
+    if facts.now >= facts.root.deadline and not _is_waited_for(facts):
         detail = "The run is past its deadline."
         end(facts, status=RunStatus.EXPIRED, code="run_finished", detail=detail, whole_family=True)
         return Verdict(Answer.ABORT, "run_finished", detail)
@@ -137,6 +140,15 @@ def stopped(facts: Facts) -> Verdict | None:
         end(facts, status=RunStatus.EXPIRED, code="run_finished", detail=detail, whole_family=False)
         return Verdict(Answer.ABORT, "run_finished", detail)
     return None
+
+
+def _is_waited_for(facts: Facts) -> bool:
+    """A delay before a release may take longer than people had when they were asked; the run lives on meanwhile."""
+    root = facts.root
+    if root.paused_at is None or not confirming.waited(tenant=facts.tenant_id, runs=rows.family(facts))[0]:
+        return False
+    root.deadline = facts.now + HOLD_LASTS  # looked at again then
+    return True
 
 
 def _is_past_its_own(facts: Facts) -> bool:
@@ -200,6 +212,13 @@ def pause_clock(facts: Facts, *, until: datetime) -> None:
     if root.paused_at is None:
         root.paused_at, root.paused_deadline = facts.now, root.deadline
     root.deadline = max(root.deadline, until + timedelta(minutes=1))
+
+
+def keep_clock(facts: Facts) -> None:
+    """Write the family's clock, where no decision does."""
+    root = facts.root
+    clock = [root.deadline, root.paused_at, root.paused_deadline]
+    prepared.run(_CLOCK, [*clock, facts.tenant_id, root.run_id])
 
 
 def lock_starts(tenant: uuid.UUID) -> None:

@@ -5,27 +5,21 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
-from agentops.catalog import pointers, scopes
 from agentops.catalog import queries as catalog
+from agentops.catalog import scopes
 from agentops.catalog.types import AgentPolicy, Rejection, ToolPolicy
-from agentops.common import clock, strictjson
-from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
-from agentops.confirmations.types import Action, Asked, ToolFacts
 from agentops.runtime import permits
 from agentops.runtime.policies.advice import advice
 from agentops.runtime.policies.likeness import likeness
 from agentops.runtime.policies.repetition import Limits
 from agentops.runtime.rows import Facts, NewCall
-from agentops.runtime.services import entry
+from agentops.runtime.services import asking, entry
+from agentops.runtime.services.permitting import permit
 from agentops.runtime.types import Answer, Asker, CallState, RunStatus, ToolProposal, Verb, Verdict
-from tenants import queries as tenants
 
-HIGHEST_TIER = 4
-PEOPLE_FOR_HIGHEST_TIER = 2
 _MOST_POINTER, _MOST_WORDS = 200, 500
 
 
@@ -97,13 +91,14 @@ def _accepted(
     facts: Facts, policy: AgentPolicy, tool: ToolPolicy, proposal: ToolProposal, knowledge: Mapping[str, Any]
 ) -> tuple[Verdict, NewCall]:
     like = likeness(tool.name, proposal.value, tool.cosmetic)
-    reasons, tier = raised(facts, policy, tool, proposal, knowledge)
-    if tier == HIGHEST_TIER and tenants.approver_count(facts.tenant_id) < PEOPLE_FOR_HIGHEST_TIER:
+    reasons, tier = asking.raised(facts, policy, tool, proposal, knowledge)
+    if tier == asking.HIGHEST_TIER and not asking.are_two(facts, tool):
         return _refused(facts, policy, proposal, [_approvers_rejection(tool, reasons)], tool)
-    waiting = _waiting_for(facts, tool, like, tier) if tier > 1 else None
+    waiting = asking.waiting_for(facts, tool, like, tier) if tier > 1 else None
     if waiting is not None:  # asked again while people look at it: the same question, no repetition and no further call
         facts.root.tool_calls -= 1
-        return _waiting(waiting, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=waiting.id)
+        verdict = asking.wait(facts, waiting, tool, reasons)
+        return verdict, _call(proposal, CallState.WAITING, like, confirmation=waiting.id)
     root = facts.root
     finding = root.history.add_call(tool.name, like.hex()[:16], _limits(policy))
     if finding is not None:
@@ -113,153 +108,31 @@ def _accepted(
         verdict.data = {"detector": finding.detector}
         return verdict, _call(proposal, CallState.REJECTED, like)
     root.history.note_accepted(tool.name)
-    if pays(tool):
-        confirmations.note_payment(**_payment(facts, tool, proposal))
-    if tier > 1:
-        return _asked(facts, policy, tool, proposal, tier, reasons, like)
-    return _allowed(facts, tool, proposal, like)
-
-
-def raised(
-    facts: Facts, policy: AgentPolicy, tool: ToolPolicy, proposal: ToolProposal, knowledge: Mapping[str, Any]
-) -> tuple[list[str], int]:
-    """Why a call takes more than its tool says, and the tier it takes: the floor, or for any reasons one more."""
-    rules = confirming.rules_for(tenant=facts.tenant_id, agent=facts.agent, policy_version=policy.policy_version)
-    paying = confirmations.weigh_payment(**_payment(facts, tool, proposal)) if pays(tool) else None
-    reasons = tool.rules.raised(knowledge) + confirming.raised(
-        tool_version=tool.tool_version_id,
-        schema=tool.arguments_schema,
-        arguments=proposal.value,
-        is_tainted=proposal.is_tainted,
-        paying=paying,
-        threshold=rules.threshold(tool.name),
+    if asking.pays(tool):
+        confirmations.note_payment(**asking.payment_of(facts, tool, proposal))
+    verdict, call = (
+        asking.ask(facts, policy, tool, proposal, tier, reasons, like)
+        if tier > 1
+        else _allowed(facts, tool, proposal, like)
     )
-    floor = max(tool.tier, rules.floor(tool.name))
-    return reasons, min(HIGHEST_TIER, floor + 1) if reasons else floor
-
-
-def pays(tool: ToolPolicy) -> bool:
-    """Does the tool's definition say whom it pays, and how much?"""
-    return bool(tool.payee and tool.amount)
-
-
-def _payment(facts: Facts, tool: ToolPolicy, proposal: ToolProposal) -> dict[str, Any]:
-    return {
-        "tenant": facts.tenant_id,
-        "tool": tool.name,
-        "acting_user": facts.user_id,
-        "run": facts.run_id,
-        "call_id": proposal.call_id,
-        "payee": pointers.find(tool.payee, proposal.value),
-        "amount": pointers.find(tool.amount, proposal.value),
-        "at": facts.now,
-    }
-
-
-def _waiting_for(facts: Facts, tool: ToolPolicy, like: bytes, tier: int) -> Asked | None:
-    """People who look at this already: at the same definition, and as closely as it takes now."""
-    return confirming.pending_like(
-        tenant=facts.tenant_id,
-        run=facts.run_id,
-        likeness=like,
-        tool_version=tool.tool_version_id,
-        least_tier=tier,
-    )
+    told = _advice(facts) if verdict.answer is Answer.ALLOW else ""
+    if told:
+        verdict.body["advice"] = verdict.data["advice"] = told
+    return verdict, call
 
 
 def _allowed(facts: Facts, tool: ToolPolicy, proposal: ToolProposal, like: bytes) -> tuple[Verdict, NewCall]:
-    token, until = permit(facts, tool, args=proposal.arguments, tier=1, action_digest="")
-    body = {"permit": token}
-    told = _advice(facts)
-    if told:
-        body["advice"] = told
-    verdict = Verdict(Answer.ALLOW, body=body, tier=1, tool_version=tool.version, data={"advice": told} if told else {})
-    return verdict, _call(proposal, CallState.ADMITTED, like, permit_until=until)
-
-
-def _asked(
-    facts: Facts,
-    policy: AgentPolicy,
-    tool: ToolPolicy,
-    proposal: ToolProposal,
-    tier: int,
-    reasons: list[str],
-    like: bytes,
-) -> tuple[Verdict, NewCall]:
-    asked = confirmations.request(
-        tenant=facts.tenant_id,
-        action=action_of(facts, policy, tool, proposal, like),
-        tier=tier,
-        raised_because=reasons,
-        at=facts.now,
-    )
-    entry.pause_clock(facts, until=asked.expires_at)
-    return _waiting(asked, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=asked.id)
-
-
-def action_of(facts: Facts, policy: AgentPolicy, tool: ToolPolicy, proposal: ToolProposal, like: bytes) -> Action:
-    """What people are asked, and what the page that asks them needs to know of the tool."""
-    rules = confirming.rules_for(tenant=facts.tenant_id, agent=facts.agent, policy_version=policy.policy_version)
-    return Action(
-        run_id=facts.run_id,
-        call_id=proposal.call_id,
-        agent=facts.agent,
-        agent_version=facts.agent_version,
-        acting_user=facts.user_id,
-        root_user=facts.root.user_id if facts.root.user_id != facts.user_id else "",
-        tool=tool.name,
-        tool_version=tool.version,
-        tool_version_id=tool.tool_version_id,
-        schema_digest=tool.schema_digest,
-        resource=resource_of(tool, proposal.value),
+    token, until = permit(
+        facts,
+        tool,
+        args=proposal.arguments,
+        tier=1,
+        action_digest="",
+        resource=asking.resource_of(tool, proposal.value),
         resource_version=proposal.resource_version,
-        current=proposal.current,
-        arguments=proposal.arguments,
-        likeness=like,
-        policy_version=facts.policy_version,
-        says=proposal.reason,
-        is_tainted=proposal.is_tainted,
-        delay_seconds=rules.delay_seconds(tool.name),
-        facts=ToolFacts(
-            description=tool.description,
-            effect=str(tool.effect),
-            reversal=str(tool.reversal),
-            recipe=tool.recipe,
-            reversible_seconds=tool.reversible_seconds,
-            resource=tool.resource,
-            payee=tool.payee,
-            amount=tool.amount,
-            phrase=tool.phrase,
-            cosmetic=tuple(tool.cosmetic),
-        ),
     )
-
-
-def resource_of(tool: ToolPolicy, arguments: Any) -> str:
-    """What a call acts on, as its arguments name it; "" where the tool's definition does not say."""
-    value = pointers.find(tool.resource, arguments) if tool.resource else None
-    if value is None or isinstance(value, str):
-        return value or ""
-    return strictjson.canonical(value).decode()
-
-
-def _waiting(asked: Asked, tool: ToolPolicy, reasons: list[str]) -> Verdict:
-    return Verdict(
-        Answer.CONFIRM,
-        "confirmation_required",
-        f"{tool.name} waits for {'two people' if asked.tier == HIGHEST_TIER else 'a person'} to confirm it.",
-        body={
-            "confirmation": {
-                "id": str(asked.id),
-                "tier": asked.tier,
-                "url": confirming.path_of(asked.id),
-                "expires_at": clock.rfc3339(asked.expires_at),
-            }
-        },
-        data={"raised_because": reasons} if reasons else {},
-        tier=asked.tier,
-        tool_version=tool.version,
-    )
+    verdict = Verdict(Answer.ALLOW, body={"permit": token}, tier=1, tool_version=tool.version)
+    return verdict, _call(proposal, CallState.ADMITTED, like, permit_until=until)
 
 
 def _refused(
@@ -345,7 +218,7 @@ def _approvers_rejection(tool: ToolPolicy, reasons: list[str]) -> Rejection:
     return Rejection(
         code="approvers_missing",
         pointer="",
-        expected=f"an organisation with {PEOPLE_FOR_HIGHEST_TIER} people who may approve",
+        expected=f"an organisation with {asking.PEOPLE_FOR_HIGHEST_TIER} people who may approve",
         hint=f"{tool.name} would need two people to agree, and there are not two{because}; plan without it",
     )
 
@@ -403,33 +276,6 @@ def _advice(facts: Facts) -> str:
             ("model calls", root.llm_calls, root.caps.llm_calls),
         ]
     )
-
-
-def permit(facts: Facts, tool: ToolPolicy, *, args: bytes, tier: int, action_digest: str) -> tuple[str, Any]:
-    """A signed permit for this call, and when it ends. Its `jti` is the run and the step, where its use is noted."""
-    until = facts.now + timedelta(seconds=permits.LIFETIME_SECONDS)
-    issued = int(facts.now.timestamp())
-    claims = {
-        "iss": "agentops",
-        "aud": f"tool:{tool.name}",
-        "sub": facts.user_id,
-        "tenant": str(facts.tenant_id),
-        "run": facts.run_id.hex,
-        "call": facts.call_id,
-        "agent": facts.agent,
-        "agent_version": facts.agent_version,
-        "tool": tool.name,
-        "tool_version": tool.version,
-        "schema_digest": tool.schema_digest,
-        "action_digest": action_digest or permits.digest(args),
-        "args_digest": permits.digest(args),
-        "policy_version": facts.policy_version,
-        "tier": tier,
-        "iat": issued,
-        "exp": issued + permits.LIFETIME_SECONDS,
-        "jti": f"{facts.run_id.hex}-{facts.root.steps}",
-    }
-    return permits.sign(claims), until
 
 
 def _call(
