@@ -23,6 +23,7 @@ from agentops.confirmations.queries.eligibility import (
     person_of,
 )
 from agentops.confirmations.queries.history import history
+from agentops.confirmations.queries.holding import holdings
 from agentops.confirmations.queries.inbox import inbox, waiting_count
 from agentops.confirmations.queries.overdue import due_releases, lost_executions, tenants_with_overdue
 from agentops.confirmations.queries.people import code_until
@@ -48,6 +49,7 @@ __all__ = [
     "forget_rules",
     "held",
     "history",
+    "holdings",
     "inbox",
     "judged",
     "lost_executions",
