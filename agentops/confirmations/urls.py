@@ -15,25 +15,25 @@ from agentops.confirmations.views import (
 from tenants.access import View, open_page, tenant_page
 from tenants.roles import Permission
 
-_READ, _MANAGE, _DECIDE = Permission.CONFIRMATIONS_READ, Permission.CONFIRMATIONS_MANAGE, Permission.CONFIRM
 _API = "api/v1/confirmations/<uuid:confirmation>"
+_ONE = "confirmations/<uuid:confirmation>/"
+_READ, _MANAGE, _DECIDE = Permission.CONFIRMATIONS_READ, Permission.CONFIRMATIONS_MANAGE, Permission.CONFIRM
 _APPROVERS, _RULES, _STANDING = "approvals/approvers/", "approvals/rules/", "standing-approvals/"
 _RULE = f"{_RULES}<uuid:rule>/"
 
 
-def _one(route: str, view: View, *, name: str, needs: Permission = _DECIDE) -> URLPattern:
+def _one(route: str, view: View, *, name: str, needs: Permission = Permission.CONFIRM) -> URLPattern:
     """A page of one confirmation: whom it is not for finds nothing, and the organisation's log says that they tried."""
-    route = f"confirmations/<uuid:confirmation>/{route}"
-    return tenant_page(route, view, name=name, needs=needs, notes=seeing.opened_by_other)
+    return tenant_page(f"{_ONE}{route}", view, name=name, needs=needs, notes=seeing.opened_by_other)
 
 
 urlpatterns = [
     path(_API, ConfirmationView.as_view(), name="api-confirmation"),
     path(f"{_API}/presentations", PresentationsView.as_view(), name="api-presentations"),
     open_page("presented/<slug:link>/", presented.presentation, name="presentation"),
-    tenant_page("inbox/", inbox.inbox, name="inbox", needs=_DECIDE),
-    tenant_page("history/", history.history, name="history", needs=_DECIDE),
-    tenant_page("approvals/", history.approvals, name="approvals", needs=_READ),
+    tenant_page("inbox/", inbox.inbox, name="inbox", needs=Permission.CONFIRM),
+    tenant_page("history/", history.history, name="history", needs=Permission.CONFIRM),
+    tenant_page("approvals/", history.approvals, name="approvals", needs=Permission.CONFIRMATIONS_READ),
     _one("", confirmation.confirmation, name="confirmation", needs=Permission.HOME),
     _one("approval/", confirmation.approve, name="confirmation-approve"),
     _one("refusal/", confirmation.refuse, name="confirmation-refuse"),
