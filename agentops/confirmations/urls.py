@@ -1,13 +1,30 @@
-from django.urls import path
+from django.urls import URLPattern, path
 
 from agentops.confirmations.api import ConfirmationView, PresentationsView
-from agentops.confirmations.views import presented
-from tenants.access import open_page
+from agentops.confirmations.views import confirmation, inbox, presented, seeing
+from tenants.access import View, open_page, tenant_page
+from tenants.roles import Permission
 
 _API = "api/v1/confirmations/<uuid:confirmation>"
+_ONE = "confirmations/<uuid:confirmation>/"
+
+
+def _one(route: str, view: View, *, name: str, needs: Permission = Permission.CONFIRM) -> URLPattern:
+    """A page of one confirmation: whom it is not for finds nothing, and the organisation's log says that they tried."""
+    return tenant_page(f"{_ONE}{route}", view, name=name, needs=needs, notes=seeing.opened_by_other)
+
 
 urlpatterns = [
     path(_API, ConfirmationView.as_view(), name="api-confirmation"),
     path(f"{_API}/presentations", PresentationsView.as_view(), name="api-presentations"),
     open_page("presented/<slug:link>/", presented.presentation, name="presentation"),
+    tenant_page("inbox/", inbox.inbox, name="inbox", needs=Permission.CONFIRM),
+    _one("", confirmation.confirmation, name="confirmation", needs=Permission.HOME),
+    _one("approval/", confirmation.approve, name="confirmation-approve"),
+    _one("refusal/", confirmation.refuse, name="confirmation-refuse"),
+    _one("cancellation/", confirmation.cancel, name="confirmation-cancel"),
+    _one("edit/", confirmation.edit, name="confirmation-edit"),
+    _one("code/", confirmation.code, name="confirmation-code"),
+    _one("proof/", confirmation.proof, name="confirmation-proof"),
+    _one("correctness/", confirmation.correctness, name="confirmation-correctness"),
 ]

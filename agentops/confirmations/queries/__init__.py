@@ -25,6 +25,7 @@ from agentops.confirmations.queries.eligibility import (
 from agentops.confirmations.queries.history import history
 from agentops.confirmations.queries.inbox import inbox, waiting_count
 from agentops.confirmations.queries.overdue import due_releases, lost_executions, tenants_with_overdue
+from agentops.confirmations.queries.people import code_until
 from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.receipt import receipt
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
@@ -40,6 +41,7 @@ __all__ = [
     "as_asked",
     "asked",
     "asks_for_correctness",
+    "code_until",
     "detail",
     "due_releases",
     "eligible_people",

@@ -61,6 +61,12 @@ def enforcement_mark(grade: Any) -> SafeString:
 
 
 @register.filter
+def confirmation_mark(state: Any) -> SafeString:
+    """The mark of where a confirmation stands: pending, half, cooling, approved, refused, executed and so on."""
+    return marks.render(marks.CONFIRMATION, state)
+
+
+@register.filter
 def switch_mark(state: Any) -> SafeString:
     """The mark of a kill switch: on, asked, lifted."""
     return marks.render(marks.SWITCH, state)
