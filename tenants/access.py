@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, TypeVar, cast
 
@@ -295,6 +295,27 @@ def named_on(*, permission: str, target: models.Model) -> list[User | ApproverGr
         *ApproverGroup.objects.filter(tenant_id=_tenant_of(target), group__in=groups).order_by("name", "id"),
         *User.objects.filter(pk__in=people).order_by("name", "email"),
     ]
+
+
+def named_among(*, permission: str, targets: Sequence[models.Model]) -> dict[str, list[User | ApproverGroup]]:
+    """The same for many objects of one kind and tenant at once, by the text of their ids; nobody: not there."""
+    if not targets:
+        return {}
+    where = {**_on(permission, targets[0]), "object_pk__in": [str(target.pk) for target in targets]}
+    del where["object_pk"]
+    groups = {
+        group.group_id: group
+        for group in ApproverGroup.objects.filter(tenant_id=_tenant_of(targets[0])).order_by("name")
+    }
+    found: dict[str, list[User | ApproverGroup]] = {}
+    for pk, group_id in GroupObjectPermission.objects.filter(**where).values_list("object_pk", "group"):
+        if group_id in groups:
+            found.setdefault(pk, []).append(groups[group_id])
+    for row in (
+        UserObjectPermission.objects.filter(**where).select_related("user").order_by("user__name", "user__email")
+    ):
+        found.setdefault(row.object_pk, []).append(row.user)
+    return found
 
 
 def is_granted(*, permission: str, target: models.Model) -> bool:

@@ -28,6 +28,7 @@ from agentops.confirmations.queries.overdue import due_releases, lost_executions
 from agentops.confirmations.queries.people import code_until
 from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.receipt import receipt
+from agentops.confirmations.queries.holding import holdings
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 from agentops.confirmations.queries.standing import (
     standable_tool,
@@ -49,6 +50,7 @@ __all__ = [
     "held",
     "history",
     "inbox",
+    "holdings",
     "judged",
     "lost_executions",
     "may_approve_ids",

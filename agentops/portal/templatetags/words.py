@@ -11,6 +11,7 @@ import json
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -79,6 +80,16 @@ def _decimal(amount: int, places: int) -> str:
 def count(number: int | None) -> str:
     """A whole number with separators: 12,345."""
     return NONE if number is None else f"{number:,}"
+
+
+@register.filter
+def plain_number(number: Decimal | None) -> str:
+    """An exact amount in a unit that only a tool knows: grouped, without zeros that say nothing."""
+    if number is None:
+        return ""
+    whole, _, rest = f"{number:,f}".partition(".")
+    rest = rest.rstrip("0")
+    return f"{whole}.{rest}" if rest else whole
 
 
 @register.filter
