@@ -25,6 +25,16 @@ def digest(text: str) -> bytes:
         return b""
 
 
+class ValueField(forms.CharField):
+    """A text as it is. It has to be there, and may be empty: an empty text is a value too."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(strip=False, **options)
+
+    def validate(self, value: Any) -> None:
+        return
+
+
 class RefusalForm(forms.Form):
     reason = forms.CharField(
         label="Why not?",
@@ -108,9 +118,7 @@ def _field(leaf: Leaf) -> forms.Field:
     if leaf.kind == "yes or no":
         return forms.ChoiceField(label=leaf.label, choices=[("yes", "yes"), ("no", "no")], initial=leaf.raw)
     widget = forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}) if leaf.is_long else forms.TextInput()
-    return forms.CharField(
-        label=leaf.label, initial=leaf.raw, required=leaf.kind == "number", strip=leaf.kind == "number", widget=widget
-    )
+    return (forms.CharField if leaf.kind == "number" else ValueField)(label=leaf.label, initial=leaf.raw, widget=widget)
 
 
 def _value(leaf: Leaf, typed: str, field: str, form: forms.Form) -> Any:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from agentops.confirmations.queries.aftermath import Judged
 from agentops.confirmations.rendering import Leaf, Pieces, View, pieces, render
-from agentops.confirmations.types import OPEN, Choice, Detail, Person, Said, State, Tier, Waiting
+from agentops.confirmations.types import OPEN, OVER, Choice, Detail, Past, Person, Said, State, Tier, Waiting
 
 FRESH = timedelta(minutes=5)  # how long a password, a passkey or a second factor counts
 NEAR = timedelta(minutes=2)  # then the time that is left is warned of
@@ -102,6 +102,11 @@ class Sheet:
         return self.detail.state is State.COOLING
 
     @property
+    def has_receipt(self) -> bool:
+        """Only once nobody has anything to say any more: a receipt names everybody who did."""
+        return self.detail.state not in (State.PENDING, State.HALF)
+
+    @property
     def is_live(self) -> bool:
         """Can its state change while somebody looks?"""
         return self.detail.state in (*OPEN, State.APPROVED, State.EXECUTING)
@@ -147,6 +152,17 @@ class Sheet:
         if self.detail.state is State.INVALIDATED and self.detail.reason:
             return tone, sentence, ""
         return tone, sentence, _NEXT.get(self.detail.state, "")
+
+    @property
+    def payload_title(self) -> str:
+        if self.detail.state in OVER:
+            return "Exactly this ran" if self.detail.state is State.EXECUTED else "Exactly this was to run"
+        return "Exactly this runs" if self.is_live else "This was asked for"
+
+    @property
+    def reason(self) -> str:
+        """Why it was stopped or lapsed, where nobody's own word says it already."""
+        return "" if any(said.reason for said in self.detail.said) else self.detail.reason
 
     @property
     def words(self) -> Sequence[Word]:
@@ -212,6 +228,22 @@ class InboxLine:
     @property
     def is_near(self) -> bool:
         return self.left < NEAR
+
+
+@dataclass(frozen=True, slots=True)
+class PastLine:
+    """One thing that was asked, as a line of a list."""
+
+    past: Past
+
+    @property
+    def headline(self) -> Pieces:
+        return pieces(self.past.headline)
+
+    @property
+    def said(self) -> str:
+        """What the one who looks said."""
+        return _SAID[self.past.mine] if self.past.mine else ""
 
 
 def view_of(detail: Detail) -> View:

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 
 from agentops.confirmations.api import ConfirmationView, PresentationsView
-from agentops.confirmations.views import confirmation, inbox, presented, seeing
+from agentops.confirmations.views import confirmation, history, inbox, presented, receipt, seeing
 from tenants.access import View, open_page, tenant_page
 from tenants.roles import Permission
 
@@ -19,6 +19,8 @@ urlpatterns = [
     path(f"{_API}/presentations", PresentationsView.as_view(), name="api-presentations"),
     open_page("presented/<slug:link>/", presented.presentation, name="presentation"),
     tenant_page("inbox/", inbox.inbox, name="inbox", needs=Permission.CONFIRM),
+    tenant_page("history/", history.history, name="history", needs=Permission.CONFIRM),
+    tenant_page("approvals/", history.approvals, name="approvals", needs=Permission.CONFIRMATIONS_READ),
     _one("", confirmation.confirmation, name="confirmation", needs=Permission.HOME),
     _one("approval/", confirmation.approve, name="confirmation-approve"),
     _one("refusal/", confirmation.refuse, name="confirmation-refuse"),
@@ -27,4 +29,6 @@ urlpatterns = [
     _one("code/", confirmation.code, name="confirmation-code"),
     _one("proof/", confirmation.proof, name="confirmation-proof"),
     _one("correctness/", confirmation.correctness, name="confirmation-correctness"),
+    _one("receipt/", receipt.receipt, name="confirmation-receipt", needs=Permission.HOME),
+    _one("receipt.json", receipt.export, name="confirmation-receipt-json", needs=Permission.HOME),
 ]

@@ -35,15 +35,16 @@ class Entry:
     also: tuple[str, ...] = ()  # other pages that belong to it, by URL name
 
 
+CONFIRMATION = ("confirmation", "confirmation-refuse", "confirmation-edit", "confirmation-receipt")
 TENANT_ENTRIES = (
     Entry("Overview", "home", "tenant-home"),
-    Entry("Inbox", "inbox", "inbox", also=("confirmation",)),
+    Entry("Inbox", "inbox", "inbox", also=CONFIRMATION),
     Entry("My usage", "chart-bar", "usage-own"),
     Entry("Standing approvals", "clipboard-document-check", "standing-approvals"),
     Entry("History", "clock", "history"),
     Entry("Runs", "queue-list", "runs", also=("saved-searches", "saved-search")),
     Entry("Decisions", "scale", "decisions"),
-    Entry("Approvals", "hand-raised", "approvals"),
+    Entry("Approvals", "hand-raised", "approvals", also=CONFIRMATION),
     Entry("Audit log", "clipboard-document-list", "audit-log"),
     Entry("Budgets", "banknotes", "budgets"),
     Entry(

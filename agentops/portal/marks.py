@@ -115,6 +115,11 @@ CONFIRMATION = {
     "failed": Mark("Failed", "cross", "bad", "It was approved, and failed"),
     "outcome_unknown": Mark("Outcome unknown", "diamond", "warn", "It was begun, and nobody told how it ended"),
 }
+MATCH = {
+    "true": Mark("Matches", "tick", "ok", "The digest is that of the bytes that are kept"),
+    "false": Mark("Does not match", "cross", "bad", "The digest is another than that of the bytes that are kept"),
+    "": Mark("Not told", "dash", "quiet", "Nobody told a digest to compare"),
+}
 SWITCH = {
     "on": Mark("On", "octagon", "bad", "It stops agents now"),
     "lifted": Mark("Lifted", "tick", "quiet", "It stops nothing any more"),

@@ -60,7 +60,7 @@ LIMIT: dict[str, Any] = {
 }
 VALUES: dict[str, dict[str, Any]] = {
     "send_letter": {"to": "Ann Kim", "text": "Dear Ms Kim,\n\nyour card is on its way.\n\nYours\nThe bank"},
-    "transfer": {"iban": IBAN, "name": "Bakery Ost", "amount_minor": 125_000, "currency": "EUR", "note": "Invoice 88"},
+    "transfer": {"iban": IBAN, "name": "Bakery Ost", "amount_minor": 48_000, "currency": "EUR", "note": "Invoice 88"},
     "raise_limit": {"account": "acc_77120", "daily_minor": 5_000_000, "currency": "EUR"},
 }
 

@@ -58,8 +58,16 @@ def view(
             "send_letter",
             {"text": "Dear\nMs Kim", "fast": True, "to": "kim", "from": "us"},
             ToolFacts(),
-            "Send letter with fast yes, from us, text Dear ↵ Ms Kim and 1 more value",
+            "Send letter with fast yes, from us, to kim and 1 more value",
         ),
+        (
+            "raise_limit",
+            {"id": "acc_1", "daily": 50, "note": "n" * 41},
+            ToolFacts(resource="/id"),
+            "Raise limit acc_1 with daily 50 and 1 more value",
+        ),
+        ("send_letter", {"text": "Dear\nMs Kim", "to": "kim"}, ToolFacts(payee="/to"), "Send letter to kim"),
+        ("send_letter", {"text": "Dear\nMs Kim"}, ToolFacts(), "Send letter with text Dear ↵ Ms Kim"),
         ("stop", {}, ToolFacts(), "Stop, with no values"),
         ("note", {"text": ""}, ToolFacts(), "Note with text (empty)"),
     ],
@@ -157,8 +165,11 @@ def test_a_warning_says_where_to_look_twice() -> None:
     found = view({"order_id": "p\u0430ypal\u202e", "amount_minor": 1, "na\u200bme": "x"})
     assert [(warning.pointer, warning.sentence) for warning in found.warnings] == [
         ("/na\u200bme", "In the name of na⟨zero width space (U+200B)⟩me there are characters that cannot be seen."),
-        ("/order_id", "In order_id there are words of letters from several scripts."),
-        ("/order_id", "In order_id there are characters that turn the direction of reading around."),
+        (
+            "/order_id",
+            "In order_id there are words of letters from several scripts; "
+            "characters that turn the direction of reading around.",
+        ),
     ]
 
 
@@ -184,8 +195,9 @@ def test_the_phrase_comes_from_the_payload_and_can_be_typed(
     assert view(arguments, facts, tool=tool).phrase == expected
 
 
-def test_below_tier_3_nothing_is_typed() -> None:
-    assert view(ORDER, tier=2).phrase == ""
+@pytest.mark.parametrize("tier", [2, 4])
+def test_only_at_tier_3_something_is_typed(tier: int) -> None:
+    assert view(ORDER, tier=tier).phrase == ""
 
 
 @pytest.mark.parametrize("typed", ["48.10 EUR", " 48.10  eur ", "48.10 Eur"])

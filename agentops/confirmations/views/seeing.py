@@ -73,6 +73,8 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
     }
     made |= {"self": _url(request, "confirmation", detail.id), "inbox": _place(request, "inbox")}
     made["standing"] = f"{made['self']}?part=standing&seen={detail.state}"
+    if found.has_receipt:
+        made["receipt"] = _url(request, "confirmation-receipt", detail.id)
     if detail.superseded_by:
         made["after"] = _url(request, "confirmation", detail.superseded_by)
     if detail.supersedes_id:
@@ -80,7 +82,7 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
     if may(Permission.RUNS_READ):
         made["run"] = reverse("run", kwargs={"slug": request.access.tenant.slug, "run_id": detail.run_id.hex})
     if not may(Permission.CONFIRM):
-        made["inbox"] = _place(request, "inbox")
+        made["inbox"] = _place(request, "approvals")
     return made
 
 

@@ -67,6 +67,12 @@ def confirmation_mark(state: Any) -> SafeString:
 
 
 @register.filter
+def match_mark(matches: bool | None) -> SafeString:
+    """The mark of a comparison of digests: True, False, or None where there is nothing to compare."""
+    return marks.render(marks.MATCH, matches)
+
+
+@register.filter
 def switch_mark(state: Any) -> SafeString:
     """The mark of a kill switch: on, asked, lifted."""
     return marks.render(marks.SWITCH, state)
