@@ -23,12 +23,12 @@ from agentops.confirmations.queries.eligibility import (
     person_of,
 )
 from agentops.confirmations.queries.history import history
+from agentops.confirmations.queries.holding import holdings
 from agentops.confirmations.queries.inbox import inbox, waiting_count
 from agentops.confirmations.queries.overdue import due_releases, lost_executions, tenants_with_overdue
 from agentops.confirmations.queries.people import code_until
 from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.receipt import receipt
-from agentops.confirmations.queries.holding import holdings
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
 from agentops.confirmations.queries.standing import (
     standable_tool,
@@ -49,8 +49,8 @@ __all__ = [
     "forget_rules",
     "held",
     "history",
-    "inbox",
     "holdings",
+    "inbox",
     "judged",
     "lost_executions",
     "may_approve_ids",
