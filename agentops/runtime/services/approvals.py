@@ -55,8 +55,8 @@ def edit(*, tenant: uuid.UUID, confirmation: uuid.UUID, arguments: Any, by: Pers
         problems = tuple(InputProblem(each.pointer, each.code, f"{each.hint}; {each.expected}") for each in wrong)
         raise InvalidInput("These arguments would be refused.", problems=problems)
     knowledge = knowledge_of(facts, tool, arguments=proposal.value, is_tainted=proposal.is_tainted)
-    reasons, tier = asking.raised(facts, policy, tool, proposal, knowledge)
     like = likeness(tool.name, proposal.value, tool.cosmetic)
+    reasons, tier = asking.raised(facts, policy, tool, proposal, knowledge, like)
     asked = confirmations.supersede(
         tenant=tenant,
         confirmation=confirmation,
