@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, TypeVar, cast
 
@@ -154,11 +154,25 @@ class Door:
     needs: Permission | None
 
 
-def tenant_page(route: str, view: View, *, name: str, needs: Permission) -> URLPattern:
-    """A page below `/t/<slug>/`: the view gets a TenantRequest inside the tenant's scope."""
+def tenant_page(
+    route: str, view: View, *, name: str, needs: Permission, notes: Callable[..., None] | None = None
+) -> URLPattern:
+    """A page below `/t/<slug>/`: the view gets a TenantRequest inside the tenant's scope.
+
+    `notes(request=, user=, slug=, **places)` is called where this person finds nothing, be it that they are a stranger or that
+    the thing is not for them: after the scope, so that what it writes stays.
+    """
 
     @functools.wraps(view)
     def door(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return opened(request, slug, **kwargs)
+        except NotFound:
+            if notes is not None:
+                notes(request=request, user=cast(User, request.user), slug=slug, **kwargs)
+            raise
+
+    def opened(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
         user = cast(User, request.user)
         memberships = memberships_of(user)
         access = _chosen(user, memberships, slug)
@@ -281,6 +295,27 @@ def named_on(*, permission: str, target: models.Model) -> list[User | ApproverGr
         *ApproverGroup.objects.filter(tenant_id=_tenant_of(target), group__in=groups).order_by("name", "id"),
         *User.objects.filter(pk__in=people).order_by("name", "email"),
     ]
+
+
+def named_among(*, permission: str, targets: Sequence[models.Model]) -> dict[str, list[User | ApproverGroup]]:
+    """The same for many objects of one kind and tenant at once, by the text of their ids; nobody: not there."""
+    if not targets:
+        return {}
+    where = {**_on(permission, targets[0]), "object_pk__in": [str(target.pk) for target in targets]}
+    del where["object_pk"]
+    groups = {
+        group.group_id: group
+        for group in ApproverGroup.objects.filter(tenant_id=_tenant_of(targets[0])).order_by("name")
+    }
+    found: dict[str, list[User | ApproverGroup]] = {}
+    for pk, group_id in GroupObjectPermission.objects.filter(**where).values_list("object_pk", "group"):
+        if group_id in groups:
+            found.setdefault(pk, []).append(groups[group_id])
+    for row in (
+        UserObjectPermission.objects.filter(**where).select_related("user").order_by("user__name", "user__email")
+    ):
+        found.setdefault(row.object_pk, []).append(row.user)
+    return found
 
 
 def is_granted(*, permission: str, target: models.Model) -> bool:

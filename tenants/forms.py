@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 
-from tenants.models import TenantSettings
+from tenants.models import Membership, TenantSettings
 from tenants.models.tenant import MaskingMode
-from tenants.roles import PLAN_RETENTION_DAYS, ROLE_SENTENCES, KeyScope, Role
+from tenants.roles import APPROVER_ROLES, PLAN_RETENTION_DAYS, ROLE_SENTENCES, KeyScope, Role
+from tenants.types import GroupSummary
 
 
 def _capitalised(label: str) -> str:
@@ -38,6 +40,31 @@ class MemberForm(RoleForm):
         label="Name", max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
     field_order = ("email", "name", "role")
+
+
+class GroupForm(forms.Form):
+    """An approver group."""
+
+    name = forms.CharField(label="Name", max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    members = forms.TypedMultipleChoiceField(
+        label="People",
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Owners, admins and approvers. Whoever loses such a role approves nothing, in a group or not.",
+    )
+
+    def __init__(self, *args: Any, members: Sequence[Membership], present: Sequence[Membership], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        here = {each.user_id for each in present}
+        offered = [each for each in members if each.role in APPROVER_ROLES or each.user_id in here]
+        choices = [(each.user_id, f"{each.user}: {each.get_role_display()}, {each.user.email}") for each in offered]
+        self.fields["members"].choices = choices  # type: ignore[attr-defined]
+
+    @staticmethod
+    def showing(group: GroupSummary) -> dict[str, Any]:
+        """What a group is now, as this form's fields."""
+        return {"name": group.group.name, "members": [each.user_id for each in group.members]}
 
 
 class KeyForm(forms.Form):

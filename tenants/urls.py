@@ -2,7 +2,10 @@
 
 from tenants.access import staff_page, staff_tenant_page, tenant_page
 from tenants.roles import Permission
-from tenants.views import keys, members, settings, staff
+from tenants.views import groups, keys, members, settings, staff
+
+_GROUPS = "approvals/groups/"
+_GROUP = f"{_GROUPS}<uuid:group>/"
 
 urlpatterns = [
     tenant_page("members/", members.members, name="members", needs=Permission.MEMBERS_READ),
@@ -15,6 +18,21 @@ urlpatterns = [
         members.member_removal,
         name="member-removal",
         needs=Permission.MEMBERS_MANAGE,
+    ),
+    tenant_page(
+        "members/<uuid:member>/end-users/",
+        members.member_end_users,
+        name="member-end-users",
+        needs=Permission.MEMBERS_MANAGE,
+    ),
+    tenant_page(_GROUPS, groups.groups, name="approver-groups", needs=Permission.CONFIRMATIONS_READ),
+    tenant_page(f"{_GROUPS}new/", groups.group_new, name="approver-group-new", needs=Permission.CONFIRMATIONS_MANAGE),
+    tenant_page(_GROUP, groups.group, name="approver-group", needs=Permission.CONFIRMATIONS_MANAGE),
+    tenant_page(
+        f"{_GROUP}removal/",
+        groups.group_removal,
+        name="approver-group-removal",
+        needs=Permission.CONFIRMATIONS_MANAGE,
     ),
     tenant_page("keys/", keys.keys, name="keys", needs=Permission.KEYS_READ),
     tenant_page("keys/new/", keys.key_new, name="key-new", needs=Permission.KEYS_MANAGE),

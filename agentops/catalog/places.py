@@ -26,6 +26,11 @@ class Place:
     is_required: bool = False
     description: str = ""
 
+    @property
+    def name(self) -> str:
+        """As people read it: without the first slash."""
+        return self.pointer[1:].replace("~1", "/").replace("~0", "~")
+
 
 def places(schema: Mapping[str, Any]) -> list[Place]:
     """Every place that holds a value by itself, in the schema's order, at most PLACES_MOST."""

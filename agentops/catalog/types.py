@@ -66,6 +66,36 @@ class Approvers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A person or a group who is named as an approver. `people`: whose agreement counts now through this name."""
+
+    user: int | None
+    group: uuid.UUID | None
+    label: str
+    people: frozenset[int]
+    is_member: bool = True  # a person who has left stays named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproverBook:
+    """Everybody who is named anywhere, read at once; `everybody`: all whose role approves."""
+
+    everybody: frozenset[int]
+    on_tools: Mapping[str, Sequence[Named]]
+    on_agents: Mapping[str, Sequence[Named]]
+
+    def of(self, *, agent: str, tool: str) -> Approvers:
+        """As `queries.approvers` answers."""
+        for kind, named in (
+            (ApprovedKind.TOOL, self.on_tools.get(tool)),
+            (ApprovedKind.AGENT, self.on_agents.get(agent)),
+        ):
+            if named:
+                return Approvers(user_ids=frozenset().union(*(each.people for each in named)), named_on=kind)
+        return Approvers(user_ids=self.everybody, named_on=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
     """One reason why a tool call is refused. `pointer` is relative to the arguments; empty for the call as a whole."""
 

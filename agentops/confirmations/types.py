@@ -255,7 +255,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """One confirmation in a list of what was asked."""
+    """One confirmation in a list of what was asked.
+
+    `people` are those who said something, as they were called then; `mine` is what the one who looks said.
+    """
 
     id: uuid.UUID
     state: State
@@ -269,3 +272,5 @@ class Past:
     decided_by: str
     ended_at: datetime | None
     reason: str
+    people: tuple[str, ...] = ()
+    mine: Choice | None = None

@@ -113,6 +113,41 @@ def member_removal(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
     return question(request, "tenants/_member_removal.html", {"membership": membership}, title=title, back=back)
 
 
+@require_http_methods(["GET", "POST"])
+def member_end_users(request: TenantRequest, member: uuid.UUID) -> HttpResponse:
+    """Say which of the customer's own users a member is: in whose name they decide."""
+    access, membership = request.access, queries.member(request.access.tenant.id, member)
+    action = reverse("member-end-users", args=[access.tenant.slug, member])
+    context: dict[str, object] = {"membership": membership, "action": action}
+    status = 200
+    if request.method == "POST":
+        sign_in.require_recent_sign_in(request)
+        is_taken_back = request.POST.get("action") == "unlink"
+        verb = services.unlink_end_user if is_taken_back else services.link_end_user
+        try:
+            verb(
+                tenant=access.tenant.id,
+                member=member,
+                external_id=request.POST.get("external_id", ""),
+                by=access.actor,
+                at=clock.now(),
+            )
+        except DomainError as refusal:
+            context["refusal"], status = refusal, refusal.status
+        else:
+            messages.success(request, "Taken back." if is_taken_back else "Added.")
+            return redirect("members", slug=access.tenant.slug)
+    context["names"] = queries.end_users_of(access.tenant.id, membership.user_id)
+    return question(
+        request,
+        "tenants/_member_end_users.html",
+        context,
+        title=f"Who {membership.user} is to agents",
+        back=_back(access.tenant.slug),
+        status=status,
+    )
+
+
 def _back(slug: str) -> tuple[str, str]:
     return _list(slug), "Members"
 

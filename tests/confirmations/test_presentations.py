@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,12 +13,12 @@ from django.test import Client
 
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import links
-from agentops.confirmations.models import Presentation
+from agentops.confirmations.models import Presentation, Vote
 from agentops.confirmations.services import presenting
 from tenants import machines
 from tests.confirmations.letters import Letters
 from tests.races.test_ingest_races import at_once
-from tests.runtime.guarded import MANIFEST, Caller, answered, apply
+from tests.runtime.guarded import MANIFEST, Caller, Run, answered, apply
 from tests.world import World
 
 Keys = Callable[..., str]
@@ -205,6 +207,144 @@ def test_a_link_is_framed_by_nobody_and_kept_by_no_cache(path: str) -> None:
         assert response["X-Frame-Options"] == "DENY"
         assert "no-store" in response["Cache-Control"]
         assert response["Referrer-Policy"] == "same-origin"
+
+
+# -- deciding behind one ---------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Asked:
+    """A letter that waits, and the browser of the person who was given the link to it."""
+
+    letters: Letters
+    run: Run
+    call: dict[str, Any]
+    path: str
+    browser: Client
+
+    @property
+    def confirmation(self) -> str:
+        return str(self.call["confirmation"]["id"])
+
+    def text(self) -> str:
+        response = self.browser.get(self.path)
+        assert response.status_code == 200
+        return response.content.decode()
+
+    def answer(self, do: str, *, method: str = "post", **more: str) -> Any:
+        """Press a button of the page, with what the page holds."""
+        digests = dict(re.findall(r'name="(\w+_digest)" value="(\w+)"', self.text()))
+        return getattr(self.browser, method)(f"{self.path}?do={do}", {**digests, **more})
+
+    def state(self) -> str:
+        answer = self.letters.call("GET", f"/api/v1/confirmations/{self.confirmation}")
+        return str(answered(answer, 200)["state"])
+
+
+@pytest.fixture
+def asked(letters: Letters) -> Asked:
+    run, call = letters.asked(to="Ann", text="Hello")
+    path = letters.link(call["confirmation"]["id"])["url"].removeprefix("http://testserver")
+    return Asked(letters, run, call, path, opened(path))
+
+
+def test_the_page_says_what_will_happen_and_offers_what_takes_no_account(asked: Asked) -> None:
+    text = asked.text()
+    for words in ("Ann", "Hello", "letter-desk", "Exactly this runs", "Do it", "Cancel", "Refuse, and say why"):
+        assert words in text
+    for words in ("Edit …", "/inbox/", "/receipt", "/t/acme/"):
+        assert words not in text, "leads to where an account is needed"
+
+
+def test_who_came_by_the_link_approves_and_only_that_runs(asked: Asked) -> None:
+    response = asked.answer("approve")
+    assert (response.status_code, response["Location"]) == (302, asked.path)
+    assert "Approved" in asked.text()
+    assert asked.run.redeem(asked.call["call_id"])["arguments"] == {"to": "Ann", "text": "Hello"}
+    with tenant_scope(asked.letters.organisation.id):
+        [vote] = Vote.objects.all()
+    assert (vote.voter, vote.user_id, vote.choice) == ("end_user:u-1", None, "approve")
+    assert set(vote.proofs) == {"session"} and asked.browser.cookies["presented"].value not in str(vote.proofs)
+    actions = [entry.action for entry in asked.letters.organisation.entries()]
+    assert actions[-3:] == ["approval.presented", "approval.confirmed", "tool_call.redeemed"]
+
+
+def test_who_came_by_the_link_refuses_and_says_why(asked: Asked) -> None:
+    form = asked.browser.get(f"{asked.path}?do=refuse").content.decode()
+    assert "Why not?" in form
+    assert asked.answer("refuse", reason="I never asked for it").status_code == 302
+    assert asked.state() == "refused"
+    assert "I never asked for it" in asked.text()
+    refused = asked.run.redeem(asked.call["call_id"], status=409)
+    assert refused["code"] == "confirmation_refused"
+
+
+def test_who_came_by_the_link_cancels(asked: Asked) -> None:
+    assert asked.answer("cancel").status_code == 302
+    assert asked.state() == "cancelled"
+
+
+def test_a_second_answer_is_told_what_was_decided(asked: Asked) -> None:
+    first = asked.text()
+    asked.answer("cancel")
+    digests = dict(re.findall(r'name="(\w+_digest)" value="(\w+)"', first))
+    response = asked.browser.post(f"{asked.path}?do=approve", digests)
+    assert response.status_code == 409
+    assert asked.state() == "cancelled"
+
+
+@pytest.mark.parametrize("name", ["action_digest", "view_digest"])
+def test_what_was_not_seen_is_not_decided(asked: Asked, name: str) -> None:
+    response = asked.answer("approve", **{name: "00" * 32})
+    assert response.status_code == 409
+    assert asked.state() == "pending"
+    assert "Do it" in response.content.decode(), "the page shows how it stands now, to be read again"
+
+
+@pytest.mark.parametrize("do", ["", "edit", "execute"])
+def test_what_is_none_of_its_forms_changes_nothing(asked: Asked, do: str) -> None:
+    assert asked.answer(do).status_code == 400
+    assert asked.state() == "pending"
+
+
+def test_a_get_with_an_answer_in_its_address_decides_nothing(asked: Asked) -> None:
+    for do in ("approve", "refuse", "cancel"):
+        asked.answer(do, method="get")
+    assert asked.state() == "pending"
+
+
+def test_deciding_takes_the_pages_own_form(asked: Asked) -> None:
+    """Another site's form brings the cookie in no browser (SameSite), and no token in any."""
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies["presented"] = asked.browser.cookies["presented"].value
+    assert strict.post(f"{asked.path}?do=approve").status_code == 403
+    assert asked.state() == "pending"
+
+
+def test_somebody_elses_browser_decides_nothing(asked: Asked) -> None:
+    assert Client().post(f"{asked.path}?do=approve").status_code == 404
+    assert asked.state() == "pending"
+
+
+def test_what_has_lapsed_says_so_and_is_not_decided(asked: Asked) -> None:
+    page = asked.text()
+    asked.run.finish()
+    digests = dict(re.findall(r'name="(\w+_digest)" value="(\w+)"', page))
+    assert asked.browser.post(f"{asked.path}?do=approve", digests).status_code == 409
+    assert "nothing was done" in asked.text()
+
+
+def test_values_of_the_agents_are_markup_on_no_page(letters: Letters) -> None:
+    _, call = letters.asked(to="<script>alert(1)</script>")
+    path = letters.link(call["confirmation"]["id"])["url"].removeprefix("http://testserver")
+    text = opened(path).get(path).content.decode()
+    assert "<script>alert(1)" not in text and "&lt;script&gt;alert(1)" in text
+
+
+def test_a_value_that_hides_something_is_not_decided_by_a_link(letters: Letters) -> None:
+    """Bidirectional override: it raises the tier, and that takes an account."""
+    _, call = letters.asked(text="Hello \u202eolleh")
+    assert letters.link(call["confirmation"]["id"], status=409)["code"] == "account_needed"
 
 
 @pytest.mark.race

@@ -22,12 +22,18 @@ from agentops.catalog import queries as catalogued
 from agentops.catalog import services as catalog
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
+from agentops.confirmations import services as confirming
+from agentops.confirmations.policies.rules import RuleTerms
+from agentops.confirmations.policies.standing import Constraint, Kind
+from agentops.confirmations.types import Person as Decider
 from agentops.outbox import services as outbox
 from agentops.runtime import queries as decided
 from agentops.runtime import services as runtime
 from agentops.runtime.decisionview import decision_key
 from agentops.runtime.types import SwitchMode, SwitchScope
 from agentops.traces.models import SavedSearch
+from tenants import queries as tenants
+from tenants import services as tenant_services
 from tenants.access import Door
 from tenants.models import ApiKey
 from tests.confirmations.letters import Letters
@@ -233,6 +239,53 @@ class Things:
                 context={"id": "1"},
                 dedup_key="a test",
             )
+
+    def tool_name(self) -> str:
+        """A tool on which approvers can be named."""
+        self.agent()
+        return str(MANIFEST["tools"][2]["name"])
+
+    def rule(self) -> uuid.UUID:
+        terms = RuleTerms(amount_threshold=Decimal(100))
+        with tenant_scope(self.organisation.id):
+            made = confirming.set_rule(tenant=self.organisation.id, terms=terms, by=OPERATOR, at=clock.now())
+        return made.id
+
+    def group(self) -> uuid.UUID:
+        with tenant_scope(self.organisation.id):
+            found = tenants.approver_groups(self.organisation.id)
+            if found:
+                return found[0].group.id
+            made = tenant_services.create_group(
+                tenant=self.organisation.id, name="Finance", by=OPERATOR, at=clock.now()
+            )
+        return made.id
+
+    def standing(self) -> uuid.UUID:
+        """The owner's, who is the end user u-1."""
+        self.agent()
+        owner = self.world.ada if self.organisation is self.world.acme else self.world.cleo
+        assert owner.membership_id
+        at, tenant = clock.now(), self.organisation.id
+        with tenant_scope(tenant):
+            tenant_services.link_end_user(
+                tenant=tenant, member=owner.membership_id, external_id="u-1", by=OPERATOR, at=at
+            )
+            confirming.set_rule(tenant=tenant, terms=RuleTerms(may_stand_at_tier_3=True), by=OPERATOR, at=at)
+            made = confirming.make_standing(
+                tenant=tenant,
+                owner=Decider(voter=f"user:{owner.user.pk}", label=owner.email, user_id=owner.user.pk),
+                acting_user="u-1",
+                agent=str(MANIFEST["agent"]["name"]),
+                tool="refund",
+                constraints=[Constraint("/order_id", Kind.EQUALS, "ord_1")],
+                uses_most=5,
+                sum_most=None,
+                expires_at=at + timedelta(days=1),
+                by=owner.actor,
+                at=at,
+            )
+        return made.id
 
     def product_switch(self) -> uuid.UUID:
         made, _ = runtime.set_product_switch(mode=SwitchMode.BLOCK_NEW, reason="a test", by=OPERATOR, at=clock.now())

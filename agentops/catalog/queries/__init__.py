@@ -3,7 +3,7 @@
 from agentops.catalog.cache import is_writing
 from agentops.catalog.places import Place, is_place, places
 from agentops.catalog.queries.agents import agent, agents
-from agentops.catalog.queries.approvers import approvers, require_known
+from agentops.catalog.queries.approvers import approver_book, approvers, require_known
 from agentops.catalog.queries.contacts import contact_set, contact_sets, contacts
 from agentops.catalog.queries.granted import current_policy
 from agentops.catalog.queries.policy import forget, policy
@@ -13,6 +13,7 @@ __all__ = [
     "Place",
     "agent",
     "agents",
+    "approver_book",
     "approvers",
     "contact_set",
     "contact_sets",

@@ -8,8 +8,10 @@ from django.db import models
 
 from agentops.catalog.errors import AgentUnknown, ToolUnknown
 from agentops.catalog.models import Agent, Tool
-from agentops.catalog.types import ApprovedKind, Approvers
+from agentops.catalog.types import ApprovedKind, ApproverBook, Approvers, Named
 from tenants import access
+from tenants import queries as tenants
+from tenants.types import ApproverGroup, User
 
 APPROVE = "catalog.approve"
 
@@ -24,6 +26,31 @@ def approvers(*, tenant: uuid.UUID, agent: str = "", tool: str = "") -> Approver
         if target is not None and access.is_granted(permission=APPROVE, target=target):
             return Approvers(user_ids=frozenset(access.holders(permission=APPROVE, target=target)), named_on=kind)
     return Approvers(user_ids=frozenset(access.approvers(tenant)), named_on=None)
+
+
+def approver_book(*, tenant: uuid.UUID) -> ApproverBook:
+    """All of it at once, for pages."""
+    everybody = frozenset(access.approvers(tenant))
+    groups = {each.group.id: frozenset(m.user_id for m in each.approvers) for each in tenants.approver_groups(tenant)}
+    members = {each.user_id for each in tenants.members(tenant)}
+
+    def named(who: User | ApproverGroup) -> Named:
+        if isinstance(who, ApproverGroup):
+            return Named(user=None, group=who.id, label=who.name, people=groups.get(who.id, frozenset()))
+        return Named(
+            user=who.pk,
+            group=None,
+            label=str(who),
+            people=everybody & {who.pk},
+            is_member=who.pk in members,
+        )
+
+    def of(kind: ApprovedKind) -> dict[str, list[Named]]:
+        rows: list[Agent | Tool] = list(_rows(kind).filter(tenant_id=tenant))
+        found = access.named_among(permission=APPROVE, targets=rows)
+        return {row.name: [named(who) for who in found[str(row.pk)]] for row in rows if str(row.pk) in found}
+
+    return ApproverBook(everybody=everybody, on_tools=of(ApprovedKind.TOOL), on_agents=of(ApprovedKind.AGENT))
 
 
 def require_known(*, tenant: uuid.UUID, agent: str = "", tool: str = "") -> None:

@@ -46,6 +46,22 @@ class Constraint:
     kind: Kind
     value: Any = None
 
+    @property
+    def name(self) -> str:
+        """The argument as people read it: without the first slash."""
+        return self.pointer[1:].replace("~1", "/").replace("~0", "~")
+
+    @property
+    def words(self) -> str:
+        """What is said of it, behind its name."""
+        if self.kind is Kind.ANY:
+            return "may be any value"
+        if self.kind is Kind.AT_MOST:
+            return f"is at most {self.value}"
+        if self.kind is Kind.EQUALS:
+            return f"is exactly {_shown(self.value)}"
+        return f"is one of {', '.join(_shown(each) for each in self.value)}"
+
     def as_json(self) -> dict[str, Any]:
         return {"pointer": self.pointer, "kind": self.kind.value, "value": self.value}
 
@@ -82,6 +98,10 @@ def amount_in(arguments: bytes, pointer: str) -> Decimal | None:
     A number, or a text in plain decimal form; 0 or more, with at most six places: a sum can only grow.
     """
     return _number(_find(pointer, json.loads(arguments, parse_float=Decimal))) if pointer else None
+
+
+def _shown(value: Any) -> str:
+    return f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _problem_of(each: Constraint) -> InputProblem | None:

@@ -23,8 +23,10 @@ from agentops.confirmations.queries.eligibility import (
     person_of,
 )
 from agentops.confirmations.queries.history import history
+from agentops.confirmations.queries.holding import holdings
 from agentops.confirmations.queries.inbox import inbox, waiting_count
 from agentops.confirmations.queries.overdue import due_releases, lost_executions, tenants_with_overdue
+from agentops.confirmations.queries.people import code_until
 from agentops.confirmations.queries.raises import raised
 from agentops.confirmations.queries.receipt import receipt
 from agentops.confirmations.queries.rules import forget_rules, rule, rules, rules_for
@@ -40,12 +42,14 @@ __all__ = [
     "as_asked",
     "asked",
     "asks_for_correctness",
+    "code_until",
     "detail",
     "due_releases",
     "eligible_people",
     "forget_rules",
     "held",
     "history",
+    "holdings",
     "inbox",
     "judged",
     "lost_executions",

@@ -18,23 +18,24 @@ _EFFECT = {
     Effect.CHARGE: "It moves money.",
     Effect.ESCALATE: "It calls a person.",
 }
-_NAMED = 3  # values in the headline of a tool whose definition names neither payee nor amount nor resource
+_NAMED = 3  # values in the headline of a tool whose definition does not name its amount
+_SHORT = 40  # signs of such a value
 _MOST_SIGNS = 120  # of one value in a headline: the whole stands among the values
 
 
 def headline(tool: str, arguments: Any, facts: ToolFacts, shown: Sequence[Leaf]) -> Pieces:
-    """`Refund 48.10 EUR to ord_8812`: what, how much, to whom; a tool that says none of it is told by its values."""
+    """`Refund 48.10 EUR to ord_8812`: what, how much, to whom. A tool that does not name its amount is told by its values."""
     amount, payee, resource = (_leaf(pointer, shown) for pointer in (facts.amount, facts.payee, facts.resource))
     words = tool.replace("_", " ").replace("-", " ").strip() or tool
     made: list[Piece] = list(pieces(words[:1].upper() + words[1:]))
-    if amount is None and payee is None and resource is None:
-        return (*made, *_by_values(shown))
     if amount is not None:
         made += [Piece(": " if " " in words else " "), *_amount(amount)]
     if payee is not None:
         made += [Piece(" to "), *_short(payee.value)]
     if resource is not None and resource is not payee:
         made += [Piece(" for " if amount is not None or payee is not None else " "), *_short(resource.value)]
+    if amount is None:
+        made += _by_values([leaf for leaf in shown if leaf is not payee and leaf is not resource], shown)
     return tuple(made)
 
 
@@ -62,14 +63,20 @@ def _amount(leaf: Leaf) -> Pieces:
     return pieces(leaf.reads) if leaf.reads else (*_short(leaf.value), Piece(f" ({leaf.label})"))
 
 
-def _by_values(shown: Sequence[Leaf]) -> Pieces:
+def _by_values(rest: Sequence[Leaf], shown: Sequence[Leaf]) -> Pieces:
+    """The first short values; how many more there are, where nothing else tells what it is about."""
     if not shown or (len(shown) == 1 and not shown[0].pointer):
         return (Piece(", with no values"),)
+    named = [leaf for leaf in rest if len(leaf.raw) <= _SHORT and "\n" not in leaf.raw][:_NAMED]
+    if not named and len(rest) == len(shown):
+        named = list(rest[:1])
     made: list[Piece] = []
-    for place, leaf in enumerate(shown[:_NAMED]):
+    for place, leaf in enumerate(named):
         made += [Piece(", " if place else " with "), Piece(f"{leaf.label} "), *_short(leaf.value or pieces("(empty)"))]
-    rest = len(shown) - _NAMED
-    return (*made, Piece(f" and {rest} more value{'' if rest == 1 else 's'}")) if rest > 0 else tuple(made)
+    more = len(rest) - len(named)
+    if more and named:
+        made.append(Piece(f" and {more} more value{'' if more == 1 else 's'}"))
+    return tuple(made)
 
 
 def _short(value: Pieces) -> Pieces:

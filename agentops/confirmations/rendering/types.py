@@ -103,7 +103,7 @@ class View:
     leaves: tuple[Leaf, ...]
     differences: tuple[Difference, ...]
     current: tuple[Leaf, ...]  # the resource as it is now, as the tool gives it
-    phrase: str  # what is typed from tier 3 on
+    phrase: str  # what is typed at tier 3
 
     @cached_property
     def headline(self) -> str:

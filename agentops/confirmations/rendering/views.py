@@ -49,12 +49,12 @@ def render(*, binding: bytes, facts: ToolFacts, raised_because: Sequence[str], c
         leaves=shown,
         differences=_differences(shown, now),
         current=now,
-        phrase=phrase(bound["tool"], arguments, facts) if bound["tier"] >= Tier.FULL_DISCLOSURE else "",
+        phrase=phrase(bound["tool"], arguments, facts) if bound["tier"] == Tier.FULL_DISCLOSURE else "",
     )
 
 
 def _warnings(shown: Sequence[Leaf]) -> list[Warning]:
-    """One for each value and kind, in the order of the payload."""
+    """One for each value, and one for each name, in which there is something odd; in the order of the payload."""
     found: list[Warning] = []
     for leaf in shown:
         if not leaf.is_odd:
@@ -62,10 +62,9 @@ def _warnings(shown: Sequence[Leaf]) -> list[Warning]:
         names = "".join(piece.text for name in leaf.path for piece in name)
         for where, text in (("", leaf.raw if leaf.kind == "text" else ""), ("the name of ", names)):
             kinds = dict.fromkeys(finding.kind for finding in characters.findings(text))
-            found += [
-                Warning(leaf.pointer, leaf.label, f"In {where}{leaf.label} there are {_KIND_WORDS[kind]}.")
-                for kind in kinds
-            ]
+            if kinds:
+                words = "; ".join(_KIND_WORDS[kind] for kind in kinds)
+                found.append(Warning(leaf.pointer, leaf.label, f"In {where}{leaf.label} there are {words}."))
     return found
 
 

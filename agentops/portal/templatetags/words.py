@@ -11,6 +11,7 @@ import json
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -79,6 +80,16 @@ def _decimal(amount: int, places: int) -> str:
 def count(number: int | None) -> str:
     """A whole number with separators: 12,345."""
     return NONE if number is None else f"{number:,}"
+
+
+@register.filter
+def plain_number(number: Decimal | None) -> str:
+    """An exact amount in a unit that only a tool knows: grouped, without zeros that say nothing."""
+    if number is None:
+        return ""
+    whole, _, rest = f"{number:,f}".partition(".")
+    rest = rest.rstrip("0")
+    return f"{whole}.{rest}" if rest else whole
 
 
 @register.filter
@@ -200,6 +211,22 @@ def instant(moment: datetime | None) -> SafeString:
     exact = moment.astimezone(UTC)
     return format_html(
         '<time datetime="{}">{}</time>', exact.isoformat(timespec="milliseconds"), f"{exact:%-d %b %Y %H:%M:%S} UTC"
+    )
+
+
+@register.filter
+def clock_time(moment: datetime | None, at: datetime | None = None) -> SafeString:
+    """A `<time>` that shows when to be there: `14:05 UTC` of the same day, else `26 Nov 14:05 UTC`; exact on hover."""
+    if moment is None:
+        return NONE
+    exact = moment.astimezone(UTC)
+    is_same_day = exact.date() == (at or clock.now()).astimezone(UTC).date()
+    shown = f"{exact:%H:%M}" if is_same_day else f"{exact:%-d %b %H:%M}"
+    return format_html(
+        '<time datetime="{}" title="{}">{} UTC</time>',
+        exact.isoformat(timespec="milliseconds"),
+        _exact_text(exact),
+        shown,
     )
 
 
