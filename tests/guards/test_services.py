@@ -24,7 +24,19 @@ WITHOUT_SCOPE = {
     **dict.fromkeys(
         (
             f"agentops.runtime.services.{verb}"
-            for verb in ["start", "reserve", "settle", "propose", "redeem", "take_result", "consume", "finish", "sweep"]
+            for verb in [
+                "start",
+                "reserve",
+                "settle",
+                "propose",
+                "redeem",
+                "take_result",
+                "consume",
+                "finish",
+                "sweep",
+                "release_due",
+                "close_lost",
+            ]
         ),
         "a verb of the guard: its transaction is the decision, so it opens the scope",
     ),

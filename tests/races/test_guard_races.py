@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from agentops.confirmations.models import Confirmation
 from tenants import machines
+from tests.confirmations.paying import pay, paying
 from tests.races.test_ingest_races import at_once
-from tests.runtime.guarded import MANIFEST, Caller, Run, apply, manifest
+from tests.runtime.guarded import MANIFEST, Caller, Run, answered, apply, manifest
 from tests.world import World
 
 pytestmark = pytest.mark.race
@@ -92,12 +94,16 @@ def test_a_start_that_is_sent_by_many_is_one_run(acme: Caller) -> None:
 
 
 def test_an_approval_is_redeemed_once_and_its_permit_consumed_once(acme: Caller) -> None:
+    """One jti, one consumption. Whoever lost the answer to the redemption must be able to ask again, and threads that
+    share a key cannot be told from one that does: so all of them get an answer, and all the same permit."""
     run = acme.run()
     call = run.refund()
     with tenant_scope(acme.organisation.id):
         Confirmation.objects.filter(tenant_id=acme.organisation.id).update(state="approved", decided_at=clock.now())
     path = f"/api/v1/guard/runs/{run.id}/tool-calls/{call['call_id']}/redemption"
-    assert outcomes(lambda: acme.call("POST", path).status_code) == {200: 1, 409: THREADS - 1}
+    permits = outcomes(lambda: answered(acme.call("POST", path), 200)["permit"])
+    assert list(permits.values()) == [THREADS]
+    assert acme.organisation.actions().count("tool_call.redeemed") == 1
     with tenant_scope(acme.organisation.id), connection.cursor() as cursor:
         cursor.execute("SELECT step FROM runtime_guardcall WHERE call_id = %s", [call["call_id"]])
         jti = f"{run.id}-{cursor.fetchone()[0]}"
@@ -141,3 +147,12 @@ def test_after_a_kill_switch_is_committed_no_step_is_admitted(acme: Caller) -> N
     proof = acme.call("GET", f"/api/v1/kill-switches/{switch}", scope="admin").json()["proof"]
     assert (proof["runs_stopped"], proof["runs_in_progress"]) == (THREADS, 0)
     assert proof["refused_since"] == THREADS
+
+
+def test_small_payments_at_once_are_added_up_exactly(acme: Caller) -> None:
+    """Runs of one user, each below the threshold: as many as fit below it are asked for at the tool's own tier."""
+    apply(acme.organisation, paying())
+    runs = [acme.run() for _ in range(4)]
+    works = [partial(pay, run, f"shop {n}", 20_000) for n, run in enumerate(runs)]
+    tiers = Counter(at_once([lambda work=work: work()["confirmation"]["tier"] for work in works]))
+    assert tiers == {2: 2, 3: 2}

@@ -245,7 +245,7 @@ def test_a_call_that_waits_names_its_confirmation_and_its_tier(acme: Caller, wor
     assert "Asks a person Tier 4" in words(page)
     assert "Why it needs more agreement than usual" in words(page) and "nobody vouches for" in words(page)
     assert "Confirmation Pending, until" in words(page)
-    assert call["confirmation"]["id"].replace("-", "") in source(page)
+    assert f'href="/t/acme/confirmations/{call["confirmation"]["id"]}/"' in source(page)
 
 
 def test_a_model_call_is_shown_with_what_it_came_to(acme: Caller, world: World, client_for: Clients) -> None:

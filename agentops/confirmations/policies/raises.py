@@ -24,7 +24,7 @@ _WORDS = {
     Kind.BIDIRECTIONAL: "characters that turn the direction of the text",
     Kind.CONFUSABLE: "characters that look like others",
     Kind.MIXED_SCRIPT: "words of mixed scripts",
-    Kind.PADDING: "empty space that may hide what follows",
+    Kind.PADDING: "stretches of empty space that may hide what follows",
 }
 _PLAIN_POINTER = re.compile(r"[ -~]{1,100}")
 _REFERENCES_MOST = 20

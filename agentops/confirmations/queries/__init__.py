@@ -16,6 +16,7 @@ from agentops.confirmations.queries.asking import (
 from agentops.confirmations.queries.detail import detail, view_of
 from agentops.confirmations.queries.eligibility import (
     approvers_still_eligible,
+    eligible_after_edit,
     eligible_people,
     may_approve_ids,
     may_decide,
@@ -45,6 +46,7 @@ __all__ = [
     "code_until",
     "detail",
     "due_releases",
+    "eligible_after_edit",
     "eligible_people",
     "forget_rules",
     "held",

@@ -73,6 +73,30 @@ def approvers_still_eligible(*, tenant: uuid.UUID, confirmation: uuid.UUID) -> b
     return set(votes.values_list("user_id", flat=True)) <= set(_eligible_now(found))
 
 
+def eligible_after_edit(*, tenant: uuid.UUID, confirmation: uuid.UUID, tier: int, editor: int) -> list[int]:
+    """The user ids of those who could decide what this person makes of it; asked before it is made."""
+    found = Confirmation.objects.get(tenant_id=tenant, id=confirmation)
+    return eligible_people(
+        tenant=tenant,
+        agent=found.agent,
+        tool=found.tool,
+        acting_user=found.acting_user,
+        tier=tier,
+        root_user=found.root_user,
+        editors=[*editors_of(found), editor],
+    )
+
+
+def editors_of(confirmation: Confirmation) -> list[int]:
+    """Everybody who had a hand in it, through all its edits."""
+    editors: list[int] = []
+    current: Confirmation | None = confirmation
+    while current is not None and current.edited_by is not None and current.supersedes_id is not None:
+        editors.append(current.edited_by)
+        current = Confirmation.objects.filter(tenant_id=confirmation.tenant_id, id=current.supersedes_id).first()
+    return editors[::-1]
+
+
 def person_of(*, tenant: uuid.UUID, user: User) -> Person:
     """A signed-in member, as confirmations know people."""
     return Person(

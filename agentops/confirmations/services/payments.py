@@ -23,6 +23,10 @@ SELECT NOT EXISTS (
         WHERE p.tenant_id = %(tenant)s AND p.acting_user = %(user)s AND p.tool = %(tool)s AND p.at >= day.began
             AND NOT (p.run_id = %(run)s AND p.call_id = %(call_id)s)
             AND NOT EXISTS (
+                SELECT 1 FROM confirmations_confirmation c WHERE c.tenant_id = p.tenant_id AND c.run_id = p.run_id
+                    AND c.call_id = p.call_id AND c.run_id = %(run)s AND c.likeness = %(likeness)s
+                    AND c.state IN ('pending', 'half', 'cooling'))
+            AND NOT EXISTS (
                 SELECT 1 FROM confirmations_payment k WHERE k.tenant_id = p.tenant_id AND k.tool = p.tool
                     AND k.payee = p.payee AND k.was_paid AND k.at < day.began))
 """
@@ -41,12 +45,13 @@ def weigh_payment(
     acting_user: str,
     run: uuid.UUID,
     call_id: str,
+    likeness: bytes,
     payee: Any,
     amount: Any,
     at: datetime,
 ) -> Paying:
-    """What a call that pays comes to, with what the user's other calls pay today. `payee` and `amount` as the arguments
-    have them. Until the transaction ends, nobody else weighs a payment of this user by this tool."""
+    """What a call that pays comes to, with what the user's other calls pay today: not the same call, which waits for people
+    already and is asked for again. `payee` and `amount` as the arguments have them. Until the transaction ends, nobody else weighs a payment of this user by this tool."""
     scope.require_tenant(tenant)
     told = amount_of(amount)
     params: dict[str, Any] = {
@@ -56,6 +61,7 @@ def weigh_payment(
         "user": acting_user,
         "run": run,
         "call_id": call_id,
+        "likeness": likeness,
         "payee": _digest(payee),
         "at": at,
     }

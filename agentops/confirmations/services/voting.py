@@ -29,6 +29,7 @@ from agentops.confirmations.errors import (
 )
 from agentops.confirmations.models import Confirmation, Vote
 from agentops.confirmations.queries.detail import shown
+from agentops.confirmations.queries.eligibility import editors_of
 from agentops.confirmations.rendering.leaves import leaves, parse
 from agentops.confirmations.services import codes, moving
 from agentops.confirmations.services.asking import ask
@@ -223,7 +224,7 @@ def supersede(
         raised_because,
         now,
         replaces=found,
-        editors=[*_editors(found), by.user_id],
+        editors=[*editors_of(found), by.user_id],
         new=new,
     )
 
@@ -376,16 +377,6 @@ def _moved(moved: list[moving.Moved], tenant: uuid.UUID, confirmation: uuid.UUID
     if not moved:
         raise Decided(asked.state)
     return asked
-
-
-def _editors(found: Confirmation) -> list[int]:
-    """Everybody who had a hand in it, through all its edits."""
-    editors: list[int] = []
-    current: Confirmation | None = found
-    while current is not None and current.edited_by is not None and current.supersedes_id is not None:
-        editors.append(current.edited_by)
-        current = Confirmation.objects.filter(tenant_id=found.tenant_id, id=current.supersedes_id).first()
-    return editors[::-1]
 
 
 def _changed(before: bytes, after: bytes) -> list[str]:

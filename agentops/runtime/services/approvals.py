@@ -55,8 +55,9 @@ def edit(*, tenant: uuid.UUID, confirmation: uuid.UUID, arguments: Any, by: Pers
         problems = tuple(InputProblem(each.pointer, each.code, f"{each.hint}; {each.expected}") for each in wrong)
         raise InvalidInput("These arguments would be refused.", problems=problems)
     knowledge = knowledge_of(facts, tool, arguments=proposal.value, is_tainted=proposal.is_tainted)
-    reasons, tier = asking.raised(facts, policy, tool, proposal, knowledge)
     like = likeness(tool.name, proposal.value, tool.cosmetic)
+    reasons, tier = asking.raised(facts, policy, tool, proposal, knowledge, like)
+    _require_people(tenant, detail, max(tier, detail.tier), by)
     asked = confirmations.supersede(
         tenant=tenant,
         confirmation=confirmation,
@@ -66,7 +67,6 @@ def edit(*, tenant: uuid.UUID, confirmation: uuid.UUID, arguments: Any, by: Pers
         by=by,
         at=at,
     )
-    _require_people(tenant, asked)
     _move_calls(facts, confirmation, asked, like)
     if asking.pays(tool):
         confirmations.note_payment(**asking.payment_of(facts, tool, proposal))
@@ -110,11 +110,12 @@ def _proposal(detail: Detail, arguments: Any) -> ToolProposal:
     )
 
 
-def _require_people(tenant: uuid.UUID, asked: Asked) -> None:
-    """Who edits an action of tier 4 does not approve it: there must be two others. Nothing of the edit stays else."""
-    if asked.tier < asking.HIGHEST_TIER:
+def _require_people(tenant: uuid.UUID, detail: Detail, tier: int, by: Person) -> None:
+    """Who edits an action of tier 4 does not approve it: there must be two others. Asked before anything is written, as
+    the page that shows the refusal commits what was."""
+    if tier < asking.HIGHEST_TIER or by.user_id is None:
         return
-    people = confirming.detail(tenant=tenant, confirmation=asked.id).eligible
+    people = confirming.eligible_after_edit(tenant=tenant, confirmation=detail.id, tier=tier, editor=by.user_id)
     if len(people) < asking.PEOPLE_FOR_HIGHEST_TIER:
         raise EditNotPossible(
             "Changed like this, two people would have to agree to it, and who changed it is not one of them; "

@@ -25,11 +25,16 @@ PEOPLE_FOR_HIGHEST_TIER = 2
 
 
 def raised(
-    facts: Facts, policy: AgentPolicy, tool: ToolPolicy, proposal: ToolProposal, knowledge: Mapping[str, Any]
+    facts: Facts,
+    policy: AgentPolicy,
+    tool: ToolPolicy,
+    proposal: ToolProposal,
+    knowledge: Mapping[str, Any],
+    like: bytes,
 ) -> tuple[list[str], int]:
     """Why a call takes more than its tool says, and the tier it takes: the floor, or for any reasons one more."""
     rules = confirming.rules_for(tenant=facts.tenant_id, agent=facts.agent, policy_version=policy.policy_version)
-    paying = confirmations.weigh_payment(**payment_of(facts, tool, proposal)) if pays(tool) else None
+    paying = confirmations.weigh_payment(**payment_of(facts, tool, proposal), likeness=like) if pays(tool) else None
     reasons = tool.rules.raised(knowledge) + confirming.raised(
         tool_version=tool.tool_version_id,
         schema=tool.arguments_schema,

@@ -91,7 +91,7 @@ def _accepted(
     facts: Facts, policy: AgentPolicy, tool: ToolPolicy, proposal: ToolProposal, knowledge: Mapping[str, Any]
 ) -> tuple[Verdict, NewCall]:
     like = likeness(tool.name, proposal.value, tool.cosmetic)
-    reasons, tier = asking.raised(facts, policy, tool, proposal, knowledge)
+    reasons, tier = asking.raised(facts, policy, tool, proposal, knowledge, like)
     if tier == asking.HIGHEST_TIER and not asking.are_two(facts, tool):
         return _refused(facts, policy, proposal, [_approvers_rejection(tool, reasons)], tool)
     waiting = asking.waiting_for(facts, tool, like, tier) if tier > 1 else None
