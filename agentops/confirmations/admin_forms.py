@@ -51,14 +51,14 @@ class RuleForm(forms.Form):
         min_value=0,
         max_digits=24,
         decimal_places=6,
-        help_text=f"As the tool counts, often in cents. Empty: nothing said; {THRESHOLD:,} holds where no rule says less.",
+        help_text=f"As the tool counts, often in cents. Where no rule says anything, {THRESHOLD:,} holds.",
     )
     delay_minutes = forms.IntegerField(
         label="At tier 4, can be stopped for (minutes)",
         required=False,
         min_value=1,
         max_value=720,
-        help_text=f"After the second person agreed. Empty: nothing said; {DELAY_SECONDS // 60} hold where no rule says more.",
+        help_text=f"After the second person agreed. Where no rule says anything, {DELAY_SECONDS // 60} minutes.",
     )
     may_stand_at_tier_3 = forms.ChoiceField(
         label="Standing approvals at tier 3",
