@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from agentops.budgets.types import GUARD_SPAN
+from agentops.budgets.types import GUARD_SPAN, HOLDS_KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Check:
 
 
 GUARD = f"(span_id = {GUARD_SPAN})"  # entries of the ledger that come from the guard
+_KEPT = f"now() - interval '{HOLDS_KEPT.days - 1} days'"
 OVERDUE = "1 hour"  # how long after its expiry a hold may wait for the sweep, which runs every ten seconds
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _SIGN = "CASE kind WHEN 2 THEN -1 ELSE 1 END"
@@ -55,14 +56,17 @@ def usage_is_the_ledger(*, show: int = 20) -> Check:
 
 
 def guard_charges_are_the_reservations(*, show: int = 20) -> Check:
-    """What the guard charged for each call against its reservation: once, at its cost. Needs staff's scope."""
+    """What the guard charged for each call against its reservation: once, at its cost. Needs staff's scope.
+
+    Of calls that are kept: reservations are forgotten after HOLDS_KEPT.
+    """
     rows = (
         "SELECT tenant_id, run_id, call_id, CASE WHEN state IN ('settled', 'unknown') THEN 1 ELSE 0 END AS calls, "
-        "cost_nano_usd AS amount_nano_usd FROM budgets_reservation"
+        f"cost_nano_usd AS amount_nano_usd FROM budgets_reservation WHERE reserved_at >= {_KEPT}"
     )
     stored = (
         f"SELECT tenant_id, run_id, call_id, sum({_SIGN}) AS calls, sum(amount_nano_usd) AS amount_nano_usd "
-        f"FROM budgets_ledgerentry WHERE {GUARD} GROUP BY tenant_id, run_id, call_id"
+        f"FROM budgets_ledgerentry WHERE {GUARD} AND occurred_at >= {_KEPT} GROUP BY tenant_id, run_id, call_id"
     )
     fields = ("calls", "amount_nano_usd")
     return compare(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 
 from agentops.common.partitions import Partitioned
 
 GUARD_SPAN = 0  # stands in a charge of the guard, and in its corrections: no span has the id 0
+HOLDS_KEPT = timedelta(days=92)  # as long as the guard keeps its calls
 LEDGER_PARTITIONS = Partitioned(table="budgets_ledgerentry", every="month", ahead=2, back=4)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 import uuid_utils
+
+from agentops.common import clock
 
 _FIRST_MS, _LAST_MS = 1_735_689_600_000, 4_102_444_800_000  # 2025 to 2100
 
@@ -12,6 +15,11 @@ _FIRST_MS, _LAST_MS = 1_735_689_600_000, 4_102_444_800_000  # 2025 to 2100
 def new_id() -> uuid.UUID:
     """A UUID version 7 (RFC 9562): sorts by the time it was made, so B-trees grow at one end."""
     return uuid.UUID(int=uuid_utils.uuid7().int)
+
+
+def first_id_of(moment: datetime) -> uuid.UUID:
+    """Below every version 7 id that is made from this moment on, and above those of the milliseconds before it."""
+    return uuid.UUID(int=(clock.to_ns(moment) // 1_000_000) << 80)
 
 
 def is_minted(run_id: uuid.UUID) -> bool:

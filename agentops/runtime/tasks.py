@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentops.budgets import services as budgets
 from agentops.common import clock
 from agentops.common.queues import Queue, task
 from agentops.common.scope import staff_scope, tenant_scope
@@ -20,9 +21,10 @@ def sweep() -> int:
 
 @task(Queue.DEFAULT)
 def compute_baselines() -> int:
-    """Compute what is usual for each agent; answers for how many."""
+    """Compute what is usual for each agent, and forget what nobody needs any more; answers for how many agents."""
     count = 0
     for tenant_id in tenants.active_tenant_ids():
         with tenant_scope(tenant_id):
             count += services.compute_baselines(tenant=tenant_id)
+            budgets.forget_old(tenant=tenant_id, at=clock.now())
     return count

@@ -7,8 +7,11 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError
 
+from agentops.budgets import services
 from agentops.budgets.errors import AlreadySettled, HoldUnknown
 from agentops.budgets.types import Action, Hold, Period, Refused, Scope
+from agentops.common import clock
+from agentops.common.scope import tenant_scope
 from tests.budgets.money import HOUR, NOON, TOKEN, Purse
 
 
@@ -238,3 +241,17 @@ def test_expired_holds_are_found_by_the_databases_clock(purse: Purse) -> None:
     purse.reserve("r", "new", 1, at=now)
     with tenant_scope(purse.tenant):
         assert queries.due_holds(tenant=purse.tenant, most=5) == [(purse.run("r"), "old")]
+
+
+def test_settled_calls_are_forgotten_after_three_months_and_their_charges_stay(purse: Purse) -> None:
+    budget = purse.budget(1)
+    purse.reserve("done", "c1", 100)
+    purse.settle("done", "c1", 100)
+    purse.reserve("open", "c1", 50)
+    now = clock.now()
+    with tenant_scope(purse.tenant):
+        assert services.forget_old(tenant=purse.tenant, at=now + timedelta(days=91)) == 0
+        assert services.forget_old(tenant=purse.tenant, at=now + timedelta(days=93)) == 1
+        assert services.forget_old(tenant=purse.tenant, at=now + timedelta(days=93)) == 0
+    assert purse.rows("SELECT run_id FROM budgets_reservation") == [(purse.run("open"),)]
+    assert (purse.charged(), purse.used(budget), purse.held()) == (100, 150, 50)
