@@ -136,7 +136,7 @@ class StandingForm(forms.Form):
                 required=False,
                 max_length=2_000,
                 widget=_LINES,
-                help_text=_help(place),
+                help_text=_help(place, tool),
             )
 
     @property
@@ -175,10 +175,11 @@ class StandingForm(forms.Form):
         return until
 
 
-def _help(place: Place) -> str:
-    if place.choices:
-        return f"One of {', '.join(str(choice) for choice in place.choices[:20])}"
-    return place.description
+def _help(place: Place, tool: ToolPolicy) -> str:
+    said = [f"One of {', '.join(str(choice) for choice in place.choices[:20])}" if place.choices else place.description]
+    said += ["Who is paid"] if place.pointer == tool.payee else []
+    said += ["How much"] if place.pointer == tool.amount else []
+    return " · ".join(each for each in said if each)
 
 
 def _is_cosmetic(place: Place, tool: ToolPolicy) -> bool:

@@ -76,7 +76,7 @@ def test_the_page_says_in_words_what_holds(world: World, client_for: Clients) ->
     said = words(client_for(world.audrey).get(url))
     assert "Unless a tool names others, its calls are approved by Pete Novak." in said
     assert (
-        "refund 3 Tier 4 a rule; itself 3 Finance (2) Two approvers, a mailed code each, then 30 min to stop it" in said
+        "refund version 3 Tier 4 a rule; itself 3 Finance (2) Two approvers, a mailed code each, then 30 min to stop it" in said
     )
     assert "Pete Novak as for the agent" in said
 
@@ -312,7 +312,7 @@ def test_somebody_agrees_beforehand_sees_it_used_and_ends_it(world: World, clien
     chosen = words(client.get(world.acme.url("standing-approvals/new/")))
     assert "refund" in chosen and "look_up_order" not in chosen
     shown = words(client.get(world.acme.url(NEW)))
-    assert "refund-desk may call refund 3 in your name without asking" in shown
+    assert "refund-desk may call refund (version 3) in your name without asking" in shown
     assert "“Any value” holds only where you choose it, and never for who is paid or how much." in shown
     assert "What the tool calls cosmetic may be anything: /note." in shown
     assert client.post(world.acme.url(NEW), filled(world)).status_code == 302
