@@ -1,19 +1,31 @@
 from django.urls import URLPattern, path
 
 from agentops.confirmations.api import ConfirmationView, PresentationsView
-from agentops.confirmations.views import confirmation, history, inbox, presented, receipt, seeing
+from agentops.confirmations.views import (
+    approvers,
+    confirmation,
+    history,
+    inbox,
+    presented,
+    receipt,
+    rules,
+    seeing,
+    standing,
+)
 from tenants.access import View, open_page, tenant_page
 from tenants.roles import Permission
 
 _API = "api/v1/confirmations/<uuid:confirmation>"
 _ONE = "confirmations/<uuid:confirmation>/"
+_READ, _MANAGE, _DECIDE = Permission.CONFIRMATIONS_READ, Permission.CONFIRMATIONS_MANAGE, Permission.CONFIRM
+_APPROVERS, _RULES, _STANDING = "approvals/approvers/", "approvals/rules/", "standing-approvals/"
+_RULE = f"{_RULES}<uuid:rule>/"
 
 
 def _one(route: str, view: View, *, name: str, needs: Permission = Permission.CONFIRM) -> URLPattern:
     """A page of one confirmation: whom it is not for finds nothing, and the organisation's log says that they tried."""
     return tenant_page(f"{_ONE}{route}", view, name=name, needs=needs, notes=seeing.opened_by_other)
 
-<<<<<<< HEAD
 
 urlpatterns = [
     path(_API, ConfirmationView.as_view(), name="api-confirmation"),
@@ -32,18 +44,6 @@ urlpatterns = [
     _one("correctness/", confirmation.correctness, name="confirmation-correctness"),
     _one("receipt/", receipt.receipt, name="confirmation-receipt", needs=Permission.HOME),
     _one("receipt.json", receipt.export, name="confirmation-receipt-json", needs=Permission.HOME),
-=======
-from agentops.confirmations.api import ConfirmationView
-from agentops.confirmations.views import approvers, rules, standing
-from tenants.access import tenant_page
-from tenants.roles import Permission
-
-_READ, _MANAGE, _DECIDE = Permission.CONFIRMATIONS_READ, Permission.CONFIRMATIONS_MANAGE, Permission.CONFIRM
-_APPROVERS, _RULES, _STANDING = "approvals/approvers/", "approvals/rules/", "standing-approvals/"
-_RULE = f"{_RULES}<uuid:rule>/"
-
-urlpatterns = [
-    path("api/v1/confirmations/<uuid:confirmation>", ConfirmationView.as_view(), name="api-confirmation"),
     tenant_page(_APPROVERS, approvers.approvers, name="approvers", needs=_READ),
     tenant_page(f"{_APPROVERS}agents/<str:agent>/", approvers.agent_approvers, name="agent-approvers", needs=_READ),
     # a tool's name may hold a slash
@@ -61,5 +61,4 @@ urlpatterns = [
         name="standing-revocation",
         needs=_DECIDE,
     ),
->>>>>>> c-admin
 ]
