@@ -25,6 +25,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "register end users": {"task": "agentops.traces.tasks.register_end_users", "schedule": _MINUTE},
     "apply retention": {"task": "agentops.traces.tasks.apply_retention", "schedule": _HOUR},
     "sweep guarded runs": {"task": "agentops.runtime.tasks.sweep", "schedule": 10.0},
+    "expire confirmations": {"task": "agentops.confirmations.tasks.expire", "schedule": 10.0},
+    "purge codes and links": {"task": "agentops.confirmations.tasks.purge", "schedule": _HOUR},
     "compute baselines": {"task": "agentops.runtime.tasks.compute_baselines", "schedule": _HOUR},
     "send what is due": {"task": "agentops.outbox.tasks.sweep", "schedule": 10.0},
     "purge the outbox": {"task": "agentops.outbox.tasks.purge", "schedule": _HOUR},

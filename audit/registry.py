@@ -131,6 +131,14 @@ ACTIONS: dict[str, Action] = dict(
             "action_digest",
         ),
         _action(
+            "permit.refused",
+            Category.APPROVAL,
+            "a permit for {target} was shown for other arguments",
+            "call",
+            "permitted",
+            "shown",
+        ),
+        _action(
             "tool.called",
             Category.AGENT,
             "{actor} called {target}: {outcome}",

@@ -154,11 +154,25 @@ class Door:
     needs: Permission | None
 
 
-def tenant_page(route: str, view: View, *, name: str, needs: Permission) -> URLPattern:
-    """A page below `/t/<slug>/`: the view gets a TenantRequest inside the tenant's scope."""
+def tenant_page(
+    route: str, view: View, *, name: str, needs: Permission, notes: Callable[..., None] | None = None
+) -> URLPattern:
+    """A page below `/t/<slug>/`: the view gets a TenantRequest inside the tenant's scope.
+
+    `notes(request=, user=, slug=, **places)` is called where this person finds nothing, be it that they are a stranger or that
+    the thing is not for them: after the scope, so that what it writes stays.
+    """
 
     @functools.wraps(view)
     def door(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return opened(request, slug, **kwargs)
+        except NotFound:
+            if notes is not None:
+                notes(request=request, user=cast(User, request.user), slug=slug, **kwargs)
+            raise
+
+    def opened(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
         user = cast(User, request.user)
         memberships = memberships_of(user)
         access = _chosen(user, memberships, slug)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db.models import Count, F, Q
 
 from agentops.common.errors import NotFound
 from tenants.models import ApiKey, ApproverGroup, EndUser, Membership, Tenant, TenantSettings, User
-from tenants.roles import APPROVER_ROLES, Plan, Role
+from tenants.roles import APPROVER_ROLES, ROLE_PERMISSIONS, Permission, Plan, Role
 from tenants.types import GroupSummary, TenantSummary
 
 _RANK = {role: rank for rank, role in enumerate(Role.values)}
@@ -85,6 +85,25 @@ def account_of(tenant: uuid.UUID, end_user: str) -> int | None:
     user_id = found.values_list("user_id", flat=True).first()
     is_member = user_id is not None and Membership.objects.filter(tenant_id=tenant, user_id=user_id).exists()
     return user_id if is_member else None
+
+
+def accounts_named(tenant: uuid.UUID, end_users: Iterable[str]) -> set[int]:
+    """Every account that one of these end users is, or that has its e-mail address as a name; for leaving them out."""
+    names = [name for name in end_users if name]
+    linked = EndUser.objects.filter(tenant_id=tenant, external_id__in=names, user__isnull=False)
+    same = User.objects.filter(email__in=[name.strip().lower() for name in names])
+    return {*linked.values_list("user_id", flat=True), *same.values_list("pk", flat=True)}
+
+
+def member_ids(tenant: uuid.UUID, roles: Collection[Role]) -> set[int]:
+    """The user ids of active members with one of these roles."""
+    found = Membership.objects.filter(tenant_id=tenant, role__in=list(roles), user__is_active=True)
+    return set(found.values_list("user_id", flat=True))
+
+
+def members_able_to(tenant: uuid.UUID, permission: Permission) -> set[int]:
+    """The user ids of active members whose role includes a permission."""
+    return member_ids(tenant, [role for role, powers in ROLE_PERMISSIONS.items() if permission in powers])
 
 
 def keys(tenant: uuid.UUID) -> list[ApiKey]:

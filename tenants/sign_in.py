@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate, suspend_request
 from allauth.account.utils import user_pk_to_url_str
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from django.core.mail import send_mail
 from django.db import transaction
 from django.http import HttpRequest
@@ -42,6 +51,54 @@ def require_recent_sign_in(request: HttpRequest) -> None:
         del request.META[header]
     aside = suspend_request(request, reverse("account_reauthenticate"))
     raise ImmediateHttpResponse(HttpResponseClientRedirect(aside.url))
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What this browser's session knows of who sits before it, and since when. Signing in counts as being asked again."""
+
+    password_or_passkey_at: datetime | None = None
+    second_factor_at: datetime | None = None
+    has_second_factor: bool = False  # an authenticator or a passkey, at any time
+    session: str = ""  # SHA-256 of the session's key, hex
+
+
+def proven(request: HttpRequest) -> Proven:
+    """How sure we are of the person. A passkey is both: something they have, unlocked by something they are or know."""
+    records = get_authentication_records(request, request.user)
+    key = request.session.session_key or ""
+    return Proven(
+        password_or_passkey_at=_latest(records, lambda record: record["method"] == "password" or _is_passkey(record)),
+        second_factor_at=_latest(records, lambda record: record["method"] == "mfa"),
+        has_second_factor=is_mfa_enabled(request.user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]),
+        session=hashlib.sha256(key.encode()).hexdigest() if key else "",
+    )
+
+
+def require_password_or_passkey(request: HttpRequest, *, within: timedelta, at: datetime) -> None:
+    """As `require_recent_sign_in`, where the code of an authenticator alone does not do."""
+    _require(request, proven(request).password_or_passkey_at, within, at, "account_reauthenticate")
+
+
+def require_second_factor(request: HttpRequest, *, within: timedelta, at: datetime) -> None:
+    """As `require_recent_sign_in`, by an authenticator or a passkey. Only for people who have one (`Proven`)."""
+    has_app = is_mfa_enabled(request.user, [Authenticator.Type.TOTP])
+    page = "mfa_reauthenticate" if has_app else "mfa_reauthenticate_webauthn"
+    _require(request, proven(request).second_factor_at, within, at, page)
+
+
+def _require(request: HttpRequest, given_at: datetime | None, within: timedelta, at: datetime, page: str) -> None:
+    if given_at is None or at - given_at >= within:
+        raise ImmediateHttpResponse(suspend_request(request, reverse(page)))
+
+
+def _is_passkey(record: dict[str, Any]) -> bool:
+    return bool(record["method"] == "mfa" and record.get("type") == Authenticator.Type.WEBAUTHN)
+
+
+def _latest(records: list[dict[str, Any]], counts: Callable[[dict[str, Any]], bool]) -> datetime | None:
+    times = [record["at"] for record in records if counts(record)]
+    return datetime.fromtimestamp(max(times), UTC) if times else None
 
 
 def invite(*, user: User, tenant: Tenant, inviter: User) -> str:

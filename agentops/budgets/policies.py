@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -88,7 +88,7 @@ def ceiling_of(*, limit_nano_usd: int, action: Action) -> int:
 
 
 def refusal(standings: Sequence[Standing], *, hold: int, past_limit: bool) -> Refused | None:
-    """Why a hold does not fit, if so: the ceiling with the least left, else a limit (one that throttles before others)."""
+    """Why a hold does not fit, if so: the ceiling with the least left, else the limits it passes, those that throttle first."""
     over = [one for one in standings if one.used_nano_usd + hold > one.place.terms.ceiling_nano_usd]
     if over:
         return _refused(
@@ -98,7 +98,9 @@ def refusal(standings: Sequence[Standing], *, hold: int, past_limit: bool) -> Re
         return None
     over = [one for one in standings if one.used_nano_usd + hold > one.place.terms.limit_nano_usd]
     if over:
-        return _refused(min(over, key=lambda one: one.place.terms.action is not Action.THROTTLE), is_ceiling=False)
+        over.sort(key=lambda one: one.place.terms.action is not Action.THROTTLE)
+        first, *others = (_refused(one, is_ceiling=False) for one in over)
+        return replace(first, others=tuple(others))
     return None
 
 

@@ -151,6 +151,7 @@ class Refused:
     limit_nano_usd: int
     used_nano_usd: int  # charged and held in the period
     resets_at: datetime
+    others: tuple[Refused, ...] = ()  # further limits that the hold would pass; none beside a ceiling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from .calls import ModelCall, ToolCall
 from .errors import Aborted, PortalError, Rejected, Throttled
 from .exchange import Link
 from .run import RunFacts, current_run, model_body, model_span, start_body, tool_span
+from .verbs import Version
 from .wire import AsyncWire
 
 T = TypeVar("T")
@@ -160,10 +161,21 @@ class AsyncRun(RunFacts):
         tainted: bool = False,
         wait: float | None = None,
         call_id: str = "",
+        resource_version: Version = "",
+        current: Any = None,
         span: bool = True,
     ) -> AsyncIterator[ToolCall]:
         """Ask for a tool call, wait for people where it needs them, tell the result at the end. See Run.tool_call."""
-        call = await self.ask(tool, arguments, reason=reason, tainted=tainted, wait=wait, call_id=call_id)
+        call = await self.ask(
+            tool,
+            arguments,
+            reason=reason,
+            tainted=tainted,
+            wait=wait,
+            call_id=call_id,
+            resource_version=resource_version,
+            current=current,
+        )
         async with self.doing(call, span=span):
             yield call
 
@@ -176,13 +188,26 @@ class AsyncRun(RunFacts):
         tainted: bool = False,
         wait: float | None = None,
         call_id: str = "",
+        resource_version: Version = "",
+        current: Any = None,
     ) -> ToolCall:
         """The first half of `tool_call`: permission, or an exception. What was permitted belongs into `doing`."""
         call_id = call_id or self._new_call_id(tool, arguments)
-        body = verbs.body_of_call(call_id, tool, arguments, reason, tainted)
+        body = verbs.body_of_call(
+            call_id,
+            tool,
+            arguments,
+            reason=reason,
+            tainted=tainted,
+            resource_version=resource_version,
+            current=current,
+        )
+        version_now = resource_version if callable(resource_version) else None
         await self._repay()
         with self._deciding(call_id, tool, arguments):
-            permission = await self._wire.drive(verbs.propose(self._link, self.started, body, wait=wait))
+            permission = await self._wire.drive(
+                verbs.propose(self._link, self.started, body, wait=wait, version_now=version_now)
+            )
         call = ToolCall(call_id, tool, permission)
         self._advised(call.advice)
         return call

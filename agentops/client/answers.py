@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from .errors import Confirmation
+
 Outcome = Literal["ok", "error", "unknown"]
 CallOutcome = Literal["ok", "error", "cancelled", "unknown"]
 Status = Literal["ok", "error", "refused", "escalated"]
@@ -119,6 +121,10 @@ def admission(body: Mapping[str, Any]) -> Admission:
         advice=str(body.get("advice", "")),
         because=str(body.get("because", "")),
     )
+
+
+def confirmation(body: Mapping[str, Any]) -> Confirmation:
+    return Confirmation(body["id"], body["tier"], body["url"], time(body["expires_at"]))
 
 
 def permission(body: Mapping[str, Any]) -> Permission:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from .answers import Admission, CallOutcome, Outcome, Permission, Usage
+from .jws import digest
 
 _BYTES_PER_TOKEN = 3
 _LONGEST_ERROR = 2_000
@@ -43,8 +44,8 @@ class ModelCall:
         self._usage, self._outcome = usage, "error"
 
     def not_sent(self) -> None:
-        """The provider was never asked."""
-        self._usage, self._outcome = None, "cancelled"
+        """The provider was never asked. Said as a number, as a cancelled call of unknown usage costs what was held."""
+        self._usage, self._outcome = Usage(), "cancelled"
 
     def ended_by(self, error: BaseException) -> None:
         """An exception ended the call. What had been noted before stays true."""
@@ -69,6 +70,8 @@ class ToolCall:
         self.call_id = call_id
         self.tool = tool
         self.arguments = permission.arguments
+        # Before the tool has them: a tool may change what it is given, and this is about what it was given.
+        self.args_digest = "" if permission.is_offline else digest(permission.arguments)
         self.permit = permission.permit
         self.advice = permission.advice
         self.is_offline = permission.is_offline
@@ -102,7 +105,7 @@ class ToolCall:
 
     def result(self) -> dict[str, Any]:
         """What is told. Results themselves belong to the trace; of a failure its text, by which repetition is seen."""
-        body: dict[str, Any] = {"outcome": self._outcome, **self._external}
+        body: dict[str, Any] = {"outcome": self._outcome, "args_digest": self.args_digest, **self._external}
         if self._outcome == "error" and self._error:
             body["result"] = self._error
         return body

@@ -14,6 +14,7 @@ from .calls import ModelCall, ToolCall
 from .errors import Aborted, PortalError, Rejected, Throttled
 from .exchange import Link
 from .run import RunFacts, current_run, model_body, model_span, start_body, tool_span
+from .verbs import Version
 from .wire import Wire
 
 
@@ -158,15 +159,29 @@ class Run(RunFacts):
         tainted: bool = False,
         wait: float | None = None,
         call_id: str = "",
+        resource_version: Version = "",
+        current: Any = None,
         span: bool = True,
     ) -> Iterator[ToolCall]:
         """Ask for a tool call, wait for people where it needs them, tell the result at the end of the block.
 
         Run the tool with `call.arguments`, and with nothing else. `wait`: how many seconds people may take, None as long
-        as the question lives; 0 raises Pending at once, and the same `call_id` asks again later. Raises Rejected,
-        Pending, Throttled, Aborted, Unreachable, PortalError; Aborted also at the end, when the failure was one too many.
+        as the question lives; 0 raises Pending at once, and the same `call_id` asks again later. `current` is what the
+        call acts on as it is now (JSON; shown to people beside the change), `resource_version` its version, or a
+        function that tells it: that one is asked again before an approval is taken up, and if the resource has changed
+        since people saw it, nothing runs. Raises Rejected, Pending, Throttled, Aborted, Unreachable, PortalError;
+        Aborted also at the end, when the failure was one too many.
         """
-        call = self.ask(tool, arguments, reason=reason, tainted=tainted, wait=wait, call_id=call_id)
+        call = self.ask(
+            tool,
+            arguments,
+            reason=reason,
+            tainted=tainted,
+            wait=wait,
+            call_id=call_id,
+            resource_version=resource_version,
+            current=current,
+        )
         with self.doing(call, span=span):
             yield call
 
@@ -179,13 +194,26 @@ class Run(RunFacts):
         tainted: bool = False,
         wait: float | None = None,
         call_id: str = "",
+        resource_version: Version = "",
+        current: Any = None,
     ) -> ToolCall:
         """The first half of `tool_call`: permission, or an exception. What was permitted belongs into `doing`."""
         call_id = call_id or self._new_call_id(tool, arguments)
-        body = verbs.body_of_call(call_id, tool, arguments, reason, tainted)
+        body = verbs.body_of_call(
+            call_id,
+            tool,
+            arguments,
+            reason=reason,
+            tainted=tainted,
+            resource_version=resource_version,
+            current=current,
+        )
+        version_now = resource_version if callable(resource_version) else None
         self._repay()
         with self._deciding(call_id, tool, arguments):
-            permission = self._wire.drive(verbs.propose(self._link, self.started, body, wait=wait))
+            permission = self._wire.drive(
+                verbs.propose(self._link, self.started, body, wait=wait, version_now=version_now)
+            )
         call = ToolCall(call_id, tool, permission)
         self._advised(call.advice)
         return call

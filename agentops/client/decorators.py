@@ -15,10 +15,18 @@ from .run import current_run
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def tool(name: str = "", *, reason: str = "", tainted: bool = False, wait: float | None = None) -> Callable[[F], F]:
+def tool(
+    name: str = "",
+    *,
+    reason: str = "",
+    tainted: bool = False,
+    wait: float | None = None,
+    resource_version: Callable[..., str] | None = None,
+) -> Callable[[F], F]:
     """Ask the portal before each call of a function, and run it with the arguments that come back.
 
-    `name` is the tool's, the function's own by default. Arguments must be JSON values. Raises what Run.tool_call does.
+    `name` is the tool's, the function's own by default. Arguments must be JSON values. `resource_version` tells, from the
+    same arguments, the version of what they act on (see Run.tool_call). Raises what Run.tool_call does.
     """
 
     def decorate(function: F) -> F:
@@ -26,14 +34,19 @@ def tool(name: str = "", *, reason: str = "", tainted: bool = False, wait: float
         parameters = inspect.signature(function)
         options: dict[str, Any] = {"reason": reason, "tainted": tainted, "wait": wait}
 
+        def asked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+            arguments = arguments_of(parameters, args, kwargs)
+            version = functools.partial(resource_version, **arguments) if resource_version else ""
+            return {"arguments": arguments, "resource_version": version, **options}
+
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            with _sync_run(said).tool_call(said, arguments_of(parameters, args, kwargs), **options) as call:
+            with _sync_run(said).tool_call(said, **asked(args, kwargs)) as call:
                 return function(**call.arguments)
 
         @functools.wraps(function)
         async def guarded_async(*args: Any, **kwargs: Any) -> Any:
-            async with _async_run(said).tool_call(said, arguments_of(parameters, args, kwargs), **options) as call:
+            async with _async_run(said).tool_call(said, **asked(args, kwargs)) as call:
                 return await function(**call.arguments)
 
         return _either(function, guarded, guarded_async)

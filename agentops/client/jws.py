@@ -31,12 +31,15 @@ _JTI = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 class PermitRefused(GuardError):
     """The call must not run. Codes: permit_missing, permit_malformed, permit_forged, permit_expired, permit_mismatch,
-    already_consumed."""
+    resource_changed, arguments_changed, already_consumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a good permit says. `said` is all of it."""
+    """What a good permit says. `said` is all of it.
+
+    `resource` is what the call acts on and `resource_version` the version people saw, where the agent named them.
+    """
 
     jti: str
     tool: str
@@ -48,6 +51,9 @@ class Claims:
     call_id: str
     tier: int
     action_digest: str
+    args_digest: str
+    resource: str
+    resource_version: str
     said: Mapping[str, Any]
 
 
@@ -81,11 +87,13 @@ def check(
     tool: str,
     tenant: str,
     arguments: Any,
+    resource_version: str | None = None,
     at: float | None = None,
 ) -> Claims:
     """Check a permit for a call about to run; `at` is Unix time. That it works once is not checked here.
 
-    Raises PermitRefused.
+    `resource_version`: of what the call acts on, as it is now; a permit for another version is refused, one that names
+    no version is not. Raises PermitRefused.
     """
     key_id(permit)
     if key is None:
@@ -101,8 +109,13 @@ def check(
     for name, value in expected.items():
         if said.get(name) != value:
             raise _mismatch(f"{name} is {said.get(name)!r}, not {value!r}")
-    if said.get("args_digest") != digest(arguments):
+    args_digest = digest(arguments)
+    if said.get("args_digest") != args_digest:
         raise _mismatch("the arguments are not those that were allowed")
+    bound = str(said.get("resource_version") or "")
+    if resource_version is not None and bound not in ("", resource_version):
+        detail = f"what people saw was version {bound}, and now it is {resource_version}"
+        raise PermitRefused(f"the resource has changed: {detail}", code="resource_changed")
     if not isinstance(said.get("jti"), str) or not _JTI.fullmatch(said["jti"]):
         raise _malformed("it has no id")
     return Claims(
@@ -116,6 +129,9 @@ def check(
         call_id=str(said.get("call", "")),
         tier=said["tier"] if isinstance(said.get("tier"), int) else 0,
         action_digest=str(said.get("action_digest", "")),
+        args_digest=args_digest,
+        resource=str(said.get("resource") or ""),
+        resource_version=bound,
         said=said,
     )
 

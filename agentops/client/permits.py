@@ -16,7 +16,8 @@ from __future__ import annotations
 import functools
 import inspect
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -60,19 +61,22 @@ class PermitVerifier:
     def close(self) -> None:
         self._wire.close()
 
-    def use(self, permit: str, *, tool: str, arguments: Mapping[str, Any]) -> Claims:
+    def use(
+        self, permit: str, *, tool: str, arguments: Mapping[str, Any], resource_version: str | None = None
+    ) -> Claims:
         """Check a permit for a call about to run, and use it up.
 
-        Raises PermitRefused, Unreachable, Throttled, PortalError; the call must not run then.
+        `resource_version`: of what the call acts on, as it is now. Raises PermitRefused, Unreachable, Throttled,
+        PortalError; the call must not run then.
         """
-        return self._wire.drive(
-            _used(self._wire.link, self._keys, permit, tool=tool, tenant=self._tenant, arguments=arguments)
-        )
+        call = _Call(tool, self._tenant, arguments, resource_version)
+        return self._wire.drive(_used(self._wire.link, self._keys, permit, call))
 
-    def permitted(self, tool: str) -> Callable[[F], F]:
+    def permitted(self, tool: str, *, resource_version: Callable[..., str] | None = None) -> Callable[[F], F]:
         """Run a function only with a permit, given as the keyword `permit`, for the other arguments as they are given.
 
         A parameter of the function named `claims` gets what the permit says: who acts, for which agent and run.
+        `resource_version` tells, from the same arguments, the version of what they act on: people may have seen another.
         """
 
         def decorate(function: F) -> F:
@@ -81,7 +85,8 @@ class PermitVerifier:
             @functools.wraps(function)
             def guarded(*args: Any, permit: str = "", **kwargs: Any) -> Any:
                 arguments = arguments_of(signature, args, kwargs)
-                claims = self.use(permit, tool=tool, arguments=arguments)
+                version = resource_version(**arguments) if resource_version else None
+                claims = self.use(permit, tool=tool, arguments=arguments, resource_version=version)
                 return function(**arguments, **({"claims": claims} if claimed else {}))
 
             found: Any = guarded
@@ -110,14 +115,17 @@ class AsyncPermitVerifier:
     async def aclose(self) -> None:
         await self._wire.aclose()
 
-    async def use(self, permit: str, *, tool: str, arguments: Mapping[str, Any]) -> Claims:
+    async def use(
+        self, permit: str, *, tool: str, arguments: Mapping[str, Any], resource_version: str | None = None
+    ) -> Claims:
         """Check a permit for a call about to run, and use it up. See PermitVerifier.use."""
-        return await self._wire.drive(
-            _used(self._wire.link, self._keys, permit, tool=tool, tenant=self._tenant, arguments=arguments)
-        )
+        call = _Call(tool, self._tenant, arguments, resource_version)
+        return await self._wire.drive(_used(self._wire.link, self._keys, permit, call))
 
-    def permitted(self, tool: str) -> Callable[[F], F]:
-        """PermitVerifier.permitted, for coroutine functions."""
+    def permitted(
+        self, tool: str, *, resource_version: Callable[..., Awaitable[str]] | None = None
+    ) -> Callable[[F], F]:
+        """PermitVerifier.permitted, for coroutine functions; `resource_version` is one, too."""
 
         def decorate(function: F) -> F:
             signature, claimed = _without_claims(function)
@@ -125,7 +133,8 @@ class AsyncPermitVerifier:
             @functools.wraps(function)
             async def guarded(*args: Any, permit: str = "", **kwargs: Any) -> Any:
                 arguments = arguments_of(signature, args, kwargs)
-                claims = await self.use(permit, tool=tool, arguments=arguments)
+                version = await resource_version(**arguments) if resource_version else None
+                claims = await self.use(permit, tool=tool, arguments=arguments, resource_version=version)
                 return await function(**arguments, **({"claims": claims} if claimed else {}))
 
             found: Any = guarded
@@ -146,14 +155,30 @@ def tenant_of(key: str) -> str:
     raise ValueError("the key names no tenant; give tenant= as a UUID")
 
 
-def _used(
-    link: Link, keys: KeySet, permit: str, *, tool: str, tenant: str, arguments: Mapping[str, Any]
-) -> Flow[Claims]:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is about to run."""
+
+    tool: str
+    tenant: str
+    arguments: Mapping[str, Any]
+    resource_version: str | None
+
+
+def _used(link: Link, keys: KeySet, permit: str, call: _Call) -> Flow[Claims]:
     kid = key_id(permit)
     if keys.wants(kid):
         yield from _fetch(link, keys)
-    claims = check(permit, keys.get(kid), tool=tool, tenant=tenant, arguments=arguments)
-    found = yield from post(link, f"/api/v1/permits/{quote(claims.jti, safe='')}/consumption")
+    claims = check(
+        permit,
+        keys.get(kid),
+        tool=call.tool,
+        tenant=call.tenant,
+        arguments=call.arguments,
+        resource_version=call.resource_version,
+    )
+    path = f"/api/v1/permits/{quote(claims.jti, safe='')}/consumption"
+    found = yield from post(link, path, {"args_digest": claims.args_digest})
     try:
         expect(found)
     except PortalError as error:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from . import tracing, verbs
-from .answers import Receipt, Started, Status, Tool
+from .answers import Receipt, Started, Status, Tool, Usage
 from .calls import ModelCall, ToolCall
 from .errors import Aborted, Pending, Rejected
 from .exchange import Link
@@ -108,7 +108,8 @@ class RunFacts:
 
     def _forget(self, call_id: str) -> None:
         """A reservation whose answer never came may have been made: it is given back with the next step."""
-        self._owed.append((verbs.settlement_path(self.run_id, call_id), {"outcome": "cancelled"}))
+        body = {"outcome": "cancelled", "usage": Usage().as_json()}  # without an answer, no provider was asked
+        self._owed.append((verbs.settlement_path(self.run_id, call_id), body))
 
     def detach(self) -> dict[str, Any]:
         """Leave the run open at the end of its block: it waits for people, or goes on elsewhere. Answers what

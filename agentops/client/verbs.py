@@ -8,7 +8,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +22,7 @@ log = logging.getLogger("agentops_client")
 
 RUNS = "/api/v1/guard/runs"
 Owed = list[tuple[str, Mapping[str, Any]]]
+Version = str | Callable[[], str]  # of what a call acts on: as it was when asked for, or what tells it at any time
 _OPEN = ("pending", "half", "cooling")
 _LONGEST_LOOK = 30.0
 _BETWEEN_LOOKS = (0.5, 5.0)
@@ -62,10 +63,17 @@ def reserve(link: Link, run: str, body: Mapping[str, Any]) -> Flow[Admission]:
     return answers.admission(body)
 
 
-def propose(link: Link, run: Started, body: Mapping[str, Any], *, wait: float | None) -> Flow[Permission]:
+def propose(
+    link: Link,
+    run: Started,
+    body: Mapping[str, Any],
+    *,
+    wait: float | None,
+    version_now: Callable[[], str] | None = None,
+) -> Flow[Permission]:
     """Ask, wait for people where they are asked, redeem. `wait` in seconds; None waits as long as the question lives.
 
-    Raises Rejected, Pending, Throttled, Aborted, Unreachable, PortalError.
+    `version_now` tells the version of what the call acts on, just before an approval is redeemed. Raises Rejected, Pending, Throttled, Aborted, Unreachable, PortalError.
     """
     calls = f"{RUNS}/{run.run_id}/tool-calls"
     try:
@@ -80,10 +88,10 @@ def propose(link: Link, run: Started, body: Mapping[str, Any], *, wait: float | 
         return answers.permission(answer)
     if answer["decision"] != "confirm":
         raise refused(answer)
-    said = answer["confirmation"]
-    asked = Confirmation(said["id"], said["tier"], said["url"], answers.time(said["expires_at"]))
-    yield from _until_decided(link, asked, body["call_id"], wait)
-    return (yield from _redeem(link, f"{calls}/{quote(body['call_id'], safe='')}/redemption", asked, body["call_id"]))
+    asked = yield from _until_decided(link, answers.confirmation(answer["confirmation"]), body["call_id"], wait)
+    path = f"{calls}/{quote(body['call_id'], safe='')}/redemption"
+    now = {"resource_version": version_now()} if version_now else None
+    return (yield from _redeem(link, path, now, asked, body["call_id"]))
 
 
 def settlement_path(run: str, call_id: str) -> str:
@@ -155,10 +163,13 @@ def _told(link: Link, owed: Owed, path: str, body: Mapping[str, Any]) -> Flow[di
     return expect(reply)
 
 
-def _until_decided(link: Link, asked: Confirmation, call_id: str, wait: float | None) -> Flow[None]:
-    """Look until it is open no more. Raises Pending when the time is over. An absent portal only makes it longer."""
-    left = (asked.expires_at - datetime.now(UTC)).total_seconds() + 1
-    until = time.monotonic() + (left if wait is None else min(wait, left))
+def _until_decided(link: Link, asked: Confirmation, call_id: str, wait: float | None) -> Flow[Confirmation]:
+    """Look until it is open no more; answers what was decided: where a person changed the call, its changed form.
+
+    Raises Pending when the time is over. An absent portal only makes it longer.
+    """
+    began_at = time.monotonic()
+    until = _until(asked, began_at, wait)
     pause, most = _BETWEEN_LOOKS
     while True:
         began = time.monotonic()
@@ -166,8 +177,13 @@ def _until_decided(link: Link, asked: Confirmation, call_id: str, wait: float | 
         path = f"/api/v1/confirmations/{quote(asked.id, safe='')}?wait={hold}"
         try:
             reply = yield from send(link, Request("GET", path, timeout_seconds=hold + link.timeout_seconds))
-            if expect(reply)["state"] not in _OPEN:
-                return  # what became of it is the redemption's to say
+            found = expect(reply)
+            if found.get("superseded_by"):  # edited: the changed call is asked for anew, under the same call id
+                asked = answers.confirmation(found["superseded_by"])
+                until = _until(asked, began_at, wait)
+                continue
+            if found["state"] not in _OPEN:
+                return asked  # what became of it is the redemption's to say
         except (Unreachable, Throttled) as error:
             log.warning("waiting for confirmation %s goes on: %s", asked.id, error)
         now = time.monotonic()
@@ -178,8 +194,16 @@ def _until_decided(link: Link, asked: Confirmation, call_id: str, wait: float | 
             pause = min(most, pause * 1.5)
 
 
-def _redeem(link: Link, path: str, asked: Confirmation, call_id: str) -> Flow[Permission]:
-    reply = yield from post(link, path)
+def _until(asked: Confirmation, began: float, wait: float | None) -> float:
+    """Until when to look, on the monotonic clock: as long as the question lives, and no longer than the caller waits."""
+    lives = time.monotonic() + (asked.expires_at - datetime.now(UTC)).total_seconds() + 1
+    return lives if wait is None else min(began + wait, lives)
+
+
+def _redeem(
+    link: Link, path: str, body: Mapping[str, Any] | None, asked: Confirmation, call_id: str
+) -> Flow[Permission]:
+    reply = yield from post(link, path, body)
     try:
         return answers.permission(expect(reply))
     except PortalError as error:
@@ -190,12 +214,26 @@ def _redeem(link: Link, path: str, asked: Confirmation, call_id: str) -> Flow[Pe
         raise Rejected(error.detail, code=error.code) from error
 
 
-def body_of_call(call_id: str, tool: str, arguments: Mapping[str, Any], reason: str, tainted: bool) -> dict[str, Any]:
-    """A proposal. Raises ValueError or TypeError for arguments that are no JSON."""
+def body_of_call(
+    call_id: str,
+    tool: str,
+    arguments: Mapping[str, Any],
+    *,
+    reason: str,
+    tainted: bool,
+    resource_version: Version,
+    current: Any,
+) -> dict[str, Any]:
+    """A proposal. Raises ValueError or TypeError for what is no JSON."""
     body: dict[str, Any] = {"call_id": call_id, "tool": tool, "arguments": dict(arguments)}
+    version = resource_version() if callable(resource_version) else resource_version
     if reason:
         body["reason"] = reason
     if tainted:
         body["tainted"] = True
+    if version:
+        body["resource_version"] = version
+    if current is not None:
+        body["current"] = current
     dumps(body)
     return body

@@ -41,6 +41,7 @@ class Scope:
 _OVER = Scope()
 _COMMIT = Statement("COMMIT")
 _current: ContextVar[Scope | None] = ContextVar("agentops_scope", default=None)
+_kept: ContextVar[tuple[str, int] | None] = ContextVar("agentops_kept", default=None)  # savepoint, hooks before it
 
 
 def current() -> Scope | None:
@@ -54,6 +55,19 @@ def require_tenant(tenant_id: uuid.UUID) -> None:
         raise ScopeError(f"this needs the scope of tenant {tenant_id}; open it with tenant_scope()")
     if not connection.in_atomic_block:
         raise ScopeError("a scope outlived its transaction")
+
+
+def keep() -> None:
+    """What was written in this scope up to now stays, also where what follows is refused, fails or is rolled back.
+
+    For what must be known of a refusal: the count of wrong codes, the entry of who tried. It is the same transaction, so
+    a lock that was taken for counting is held until the count is committed.
+    """
+    if _current.get() is None or not connection.in_atomic_block or connection.savepoint_ids:
+        raise ScopeError("only what stands directly in a scope's transaction can be kept")
+    savepoint = connection.savepoint()
+    assert savepoint is not None
+    _kept.set((savepoint, len(connection.run_on_commit)))
 
 
 @contextmanager
@@ -99,14 +113,39 @@ def last_statements() -> Iterator[None]:
 def _opened(scope: Scope, first: Sequence[Statement] = ()) -> Iterator[list[prepared.Rows]]:
     if _current.get() is not None:
         raise ScopeError("scopes do not nest: close the first one")
-    token = _current.set(scope)
+    token, kept = _current.set(scope), _kept.set(None)
+    refused: BaseException | None = None
     try:
         _ask_only_doubtful_connections()
         with transaction.atomic(durable=True):
-            yield _set_local(scope, first)
+            rows = _set_local(scope, first)
+            try:
+                yield rows
+            except BaseException as error:
+                if not _back_to_kept():
+                    raise
+                refused = error
+            else:
+                if connection.needs_rollback:
+                    _back_to_kept()
+        if refused is not None:
+            raise refused
     finally:
+        _kept.reset(kept)
         _current.reset(token)
         _forget_in_open_transaction()
+
+
+def _back_to_kept() -> bool:
+    """Undo what came after `keep`, and nothing else; False where nothing was to be kept."""
+    kept = _kept.get()
+    if kept is None:
+        return False
+    savepoint, hooks = kept
+    connection.set_rollback(False)
+    connection.savepoint_rollback(savepoint)
+    del connection.run_on_commit[hooks:]
+    return True
 
 
 def _ask_only_doubtful_connections() -> None:

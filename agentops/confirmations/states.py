@@ -61,3 +61,14 @@ def may_become(origin: State, target: State, who: Who) -> Arrow | None:
 def origins(target: State, who: Who) -> tuple[State, ...]:
     """Every state from which `who` may bring a confirmation there: what the conditional UPDATE asks for."""
     return tuple(a.origin for a in TABLE if a.target is target and a.who is who)
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram; README.md holds it, and a test holds the README to it."""
+    lines = ["stateDiagram-v2", f"    [*] --> {State.PENDING.value}: the guard asks"]
+    pairs = dict.fromkeys((arrow.origin, arrow.target) for arrow in TABLE)
+    for origin, target in pairs:
+        who = " or ".join(a.who.value for a in TABLE if (a.origin, a.target) == (origin, target))
+        lines.append(f"    {origin.value} --> {target.value}: {who}")
+    ends = [state for state in State if all(arrow.origin is not state for arrow in TABLE)]
+    return "\n".join([*lines, *(f"    {state.value} --> [*]" for state in ends)])

@@ -101,11 +101,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What a confirmation is bound to."""
+    """What a confirmation is bound to. `is_due`: its delay is over, and it has not been released yet."""
 
+    tool: str
     tool_version_id: uuid.UUID
     tier: int
     arguments: bytes
+    is_tainted: bool
+    resource: str
+    resource_version: str
+    is_due: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,3 +164,113 @@ class Presented:
     confirmation_id: uuid.UUID
     user: str
     is_open: bool  # its one browser is known; before that there is only a button
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one person said of a confirmation, and what they looked at."""
+
+    voter: str
+    user_id: int | None
+    label: str
+    choice: Choice
+    stage: int
+    action_digest: bytes
+    view_digest: bytes
+    renderer: int
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """One confirmation, as far as a person may know of it.
+
+    Where it waits for the second of two people, who has not voted sees nothing of the first: `state` is pending then, and
+    `said` is empty. `now` is the database's clock; `may_decide` and `may_stop` are the person's, at that time.
+    """
+
+    id: uuid.UUID
+    state: State
+    tier: int
+    agent: str
+    agent_version: str
+    acting_user: str
+    tool: str
+    tool_version: str
+    tool_version_id: uuid.UUID
+    run_id: uuid.UUID
+    call_id: str
+    raised_because: tuple[str, ...]
+    says: str
+    arguments: bytes
+    binding: bytes
+    action_digest: bytes
+    facts: ToolFacts
+    is_tainted: bool
+    resource: str
+    resource_version: str
+    current: str
+    eligible: tuple[int, ...]
+    delay_seconds: int
+    supersedes_id: uuid.UUID | None
+    superseded_by: uuid.UUID | None
+    edited_by: int | None
+    standing_id: uuid.UUID | None
+    requested_at: datetime
+    expires_at: datetime
+    cooling_until: datetime | None
+    decided_at: datetime | None
+    decided_by: str
+    reason: str
+    redeemed_at: datetime | None
+    permit_jti: str
+    ended_at: datetime | None
+    executed_digest: bytes | None
+    said: tuple[Said, ...]
+    now: datetime
+    may_decide: bool = False
+    may_stop: bool = False
+    has_voted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Something that a person can decide or stop now. `headline` is the renderer's: what will happen, in words."""
+
+    id: uuid.UUID
+    state: State
+    tier: int
+    agent: str
+    acting_user: str
+    tool: str
+    headline: str
+    requested_at: datetime
+    expires_at: datetime
+    cooling_until: datetime | None
+    may_decide: bool
+    may_stop: bool
+    has_voted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """One confirmation in a list of what was asked.
+
+    `people` are those who said something, as they were called then; `mine` is what the one who looks said.
+    """
+
+    id: uuid.UUID
+    state: State
+    tier: int
+    agent: str
+    acting_user: str
+    tool: str
+    headline: str
+    requested_at: datetime
+    decided_at: datetime | None
+    decided_by: str
+    ended_at: datetime | None
+    reason: str
+    people: tuple[str, ...] = ()
+    mine: Choice | None = None

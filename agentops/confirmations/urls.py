@@ -1,16 +1,49 @@
-from django.urls import path
+from django.urls import URLPattern, path
 
-from agentops.confirmations.api import ConfirmationView
-from agentops.confirmations.views import approvers, rules, standing
-from tenants.access import tenant_page
+from agentops.confirmations.api import ConfirmationView, PresentationsView
+from agentops.confirmations.views import (
+    approvers,
+    confirmation,
+    history,
+    inbox,
+    presented,
+    receipt,
+    rules,
+    seeing,
+    standing,
+)
+from tenants.access import View, open_page, tenant_page
 from tenants.roles import Permission
 
+_API = "api/v1/confirmations/<uuid:confirmation>"
+_ONE = "confirmations/<uuid:confirmation>/"
 _READ, _MANAGE, _DECIDE = Permission.CONFIRMATIONS_READ, Permission.CONFIRMATIONS_MANAGE, Permission.CONFIRM
 _APPROVERS, _RULES, _STANDING = "approvals/approvers/", "approvals/rules/", "standing-approvals/"
 _RULE = f"{_RULES}<uuid:rule>/"
 
+
+def _one(route: str, view: View, *, name: str, needs: Permission = Permission.CONFIRM) -> URLPattern:
+    """A page of one confirmation: whom it is not for finds nothing, and the organisation's log says that they tried."""
+    return tenant_page(f"{_ONE}{route}", view, name=name, needs=needs, notes=seeing.opened_by_other)
+
+
 urlpatterns = [
-    path("api/v1/confirmations/<uuid:confirmation>", ConfirmationView.as_view(), name="api-confirmation"),
+    path(_API, ConfirmationView.as_view(), name="api-confirmation"),
+    path(f"{_API}/presentations", PresentationsView.as_view(), name="api-presentations"),
+    open_page("presented/<slug:link>/", presented.presentation, name="presentation"),
+    tenant_page("inbox/", inbox.inbox, name="inbox", needs=Permission.CONFIRM),
+    tenant_page("history/", history.history, name="history", needs=Permission.CONFIRM),
+    tenant_page("approvals/", history.approvals, name="approvals", needs=Permission.CONFIRMATIONS_READ),
+    _one("", confirmation.confirmation, name="confirmation", needs=Permission.HOME),
+    _one("approval/", confirmation.approve, name="confirmation-approve"),
+    _one("refusal/", confirmation.refuse, name="confirmation-refuse"),
+    _one("cancellation/", confirmation.cancel, name="confirmation-cancel"),
+    _one("edit/", confirmation.edit, name="confirmation-edit"),
+    _one("code/", confirmation.code, name="confirmation-code"),
+    _one("proof/", confirmation.proof, name="confirmation-proof"),
+    _one("correctness/", confirmation.correctness, name="confirmation-correctness"),
+    _one("receipt/", receipt.receipt, name="confirmation-receipt", needs=Permission.HOME),
+    _one("receipt.json", receipt.export, name="confirmation-receipt-json", needs=Permission.HOME),
     tenant_page(_APPROVERS, approvers.approvers, name="approvers", needs=_READ),
     tenant_page(f"{_APPROVERS}agents/<str:agent>/", approvers.agent_approvers, name="agent-approvers", needs=_READ),
     # a tool's name may hold a slash

@@ -15,6 +15,17 @@ HIDDEN = "(not shown)"
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A message in a list, by what it is about."""
+
+    message: Message
+
+    @property
+    def subject(self) -> str:
+        return content(self.message).subject or self.message.template
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What is said: a mail's subject and text, or a webhook's data."""
 

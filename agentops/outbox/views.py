@@ -40,7 +40,7 @@ def deliveries(request: TenantRequest) -> HttpResponse:
         "action": action,
         "given": given,
         "states": State.choices,
-        "found": found.messages,
+        "found": [presenting.Line(message) for message in found.messages],
         "chips": _chips(given, action),
         "older_url": older_url(action, query, found.next.encode() if found.next else ""),
         "newest_url": f"{action}?{query}" if cursor else "",

@@ -35,15 +35,16 @@ class Entry:
     also: tuple[str, ...] = ()  # other pages that belong to it, by URL name
 
 
+CONFIRMATION = ("confirmation", "confirmation-refuse", "confirmation-edit", "confirmation-receipt")
 TENANT_ENTRIES = (
     Entry("Overview", "home", "tenant-home"),
-    Entry("Inbox", "inbox", "inbox"),
+    Entry("Inbox", "inbox", "inbox", also=CONFIRMATION),
     Entry("My usage", "chart-bar", "usage-own"),
     Entry("Standing approvals", "clipboard-document-check", "standing-approvals"),
     Entry("History", "clock", "history"),
     Entry("Runs", "queue-list", "runs", also=("saved-searches", "saved-search")),
     Entry("Decisions", "scale", "decisions"),
-    Entry("Approvals", "hand-raised", "approvals"),
+    Entry("Approvals", "hand-raised", "approvals", also=CONFIRMATION),
     Entry("Audit log", "clipboard-document-list", "audit-log"),
     Entry("Budgets", "banknotes", "budgets"),
     Entry(
@@ -84,6 +85,7 @@ OWN_ENTRIES = (
     Entry("Security", "finger-print", "mfa_index"),
 )
 DEBUG_ONLY = {"styleguide"}
+HOME = "tenant-home"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +175,21 @@ class Frame:
 def _allowed(
     entries: tuple[Entry, ...], kwargs: dict[str, str], who: Access | StaffAccess | None
 ) -> Iterator[tuple[Entry, str]]:
+    has_inbox = _door("inbox", tuple(kwargs), get_urlconf() or settings.ROOT_URLCONF) is not None
     for entry in entries:
         if entry.url_name in DEBUG_ONLY and not settings.DEBUG:
             continue
         door = _door(entry.url_name, tuple(kwargs), get_urlconf() or settings.ROOT_URLCONF)
         if door is None or (door.needs and not (who and who.may(door.needs))):
             continue
+        if entry.url_name == HOME and has_inbox and who and not who.may(Permission.RUNS_READ):
+            continue  # their home is the inbox, which has an entry of its own
         yield entry, reverse(entry.url_name, kwargs=kwargs)
 
 
 def _word(entry: Entry, who: Access | StaffAccess | None) -> tuple[str, str]:
     """Word and icon. The home of people who read no runs is what waits for them."""
-    if entry.url_name == "tenant-home" and who and not who.may(Permission.RUNS_READ):
+    if entry.url_name == HOME and who and not who.may(Permission.RUNS_READ):
         return "Inbox", "inbox"
     return entry.word, entry.icon
 

@@ -100,6 +100,26 @@ ENFORCEMENT = {
         "Advisory", "circle", "warn", "The guard is asked, but nothing verified that its answers were kept"
     ),
 }
+CONFIRMATION = {
+    "pending": Mark("Waiting", "bars", "warn", "Nobody has decided yet"),
+    "half": Mark("One of two agreed", "bars", "warn", "It waits for the second person"),
+    "cooling": Mark("In its delay", "ring", "warn", "Two people agreed; it can still be stopped"),
+    "approved": Mark("Approved", "tick", "ok", "The agent may run it once"),
+    "edited": Mark("Changed", "arrow", "quiet", "A person changed it; the changed action is asked for anew"),
+    "refused": Mark("Refused", "cross", "bad", "A person said no"),
+    "cancelled": Mark("Stopped", "octagon", "bad", "A person stopped it"),
+    "expired": Mark("Expired", "dash", "quiet", "Its time was over"),
+    "invalidated": Mark("Lapsed", "dash", "quiet", "What it was bound to changed, or its run ended"),
+    "executing": Mark("Running", "ring", "busy", "The agent came back for it; its result is awaited"),
+    "executed": Mark("Done", "tick", "ok", "It ran as it was approved"),
+    "failed": Mark("Failed", "cross", "bad", "It was approved, and failed"),
+    "outcome_unknown": Mark("Outcome unknown", "diamond", "warn", "It was begun, and nobody told how it ended"),
+}
+MATCH = {
+    "true": Mark("Matches", "tick", "ok", "The digest is that of the bytes that are kept"),
+    "false": Mark("Does not match", "cross", "bad", "The digest is another than that of the bytes that are kept"),
+    "": Mark("Not told", "dash", "quiet", "Nobody told a digest to compare"),
+}
 SWITCH = {
     "on": Mark("On", "octagon", "bad", "It stops agents now"),
     "lifted": Mark("Lifted", "tick", "quiet", "It stops nothing any more"),

@@ -50,13 +50,6 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
-class Inbox:
-    """The home of approvers and end users: what waits for them, and what their agents used."""
-
-    usage: list[Figure] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
 class Operations:
     """The home of staff."""
 
@@ -110,11 +103,6 @@ def stopped(tenant: uuid.UUID) -> bool:
     """Is a kill switch on that stops agents of this organisation? Needs the tenant's scope."""
     is_on = any(each.lifted_at is None for each in guard.product_switches())
     return is_on or bool(guard.switches(tenant=tenant, only_on=True))
-
-
-def of_person(access: Access, *, at: datetime) -> Inbox:
-    """Needs the tenant's scope."""
-    return Inbox()
 
 
 def of_staff(staff: StaffAccess, *, at: datetime) -> Operations:

@@ -34,7 +34,7 @@ def tenant_home(request: TenantRequest) -> HttpResponse:
             "may_make_keys": request.access.may(Permission.KEYS_MANAGE),
         }
         return render(request, "portal/overview.html", context)
-    return render(request, "portal/inbox.html", {"inbox": overview.of_person(request.access, at=clock.now())})
+    return redirect("inbox", slug=request.access.tenant.slug)
 
 
 @require_GET

@@ -186,7 +186,7 @@ def view_of(*, tenant: uuid.UUID, row: DecisionRow, at: datetime) -> DecisionVie
         closing = [each for each in of_call if each.id != row.id and each.decided_at >= row.decided_at]
         asked = _asked(tenant, row.run_id, row.call_id, at)
     return DecisionView(
-        row=row, closing=closing, confirmation=asked, confirmation_url=_existing(asked) if asked else ""
+        row=row, closing=closing, confirmation=asked, confirmation_url=_existing(tenant, asked) if asked else ""
     )
 
 
@@ -200,8 +200,8 @@ def _asked(tenant: uuid.UUID, run: uuid.UUID, call_id: str, at: datetime) -> Ask
         return None
 
 
-def _existing(asked: Asked) -> str:
-    path = confirmations.path_of(asked.id)
+def _existing(tenant: uuid.UUID, asked: Asked) -> str:
+    path = confirmations.path_of(tenant=tenant, confirmation=asked.id)
     try:
         resolve(path)
     except Resolver404:

@@ -53,6 +53,14 @@ class AlreadyConsumed(Conflict):
     code, title = "already_consumed", "The permit was used"
 
 
+class ArgumentsChanged(Conflict):
+    code, title = "arguments_changed", "The arguments are others"
+
+
+class EditNotPossible(Conflict):
+    code, title = "edit_not_possible", "It cannot be changed"
+
+
 class PermitExpired(Conflict):
     code, title = "permit_expired", "The permit has expired"
 

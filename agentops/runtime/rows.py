@@ -42,7 +42,8 @@ FOR UPDATE
 _FACTS = """
 SELECT clock_timestamp(), r.parent_id, r.depth, r.agent_id, r.agent, r.version_id, r.agent_version, r.user_id,
     r.session_id, r.scope, r.started_at, r.deadline, r.status, r.end_code, r.end_detail, a.policy_version, k.scope,
-    k.reason, c.digest, c.answer, c.state, c.verb, r.lineage, c.decided_at, c.permit_expires_at, c.permit_consumed_at
+    k.reason, c.digest, c.answer, c.state, c.verb, r.lineage, c.decided_at, c.permit_expires_at, c.permit_consumed_at,
+    r.caps
 FROM runtime_guardedrun r
 JOIN catalog_agent a ON a.tenant_id = r.tenant_id AND a.id = r.agent_id
 LEFT JOIN LATERAL (
@@ -101,12 +102,14 @@ class Root:
     nano_held: int
     nano_used: int
     history: History
-    caps: EffectiveCaps
+    caps: EffectiveCaps  # of the run that asks, on the family's counters: a child's may be narrower than the root's
     deadline: datetime
     lease_until: datetime
     user_id: str
     paused_at: datetime | None  # since when people are asked, and the deadline there was before
     paused_deadline: datetime | None
+    family_caps: EffectiveCaps  # the root's
+    given_back: timedelta = timedelta(0)  # to the clock of the family, by this verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +171,9 @@ def facts_of(tenant: uuid.UUID, run: uuid.UUID, call_id: str, locked: Rows, read
     if not locked or not read:
         return None
     row = locked[0]
-    history, caps = History(_json(row[9])), EffectiveCaps.of(_json(row[10]))
-    root = Root(*(row[0], RunStatus(row[1]), *row[2:9], history, caps, *row[11:16]))
+    history, family_caps = History(_json(row[9])), EffectiveCaps.of(_json(row[10]))
+    caps = family_caps if row[0] == run else EffectiveCaps.of(_json(read[0][26]))
+    root = Root(*(row[0], RunStatus(row[1]), *row[2:9], history, caps, *row[11:16], family_caps))
     row = read[0]
     earlier = None
     if row[18] is not None:

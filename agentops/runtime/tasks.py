@@ -13,7 +13,8 @@ from tenants import queries as tenants
 
 @task(Queue.DEFAULT)
 def sweep() -> int:
-    """Charge holds that nobody settled and end runs past their deadline; answers how many."""
+    """Charge holds that nobody settled, end runs past their deadline, release what has waited out its delay, and give up on
+    what never told its end; answers how many."""
     with staff_scope():
         due = tenants_with_work(clock.now())
     return sum(services.sweep(tenant=tenant_id) for tenant_id in due)

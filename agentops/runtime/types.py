@@ -157,6 +157,8 @@ class ToolProposal:
     reason: str
     is_tainted: bool
     digest: bytes
+    resource_version: str = ""  # which version of what it acts on the agent has seen
+    current: str = ""  # JSON: what it acts on, as the tool gives it now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +192,7 @@ class ToolResult:
     external_id: str
     idempotency_key: str
     digest: bytes
+    args_digest: str = ""  # of the arguments that ran, as whoever ran them tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

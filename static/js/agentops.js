@@ -39,6 +39,27 @@
     }
   }
 
+  // -- what is left of a time: the same table as `duration_text`, to the second
+  function leftText(seconds) {
+    const whole = Math.max(0, Math.ceil(seconds));
+    const parts = [[Math.floor(whole / 86400), "d"], [Math.floor(whole / 3600) % 24, "h"], [Math.floor(whole / 60) % 60, "min"], [whole % 60, "s"]];
+    const first = Math.min(parts.findIndex(([amount]) => amount) >= 0 ? parts.findIndex(([amount]) => amount) : 3, 3);
+    return parts.slice(first, first + 2).filter(([amount], place) => amount || !place).map(([amount, unit]) => `${amount}\u00a0${unit}`).join(" ");
+  }
+  function countDown() {
+    for (const element of all("[data-countdown]")) {
+      const text = leftText((new Date(element.dataset.countdown) - Date.now()) / 1000);
+      if (element.textContent !== text) element.textContent = text;
+    }
+  }
+
+  // -- what must be meant is never sent by Enter: not from a field, not from a button that happens to have the focus
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.closest("[data-deliberate]") || event.target.closest("a, textarea")) return;
+    event.preventDefault();
+    toast("Enter does nothing here. Press the button itself: click it, or use the space bar.");
+  }, true);
+
   // -- toasts: quiet confirmations; the server may send one with HX-Trigger: {"toast": "Saved"}
   function toast(text) {
     const place = document.getElementById("toasts");
@@ -264,10 +285,12 @@
 
   function prepare() {
     freshenTimes();
+    countDown();
     letTablesScroll();
     all("[data-chart][data-state=waiting]").forEach((box) => seen.observe(box));
   }
   showTheme();
   prepare();
   setInterval(freshenTimes, 15000);
+  setInterval(countDown, 1000);
 })();

@@ -215,6 +215,63 @@ def test_a_key_that_may_not_use_permits_is_told_so(stub: StubPortal, verifier: P
         verifier.use(stub.permit(claims()), tool="refund", arguments=ARGUMENTS)
 
 
+def test_a_permit_for_another_version_of_the_resource_is_refused_and_not_used(
+    stub: StubPortal, verifier: PermitVerifier
+) -> None:
+    present = "8"
+
+    @verifier.permitted("refund", resource_version=lambda order_id, amount_minor: present)
+    def refund(order_id: str, amount_minor: int, claims: Claims) -> tuple[str, str]:
+        return claims.resource, claims.resource_version
+
+    permit = stub.permit(claims(resource="ord_1", resource_version="7"))
+    with pytest.raises(PermitRefused) as refused:
+        refund(permit=permit, **ARGUMENTS)  # type: ignore[call-arg]
+    assert refused.value.code == "resource_changed"
+    assert stub.of("consumption") == []
+    present = "7"
+    assert refund(permit=permit, **ARGUMENTS) == ("ord_1", "7")  # type: ignore[call-arg]
+
+
+def test_a_permit_that_names_no_version_and_a_server_that_knows_none_go_together(
+    stub: StubPortal, verifier: PermitVerifier
+) -> None:
+    unbound = stub.permit(claims(jti=f"{RUN_ID}-1"))
+    assert verifier.use(unbound, tool="refund", arguments=ARGUMENTS, resource_version="8").resource_version == ""
+    bound = stub.permit(claims(jti=f"{RUN_ID}-2", resource_version="7"))
+    assert verifier.use(bound, tool="refund", arguments=ARGUMENTS).resource_version == "7"
+
+
+def test_the_async_decorator_looks_the_version_up_by_a_coroutine(stub: StubPortal) -> None:
+    async def story() -> None:
+        verifier = AsyncPermitVerifier(stub.url, "aok_key", tenant=TENANT)
+
+        async def version(order_id: str, amount_minor: int) -> str:
+            return "8"
+
+        @verifier.permitted("refund", resource_version=version)
+        async def refund(order_id: str, amount_minor: int) -> None:
+            raise AssertionError("it ran")
+
+        with pytest.raises(PermitRefused, match="version 7, and now it is 8"):
+            await refund(permit=stub.permit(claims(resource_version="7")), **ARGUMENTS)  # type: ignore[call-arg]
+        await verifier.aclose()
+
+    play_out(story())
+
+
+def test_what_is_about_to_run_is_named_when_a_permit_is_used(stub: StubPortal, verifier: PermitVerifier) -> None:
+    verifier.use(stub.permit(claims()), tool="refund", arguments=ARGUMENTS)
+    assert stub.of("consumption")[0].body == {"args_digest": digest(ARGUMENTS)}
+
+
+def test_a_portal_that_knows_other_arguments_refuses_the_use(stub: StubPortal, verifier: PermitVerifier) -> None:
+    stub.say("consumption", Said(409, {"code": "arguments_changed", "detail": "other arguments were allowed"}))
+    with pytest.raises(PermitRefused) as refused:
+        verifier.use(stub.permit(claims()), tool="refund", arguments=ARGUMENTS)
+    assert refused.value.code == "arguments_changed"
+
+
 def test_the_tenant_stands_in_the_key() -> None:
     import uuid
 

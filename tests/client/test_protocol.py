@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -21,9 +22,10 @@ from agentops_client import (
     current_call,
     tool,
 )
+from agentops_client.permits import digest
 
 from tests.client.playing import play_out
-from tests.stubs.portal import RUN_ID, Said, StubPortal, confirm, confirmation
+from tests.stubs.portal import CONFIRMATION, RUN_ID, Said, StubPortal, confirm, confirmation
 
 NO = {
     "decision": "reject",
@@ -39,6 +41,7 @@ NO = {
     ],
     "attempts_left": 2,
 }
+NOTHING = digest({})  # the arguments of a call without any
 Runs = Callable[..., Any]
 
 
@@ -155,6 +158,7 @@ def test_one_failure_too_many_ends_the_run(stub: StubPortal, run_of: Runs) -> No
         raise ValueError("no such order")
     assert stub.of("result")[0].body == {
         "outcome": "error",
+        "args_digest": NOTHING,
         "result": {"type": "ValueError", "message": "no such order"},
     }
 
@@ -176,13 +180,18 @@ def test_a_tool_whose_answer_was_lost_has_an_unknown_outcome(
 ) -> None:
     with pytest.raises(type(error)), run_of() as run, run.tool_call("refund", {}):
         raise error
-    assert stub.of("result")[0].body == {"outcome": "unknown"}
+    assert stub.of("result")[0].body == {"outcome": "unknown", "args_digest": NOTHING}
 
 
 def test_what_the_other_system_calls_the_effect_is_told(stub: StubPortal, run_of: Runs) -> None:
     with run_of() as run, run.tool_call("refund", {}) as call:
         call.took_effect(external_system="stripe", external_id="re_1")
-    assert stub.of("result")[0].body == {"outcome": "ok", "external_system": "stripe", "external_id": "re_1"}
+    assert stub.of("result")[0].body == {
+        "outcome": "ok",
+        "args_digest": NOTHING,
+        "external_system": "stripe",
+        "external_id": "re_1",
+    }
 
 
 def test_a_result_that_cannot_be_told_is_told_before_the_run_ends(stub: StubPortal) -> None:
@@ -230,6 +239,97 @@ def test_what_people_did_not_approve_does_not_run(stub: StubPortal, run_of: Runs
         raise AssertionError("it ran")
     assert refused.value.code == code
     assert stub.of("result") == []
+
+
+OTHER = "0193f3a0-c0de-7000-a000-0000000000cc"
+
+
+def edited(state: str = "pending") -> dict[str, Any]:
+    """A person changed the call; the changed one is asked for anew."""
+    following = {"id": OTHER, "tier": 3, "url": "http://portal/c2", "expires_at": "2099-01-01T00:00:00Z"}
+    return confirmation("edited") | {"superseded_by": following | {"state": state}}
+
+
+def test_what_a_person_changed_is_waited_for_and_runs_as_it_was_changed(stub: StubPortal, run_of: Runs) -> None:
+    stub.say("tool-calls", confirm())
+    stub.say(
+        "confirmations", Said(200, edited()), Said(200, confirmation("pending")), Said(200, confirmation("approved"))
+    )
+    with run_of() as run, run.tool_call("refund", {"order_id": "asked"}, call_id="c-1") as call:
+        assert call.arguments == {"order_id": "ord_1"}
+    asked = [got.path.split("/")[-1].partition("?")[0] for got in stub.of("confirmations")]
+    assert asked == [CONFIRMATION, OTHER, OTHER]
+    assert [got.path for got in stub.of("redemption")] == [f"/api/v1/guard/runs/{RUN_ID}/tool-calls/c-1/redemption"]
+    assert stub.of("result")[0].body["args_digest"] == digest({"order_id": "ord_1"}), (
+        "of what ran, not of what was asked"
+    )
+
+
+def test_who_does_not_wait_for_what_was_changed_is_told_where_that_is_decided(stub: StubPortal, run_of: Runs) -> None:
+    stub.say("tool-calls", confirm())
+    stub.say("confirmations", Said(200, edited()), Said(200, confirmation("pending")))
+    with run_of() as run, pytest.raises(Pending) as pending, run.tool_call("refund", {}, wait=0):
+        raise AssertionError("it ran")
+    found = pending.value.confirmation
+    assert (found.id, found.tier, found.url) == (OTHER, 3, "http://portal/c2")
+
+
+def test_what_is_waited_for_is_asked_again_after_detaching_in_another_process(stub: StubPortal, client: Client) -> None:
+    stub.say("tool-calls", confirm(), confirm())
+    stub.say("confirmations", Said(200, confirmation("pending")), Said(200, confirmation("approved")))
+    with client.run(agent="a", agent_version="1", user="u") as run:
+        with pytest.raises(Pending), run.tool_call("refund", {"n": 1}, wait=0):
+            raise AssertionError("it ran")
+        state = json.loads(json.dumps(run.detach()))
+    assert stub.of("finish") == []
+    with client.resume(state) as again, again.tool_call("refund", {"n": 1}) as call:
+        assert call.permit
+    first, second = stub.of("tool-calls")
+    assert first.raw == second.raw, "the same call under the same id: people are asked once"
+    assert again.receipt and len(stub.of("finish")) == 1
+
+
+def test_the_version_of_a_resource_is_told_and_looked_up_again_before_an_approval_is_taken_up(
+    stub: StubPortal, run_of: Runs
+) -> None:
+    versions = iter(["7", "8"])
+    stub.say("tool-calls", confirm())
+    stub.say("redemption", Said(409, {"code": "confirmation_expired", "detail": "the resource has changed"}))
+    with (
+        run_of() as run,
+        pytest.raises(Rejected, match="has changed"),
+        run.tool_call("refund", {}, resource_version=lambda: next(versions), current={"owner": "ann"}),
+    ):
+        raise AssertionError("it ran")
+    proposal = stub.of("tool-calls")[0].body
+    assert (proposal["resource_version"], proposal["current"]) == ("7", {"owner": "ann"})
+    assert stub.of("redemption")[0].body == {"resource_version": "8"}
+
+
+def test_a_version_that_is_only_known_at_the_start_is_not_claimed_later(stub: StubPortal, run_of: Runs) -> None:
+    stub.say("tool-calls", confirm())
+    with run_of() as run, run.tool_call("refund", {}, resource_version="7"):
+        pass
+    assert stub.of("tool-calls")[0].body["resource_version"] == "7"
+    assert stub.of("redemption")[0].body is None
+
+
+def test_a_guarded_function_tells_the_version_of_what_its_arguments_name(stub: StubPortal, run_of: Runs) -> None:
+    @tool("refund", resource_version=lambda order_id: f"v-{order_id}")
+    def refund(order_id: str) -> str:
+        return order_id
+
+    with run_of():
+        refund("ord_7")
+    assert stub.of("tool-calls")[0].body["resource_version"] == "v-ord_7"
+
+
+def test_the_digest_of_a_result_is_of_what_the_tool_was_given_not_of_what_it_made_of_it(
+    stub: StubPortal, run_of: Runs
+) -> None:
+    with run_of() as run, run.tool_call("refund", {"list": [1]}) as call:
+        call.arguments["list"].append(2)
+    assert stub.of("result")[0].body["args_digest"] == digest({"list": [1]})
 
 
 def test_a_portal_that_restarts_while_people_think_is_no_refusal(stub: StubPortal) -> None:

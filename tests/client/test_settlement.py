@@ -63,7 +63,7 @@ ENDS: list[tuple[Callable[[ModelCall], None], dict[str, Any]]] = [
     (told_its_usage_and_broke, {"outcome": "error", "usage": COUNTED}),
     (was_refused_by_the_provider, {"outcome": "error", "usage": dict.fromkeys(COUNTED, 0)}),
     (was_interrupted, {"outcome": "unknown"}),
-    (was_never_sent, {"outcome": "cancelled"}),
+    (was_never_sent, {"outcome": "cancelled", "usage": dict.fromkeys(COUNTED, 0)}),
 ]
 
 
@@ -118,7 +118,7 @@ def test_a_reservation_whose_answer_never_came_is_given_back(stub: StubPortal) -
     ):
         raise AssertionError("it was called")
     [settled] = stub.of("settlement")
-    assert settled.body == {"outcome": "cancelled"}
+    assert settled.body == {"outcome": "cancelled", "usage": dict.fromkeys(COUNTED, 0)}
     assert stub.of("model-calls")[0].body["call_id"] in settled.path
 
 
@@ -187,5 +187,5 @@ async def _cancelled_while_asking(stub: StubPortal) -> None:
 def test_a_reservation_that_was_cancelled_under_way_is_given_back(stub: StubPortal) -> None:
     play_out(_cancelled_while_asking(stub))
     [settled] = stub.of("settlement")
-    assert settled.body == {"outcome": "cancelled"}
+    assert settled.body == {"outcome": "cancelled", "usage": dict.fromkeys(COUNTED, 0)}
     assert stub.of("model-calls")[0].body["call_id"] in settled.path

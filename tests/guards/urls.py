@@ -36,6 +36,7 @@ from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
 from tenants.models import ApiKey
+from tests.confirmations.letters import Letters
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -222,6 +223,10 @@ class Things:
         self.agent()
         call = Caller(self.organisation).run().refund()
         return uuid.UUID(call["confirmation"]["id"])
+
+    def link(self) -> str:
+        """A one-time link to a letter that waits, not opened yet."""
+        return Letters(self.organisation).presented().split("/")[-2]
 
     def message(self) -> uuid.UUID:
         """A webhook that waits to be sent."""

@@ -116,6 +116,33 @@ def test_a_hold_nobody_settles_is_charged_by_the_sweep_and_mended_by_a_late_sett
     assert (receipt["cost_usd"], receipt["held_usd"], receipt["tokens"]) == ("0.000195", "0.000000", 1_000)
 
 
+def test_a_cancelled_call_is_free_at_once_or_by_a_number_and_else_costs_its_hold(acme: Caller) -> None:
+    run = acme.run()
+    soon, late, said, swept = (run.model_call()["call_id"] for _ in range(4))
+    assert run.settle(soon, outcome="cancelled")["state"] == "released"
+    shift(acme.organisation, "budgets_reservation", "reserved_at", timedelta(seconds=-6))
+    assert run.settle(late, outcome="cancelled") == {"cost_usd": "0.000450", "state": "unknown"}
+    assert run.settle(said, outcome="cancelled", input_tokens=0, output_tokens=0) == {
+        "cost_usd": "0.000000",
+        "state": "settled",
+    }
+    shift(acme.organisation, "budgets_reservation", "expires_at", timedelta(minutes=-30), f"call_id = '{swept}'")
+    assert services.sweep(tenant=acme.organisation.id) == 1
+    assert run.settle(swept, outcome="cancelled")["state"] == "unknown"  # silence corrects nothing
+    receipt = run.finish()
+    assert (receipt["cost_usd"], receipt["held_usd"], receipt["tokens"]) == ("0.000900", "0.000000", 3_000)
+
+
+def test_who_may_finish_past_one_budget_still_saves_for_another(acme: Caller) -> None:
+    for scope, action in (("user", "throttle"), ("tenant", "downgrade")):
+        budget = {"scope": scope, "period": "day", "limit_usd": "0.001", "ceiling_usd": "5", "action": action}
+        assert acme.call("PUT", "/api/v1/budgets", budget, scope="admin").status_code == 200
+    run = acme.run()
+    answer = run.model_call(model=DEARER)
+    assert (answer["decision"], answer["model"]) == ("allow", MODEL)
+    assert "the cheapest allowed model serves" in answer["because"]
+
+
 def test_more_than_the_hold_is_a_debt_that_counts(acme: Caller) -> None:
     apply(acme.organisation, manifest(version="2", caps={"cost_usd": "0.001"}))
     run = acme.run(agent_version="2")

@@ -9,8 +9,9 @@ from django.test import Client
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
+from agentops.confirmations.models import Confirmation
 from agentops.runtime import services
-from tests.runtime.guarded import Caller, answered, apply, early_in_a_minute, manifest, shift
+from tests.runtime.guarded import Caller, Run, answered, apply, early_in_a_minute, manifest, shift
 from tests.world import OPERATOR, World
 
 
@@ -101,6 +102,44 @@ def test_a_child_draws_on_its_parents_caps_and_scope(acme: Caller) -> None:
     assert parent.tool_call("look_up_order", {"order_id": "ord_1", "note": "again"})["decision"] == "allow"
     assert child.tool_call("look_up_order", {"order_id": "ord_1", "note": "?"})["code"] == "tool_cap_reached"
     assert parent.finish()["status"] == "aborted"  # the family ends together
+
+
+def test_a_child_may_use_what_its_own_agent_may_and_no_more_than_its_parent(acme: Caller) -> None:
+    apply(acme.organisation, manifest(version="2", caps={"llm_calls": 2, "tool_calls": 50, "duration_seconds": 60}))
+    parent = acme.run()
+    parent.model_call()
+    answer = acme.start(agent_version="2", parent_run_id=parent.id)
+    assert (answer["caps"]["llm_calls"], answer["caps"]["tool_calls"]) == (3, 50)  # one was used before it began
+    child = Run(acme, answer["run_id"])
+    told = [child.model_call(max_output_tokens=10) for _ in range(3)]
+    assert [each["decision"] for each in told] == ["allow", "allow", "abort"]
+    assert parent.model_call()["decision"] == "allow"  # the narrower cap was the child's alone
+
+
+def test_a_child_that_is_past_its_own_time_ends_alone(acme: Caller) -> None:
+    apply(acme.organisation, manifest(version="2", caps={"duration_seconds": 60}))
+    parent = acme.run()
+    child = acme.run(agent_version="2", parent_run_id=parent.id)
+    assert child.look_up()["decision"] == "allow"
+    shift(acme.organisation, "runtime_guardedrun", "deadline", timedelta(minutes=-2), f"run_id = '{child.uuid}'")
+    answer = child.look_up("ord_2")
+    assert (answer["decision"], answer["code"]) == ("abort", "run_finished")
+    assert "its own deadline" in answer["detail"]
+    assert parent.look_up("ord_2")["decision"] == "allow"
+
+
+def test_waiting_for_people_is_given_back_to_children_too(acme: Caller) -> None:
+    apply(acme.organisation, manifest(version="2", caps={"duration_seconds": 60}))
+    parent = acme.run()
+    child = acme.run(agent_version="2", parent_run_id=parent.id)
+    parent.refund()
+    for column in ("paused_at", "paused_deadline", "deadline"):
+        shift(acme.organisation, "runtime_guardedrun", column, timedelta(minutes=-2), "parent_id IS NULL")
+    shift(acme.organisation, "runtime_guardedrun", "deadline", timedelta(minutes=-2), f"run_id = '{child.uuid}'")
+    assert child.look_up()["decision"] == "allow"  # nobody has decided yet
+    with tenant_scope(acme.organisation.id):
+        Confirmation.objects.update(state="refused", decided_at=clock.now())
+    assert child.look_up("ord_2")["decision"] == "allow"  # the two minutes were not its own
 
 
 def test_a_child_is_refused_beyond_the_depth_for_others_users_and_in_ended_runs(acme: Caller, globex: Caller) -> None:

@@ -18,6 +18,7 @@ def test_a_run_past_its_deadline_is_ended_with_all_below_it(acme: Caller) -> Non
     child = acme.run(parent_run_id=parent.id)
     waiting = child.refund()
     shift(acme.organisation, "runtime_guardedrun", "deadline", timedelta(hours=-2))
+    shift(acme.organisation, "confirmations_confirmation", "expires_at", timedelta(hours=-2))
     assert services.sweep(tenant=acme.organisation.id) == 1
     assert services.sweep(tenant=acme.organisation.id) == 0
     with tenant_scope(acme.organisation.id):

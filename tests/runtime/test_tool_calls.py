@@ -138,8 +138,9 @@ def test_what_was_approved_is_redeemed_once_with_the_stored_arguments(acme: Call
     redeemed = run.redeem(call["call_id"])
     assert redeemed["arguments"] == {"order_id": "ord_1", "amount_minor": 4_810, "currency": "EUR"}
     assert redeemed["permit"].count(".") == 2
-    assert run.redeem(call["call_id"], status=409)["code"] == "already_redeemed"
+    assert run.redeem(call["call_id"]) == redeemed | {"repeated": True}  # the answer may have been lost on its way
     assert run.result(call["call_id"], external_id="re_1")["recorded"] is True
+    assert run.redeem(call["call_id"], status=409)["code"] == "already_redeemed"
     with tenant_scope(acme.organisation.id):
         assert Confirmation.objects.get(tenant_id=acme.organisation.id).state == "executed"
 
@@ -150,7 +151,7 @@ def test_what_was_approved_is_redeemed_once_with_the_stored_arguments(acme: Call
         ("refused", "confirmation_refused"),
         ("cancelled", "confirmation_refused"),
         ("expired", "confirmation_expired"),
-        ("cooling", "confirmation_pending"),
+        ("pending", "confirmation_pending"),
         ("executing", "already_redeemed"),
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -25,6 +25,7 @@ from agentops.common import prepared, scope
 from agentops.common.ids import new_id
 from agentops.common.prepared import Statement
 
+GIVEN_UP_WITHIN = timedelta(seconds=5)  # a call that is cancelled so soon is taken as not made
 _MONEY_OF_RUN = "SELECT pg_advisory_xact_lock(hashtextextended(%(run_key)s, 9))"
 _FOUND = """
 SELECT r.run_id, r.call_id, r.lease_id, r.state, r.agent, r.user_id, r.provider, r.model, r.hold_nano_usd,
@@ -117,8 +118,9 @@ def settle(
 ) -> Settled:
     """Charge what a held call cost, and give back the rest, inside the caller's transaction.
 
-    `outcome` is ok, error, cancelled or unknown. A cancelled call without usage was not made: nothing is charged. One
-    whose usage or outcome is not known is charged at its hold. What the sweep charged as unknown is corrected by new
+    `outcome` is ok, error, cancelled or unknown. A call whose usage or outcome is not known is charged at its hold: a
+    number is believed, silence is not. So is a cancelled one without usage, as a provider may have been asked by then;
+    but for the first moments (GIVEN_UP_WITHIN). Who knows that nobody was asked says so: a usage of nothing. What the sweep charged as unknown is corrected by new
     entries. Raises HoldUnknown, AlreadySettled.
     """
     scope.require_tenant(tenant)
@@ -128,7 +130,7 @@ def settle(
             raise HoldUnknown("There is no hold for this call.")
         if found.state not in (HoldState.HELD, HoldState.UNKNOWN):
             raise AlreadySettled("This call was settled before.")
-        end = _ending(tenant, found, outcome, usage)
+        end = _ending(tenant, found, outcome, usage, at)
         was_unknown = found.state == HoldState.UNKNOWN
         if not was_unknown:
             _end_held(cursor, tenant, found, end, at)
@@ -198,8 +200,8 @@ def _locked(tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> _Found | None:
     return _Found(*rows[0]) if rows else None
 
 
-def _ending(tenant: uuid.UUID, found: _Found, outcome: str, usage: Usage | None) -> _End:
-    if outcome == "cancelled" and usage is None:
+def _ending(tenant: uuid.UUID, found: _Found, outcome: str, usage: Usage | None, at: datetime) -> _End:
+    if outcome == "cancelled" and usage is None and at - found.reserved_at <= GIVEN_UP_WITHIN:
         return _End(state=HoldState.RELEASED, charge=None)
     if outcome == "unknown" or usage is None:
         return _End(state=HoldState.UNKNOWN, charge=_at_hold(found))

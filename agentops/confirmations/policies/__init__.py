@@ -1,1 +1,1 @@
-"""Pure decisions of confirmations: values in, a value out."""
+"""Pure rules of confirmations: values in, a finding or a decision out."""

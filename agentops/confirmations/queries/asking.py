@@ -8,9 +8,11 @@ from datetime import datetime
 
 from django.db import connection
 
+from agentops.common import clock
 from agentops.common.errors import NotFound
 from agentops.confirmations.models import Confirmation
-from agentops.confirmations.types import OPEN, Asked, Held, State
+from agentops.confirmations.types import OPEN, Asked, Held, Redeemed, State
+from tenants import queries as tenants
 
 _LIKE = """
 SELECT id, state, tier, expires_at, run_id, call_id FROM confirmations_confirmation
@@ -24,6 +26,10 @@ _WAITED = """
 SELECT coalesce(bool_or(c.state IN ('pending', 'half', 'cooling', 'approved') AND c.expires_at > clock_timestamp()), false),
     max(least(coalesce(c.redeemed_at, c.ended_at, c.decided_at, c.expires_at), c.expires_at))
 FROM confirmations_confirmation c WHERE c.tenant_id = %(tenant)s AND c.run_id = ANY(%(runs)s)
+"""
+_DUE = """
+SELECT DISTINCT tenant_id FROM confirmations_confirmation
+WHERE state IN ('pending', 'half', 'cooling', 'approved') AND expires_at <= clock_timestamp()
 """
 
 
@@ -52,12 +58,21 @@ def waited(*, tenant: uuid.UUID, runs: Sequence[uuid.UUID]) -> tuple[bool, datet
 
 def held(*, tenant: uuid.UUID, confirmation: uuid.UUID) -> Held | None:
     """What a confirmation is bound to, for checking it once more before it is redeemed."""
-    row = (
-        Confirmation.objects.filter(tenant_id=tenant, id=confirmation)
-        .values_list("tool_version_id", "tier", "arguments")
-        .first()
+    found = Confirmation.objects.filter(tenant_id=tenant, id=confirmation).first()
+    if found is None:
+        return None
+    return Held(
+        tool=found.tool,
+        tool_version_id=found.tool_version_id,
+        tier=found.tier,
+        arguments=bytes(found.arguments),
+        is_tainted=found.is_tainted,
+        resource=found.resource,
+        resource_version=found.resource_version,
+        is_due=found.state == State.COOLING
+        and found.cooling_until is not None
+        and found.cooling_until <= clock.database_now(),
     )
-    return Held(tool_version_id=row[0], tier=row[1], arguments=bytes(row[2])) if row else None
 
 
 def asked(*, tenant: uuid.UUID, confirmation: uuid.UUID, at: datetime) -> Asked:
@@ -65,13 +80,33 @@ def asked(*, tenant: uuid.UUID, confirmation: uuid.UUID, at: datetime) -> Asked:
     found = Confirmation.objects.filter(tenant_id=tenant, id=confirmation).first()
     if found is None:
         raise NotFound("There is no such confirmation.")
+    return as_asked(found, state_at(State(found.state), found.expires_at, at))
+
+
+def superseding(*, tenant: uuid.UUID, confirmation: uuid.UUID, at: datetime) -> Asked | None:
+    """What a person made of this one by editing it, if anybody did."""
+    found = Confirmation.objects.filter(tenant_id=tenant, supersedes_id=confirmation).first()
+    return as_asked(found, state_at(State(found.state), found.expires_at, at)) if found else None
+
+
+def redeemed(*, tenant: uuid.UUID, confirmation: uuid.UUID) -> Redeemed | None:
+    """What is executing: for whoever lost the answer to its redemption."""
+    found = Confirmation.objects.filter(tenant_id=tenant, id=confirmation, state=State.EXECUTING).first()
+    if found is None:
+        return None
+    return Redeemed(
+        id=found.id, arguments=bytes(found.arguments), action_digest=bytes(found.action_digest), tier=found.tier
+    )
+
+
+def as_asked(confirmation: Confirmation, state: State) -> Asked:
     return Asked(
-        id=found.id,
-        state=state_at(State(found.state), found.expires_at, at),
-        tier=found.tier,
-        expires_at=found.expires_at,
-        run_id=found.run_id,
-        call_id=found.call_id,
+        id=confirmation.id,
+        state=state,
+        tier=confirmation.tier,
+        expires_at=confirmation.expires_at,
+        run_id=confirmation.run_id,
+        call_id=confirmation.call_id,
     )
 
 
@@ -80,6 +115,13 @@ def state_at(state: State, expires_at: datetime, at: datetime) -> State:
     return State.EXPIRED if state in (*OPEN, State.APPROVED) and at >= expires_at else state
 
 
-def path_of(confirmation: uuid.UUID) -> str:
+def tenants_with_due() -> list[uuid.UUID]:
+    """Tenants that have something to expire, so that the job opens no scope in vain. Needs staff's scope."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def path_of(*, tenant: uuid.UUID, confirmation: uuid.UUID) -> str:
     """Where a person looks at it. No credential is in it."""
-    return f"/confirmations/{confirmation}/"
+    return f"/t/{tenants.tenants_by_id([tenant])[tenant].slug}/confirmations/{confirmation}/"

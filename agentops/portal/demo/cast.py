@@ -8,13 +8,19 @@ from tenants.roles import KeyScope, Plan, Role, StaffRole
 
 PASSWORD = "follow-the-agents"  # noqa: S105  shown to everyone who starts the demo
 NORTHWIND, KESTREL = "northwind", "kestrel"
+ELLA, MAEVE = "cus_ella", "cus_maeve"  # the end users who have an account here
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
+    """`end_user`: which of the customer's own users they are, as agents name them. With an authenticator, signing in asks
+    for its code, and they can be one of two."""
+
     name: str
     email: str
     role: Role
+    end_user: str = ""
+    has_authenticator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,9 @@ ORGANISATIONS = (
             Member("Tomas Weber", "admin@northwind.example", Role.ADMIN),
             Member("Aylin Demir", "auditor@northwind.example", Role.AUDITOR),
             Member("Paul Okafor", "approver@northwind.example", Role.APPROVER),
-            Member("Ella Brandt", "user@northwind.example", Role.END_USER),
+            Member("Ella Brandt", "user@northwind.example", Role.END_USER, end_user=ELLA),
+            Member("Greta Lindholm", "second@northwind.example", Role.APPROVER, has_authenticator=True),
+            Member("Jonas Richter", "third@northwind.example", Role.APPROVER, has_authenticator=True),
         ),
     ),
     Organisation(
@@ -70,7 +78,9 @@ ORGANISATIONS = (
             Member("Adrian Moss", "admin@kestrel.example", Role.ADMIN),
             Member("Ruth Adeyemi", "auditor@kestrel.example", Role.AUDITOR),
             Member("Conor Walsh", "approver@kestrel.example", Role.APPROVER),
-            Member("Maeve Doyle", "user@kestrel.example", Role.END_USER),
+            Member("Maeve Doyle", "user@kestrel.example", Role.END_USER, end_user=MAEVE),
+            Member("Niamh Quinn", "second@kestrel.example", Role.APPROVER, has_authenticator=True),
+            Member("Rafael Costa", "third@kestrel.example", Role.APPROVER, has_authenticator=True),
         ),
     ),
 )
@@ -88,5 +98,10 @@ STAFF = (
 KEYS = (
     Key("Production agents", (KeyScope.INGEST, KeyScope.FEEDBACK)),
     Key("Agent guard", (KeyScope.GUARD,)),
+    Key("Our own app", (KeyScope.PRESENT,)),
     Key("Reporting", (KeyScope.READ,)),
 )
+
+
+def with_authenticator() -> list[Member]:
+    return [member for one in ORGANISATIONS for member in one.members if member.has_authenticator]

@@ -50,6 +50,7 @@ class Simulator:
         until = time.time()
         since = max(until - hours * 3600, *(self._newest(slug) for slug in self._lines))
         bookings = timetable.between(since, until, timetable.PAST)
+        self._troupe.seat()
         if not bookings:
             return until
         self._say(f"filling in {(until - since) / 3600:.1f} hours: {len(bookings)} runs")

@@ -11,7 +11,7 @@ from agentops.catalog import services as catalog
 from agentops.catalog.manifest import read
 from agentops.common.errors import NotFound
 from agentops.common.scope import tenant_scope
-from agentops.portal.demo import cast, keyfile
+from agentops.portal.demo import authenticators, cast, keyfile
 from agentops.portal.demo.guard import manifests
 from agentops.portal.demo.keyfile import DemoKeys
 from audit.types import operator
@@ -110,7 +110,7 @@ def _tenant(wanted: cast.Organisation, at: datetime) -> Tenant:
 def _add_members(tenant: Tenant, members: Iterable[cast.Member], at: datetime) -> None:
     for member in members:
         with contextlib.suppress(AlreadyMember), tenant_scope(tenant.id):
-            services.add_member(
+            added = services.add_member(
                 tenant=tenant.id,
                 email=member.email,
                 name=member.name,
@@ -119,6 +119,12 @@ def _add_members(tenant: Tenant, members: Iterable[cast.Member], at: datetime) -
                 by=_BY,
                 at=at,
             )
+            if member.end_user:
+                services.link_end_user(
+                    tenant=tenant.id, member=added.membership.id, external_id=member.end_user, by=_BY, at=at
+                )
+            if member.has_authenticator:
+                authenticators.enrol(added.user, member)
 
 
 def _new_keys(tenant: Tenant, at: datetime) -> dict[str, str]:

@@ -61,6 +61,18 @@ def enforcement_mark(grade: Any) -> SafeString:
 
 
 @register.filter
+def confirmation_mark(state: Any) -> SafeString:
+    """The mark of where a confirmation stands: pending, half, cooling, approved, refused, executed and so on."""
+    return marks.render(marks.CONFIRMATION, state)
+
+
+@register.filter
+def match_mark(matches: bool | None) -> SafeString:
+    """The mark of a comparison of digests: True, False, or None where there is nothing to compare."""
+    return marks.render(marks.MATCH, matches)
+
+
+@register.filter
 def switch_mark(state: Any) -> SafeString:
     """The mark of a kill switch: on, asked, lifted."""
     return marks.render(marks.SWITCH, state)

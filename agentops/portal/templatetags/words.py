@@ -214,6 +214,22 @@ def instant(moment: datetime | None) -> SafeString:
     )
 
 
+@register.filter
+def clock_time(moment: datetime | None, at: datetime | None = None) -> SafeString:
+    """A `<time>` that shows when to be there: `14:05 UTC` of the same day, else `26 Nov 14:05 UTC`; exact on hover."""
+    if moment is None:
+        return NONE
+    exact = moment.astimezone(UTC)
+    is_same_day = exact.date() == (at or clock.now()).astimezone(UTC).date()
+    shown = f"{exact:%H:%M}" if is_same_day else f"{exact:%-d %b %H:%M}"
+    return format_html(
+        '<time datetime="{}" title="{}">{} UTC</time>',
+        exact.isoformat(timespec="milliseconds"),
+        _exact_text(exact),
+        shown,
+    )
+
+
 def _exact_text(exact: datetime) -> str:
     return f"{exact:%a %-d %b %Y %H:%M:%S}.{exact.microsecond // 1000:03d} UTC"
 

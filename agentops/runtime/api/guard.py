@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from typing import Any
 
@@ -27,6 +28,10 @@ MAX_BYTES = 262_144
 MAX_TOKENS = 100_000_000
 _REASON_MOST = 2_000
 _SCOPE_MOST_BYTES = 65_536
+_CURRENT_MOST_BYTES = 65_536
+_RESOURCE_VERSION_MOST = 200
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _OUTCOMES = ("ok", "error", "cancelled", "unknown")
 _JWKS_SECONDS = 60
 _DECIDED = OpenApiResponse(OpenApiTypes.OBJECT, "A decision, or what was noted")
@@ -140,6 +145,8 @@ class ToolCallsView(GuardView):
             reason=read.text("reason", most=_REASON_MOST),
             is_tainted=read.flag("tainted"),
             digest=digest,
+            resource_version=read.text("resource_version", most=_RESOURCE_VERSION_MOST),
+            current=_current(read),
         )
         read.done()
         answer = services.propose(tenant=self.tenant, run=run, proposal=proposal, by=self.asker)
@@ -151,9 +158,15 @@ class ToolCallsView(GuardView):
 class RedemptionView(GuardView):
     """`POST …/tool-calls/{call_id}/redemption`"""
 
-    @extend_schema(request=None, responses={200: _DECIDED})
+    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: _DECIDED})
     def post(self, request: Request, run_id: str, call_id: str) -> Response:
-        return Response(services.redeem(tenant=self.tenant, run=run_uuid(run_id), call_id=call_id, by=self.asker))
+        run = run_uuid(run_id)
+        read = _optional(request)
+        seen = read.text("resource_version", most=_RESOURCE_VERSION_MOST)
+        read.done()
+        return Response(
+            services.redeem(tenant=self.tenant, run=run, call_id=call_id, resource_version=seen, by=self.asker)
+        )
 
 
 class ResultView(GuardView):
@@ -172,6 +185,7 @@ class ResultView(GuardView):
             external_id=read.text("external_id"),
             idempotency_key=read.text("idempotency_key"),
             digest=digest,
+            args_digest=_args_digest(read),
         )
         read.done()
         return Response(
@@ -195,9 +209,12 @@ class FinishView(GuardView):
 class ConsumptionView(GuardView):
     """`POST /api/v1/permits/{jti}/consumption`"""
 
-    @extend_schema(request=None, responses={200: _DECIDED})
+    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: _DECIDED})
     def post(self, request: Request, jti: str) -> Response:
-        used, at = services.consume(tenant=self.tenant, jti=jti, by=Asker(self.principal.key_id, self.principal.name))
+        read = _optional(request)
+        args_digest = _args_digest(read)
+        read.done()
+        used, at = services.consume(tenant=self.tenant, jti=jti, args_digest=args_digest, by=self.asker)
         return Response({"jti": used, "consumed_at": clock.rfc3339(at)})
 
 
@@ -206,6 +223,35 @@ def key_set(request: HttpRequest) -> HttpResponse:
     answer = HttpResponse(permits.key_set_json(), content_type="application/jwk-set+json")
     answer["Cache-Control"] = f"public, max-age={_JWKS_SECONDS}"
     return answer
+
+
+def _optional(request: Request) -> Reading:
+    """The members of a body that may be left out. An empty form, as some HTTP clients send it, is none."""
+    raw = bodies.read(request._request, most=MAX_BYTES).strip()
+    is_form = bodies.media_type(request._request) in _FORMS and not raw.startswith(b"{")
+    if not raw or is_form:
+        return Reading({})
+    return Reading(strictjson.loads(raw, max_bytes=MAX_BYTES, max_depth=bodies.MAX_DEPTH))
+
+
+def _args_digest(read: Reading) -> str:
+    """The digest of the arguments that run, as permits name it; its 64 hex digits, "" where none is told."""
+    told = read.text("args_digest", most=71)
+    if told and not _DIGEST.fullmatch(told):
+        read.problem("args_digest", "digest", "sha256: and 64 hex digits are expected, of the arguments in RFC 8785")
+        return ""
+    return told.removeprefix("sha256:")
+
+
+def _current(read: Reading) -> str:
+    """What is acted on, as the tool gives it now: any JSON, kept as it is."""
+    value = read.anything("current")
+    if value is None:
+        return ""
+    canonical = strictjson.canonical(value)
+    if len(canonical) > _CURRENT_MOST_BYTES:
+        read.problem("current", "too_large", f"at most {_CURRENT_MOST_BYTES} bytes are taken")
+    return canonical.decode()
 
 
 def _scope(read: Reading) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class GuardCall(TenantOwned):
     permit_consumed_at = models.DateTimeField(null=True)
     permit_consumed_by = models.UUIDField(null=True)  # the key of who used it up; the agent's own proves nothing
     key_id = models.UUIDField(null=True)  # the key of who asked
+    redeemed_by = models.UUIDField(null=True)  # the key of who took up what people approved, and the permit it got
+    redemption_permit = models.TextField(blank=True, default="", db_default="")
     hold_tokens = models.BigIntegerField(default=0)
     closing_digest = models.BinaryField(blank=True, default=b"")  # of the settlement or the result
     closing_answer = models.TextField(blank=True)

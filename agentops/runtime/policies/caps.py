@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 
 from agentops.common.money import NANO
 from agentops.runtime.types import EffectiveCaps
@@ -53,6 +53,36 @@ PLAN_CAPS: Mapping[str, EffectiveCaps] = {
 """What no agent of a plan passes, whatever it says."""
 
 NAMES = tuple(each.name for each in fields(EffectiveCaps))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What a family has used and holds when a child of it begins."""
+
+    llm_calls: int
+    tool_calls: int
+    tokens: int
+    cost_nano_usd: int
+
+
+def within(own: EffectiveCaps, *, parent: EffectiveCaps, used: Used, depth: int) -> EffectiveCaps:
+    """The caps of a child run at a depth: no more than its agent may use, and no more than its parent may.
+
+    A family has one set of counters, so what the child may use lies on top of what was used before it began. What its
+    relatives use meanwhile counts, too: it may get less than its own, never more.
+    """
+    return EffectiveCaps(
+        llm_calls=min(parent.llm_calls, used.llm_calls + own.llm_calls),
+        tool_calls=min(parent.tool_calls, used.tool_calls + own.tool_calls),
+        depth=min(parent.depth, depth + own.depth),
+        tokens=min(parent.tokens, used.tokens + own.tokens),
+        cost_nano_usd=min(parent.cost_nano_usd, used.cost_nano_usd + own.cost_nano_usd),
+        duration_seconds=min(parent.duration_seconds, own.duration_seconds),
+        runs_per_user=min(parent.runs_per_user, own.runs_per_user),
+        runs_per_tenant=min(parent.runs_per_tenant, own.runs_per_tenant),
+        runs_per_minute=min(parent.runs_per_minute, own.runs_per_minute),
+        tenant_runs_per_minute=min(parent.tenant_runs_per_minute, own.tenant_runs_per_minute),
+    )
 
 
 def effective(*, agent: Mapping[str, int | None], organisation: Mapping[str, int], plan: str) -> EffectiveCaps:

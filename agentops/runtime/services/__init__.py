@@ -1,5 +1,6 @@
 """Writes of the guard. Each verb opens its own scope: its transaction is the decision."""
 
+from agentops.runtime.services.approvals import close_lost, edit, release_due
 from agentops.runtime.services.baselines import compute as compute_baselines
 from agentops.runtime.services.caps import set_organisation_caps
 from agentops.runtime.services.finish import finish, sweep
@@ -18,13 +19,16 @@ from agentops.runtime.services.tool_calls import propose
 
 __all__ = [
     "ask_product_lift",
+    "close_lost",
     "compute_baselines",
     "consume",
+    "edit",
     "finish",
     "lift_product_switch",
     "lift_switch",
     "propose",
     "redeem",
+    "release_due",
     "reserve",
     "set_organisation_caps",
     "set_product_switch",

@@ -32,6 +32,13 @@ _OUTCOMES = {
     Answer.ABORT: Outcome.DENIED,
 }
 _UNKNOWN = "There is no such run; start one with POST /api/v1/guard/runs."
+_CLOCK = """
+UPDATE runtime_guardedrun SET deadline = %s, paused_at = %s, paused_deadline = %s WHERE tenant_id = %s AND run_id = %s
+"""
+_GIVE_BACK = """
+UPDATE runtime_guardedrun SET deadline = deadline + %s
+WHERE tenant_id = %s AND root_id = %s AND run_id <> %s AND status = 1
+"""
 _ACTIVE = """
 SELECT count(*) FILTER (WHERE user_id = %s), count(*) FROM runtime_guardedrun
 WHERE tenant_id = %s AND status = 1 AND root_id = run_id AND run_id <> %s AND lease_until > %s AND deadline > %s
@@ -124,11 +131,30 @@ def stopped(facts: Facts) -> Verdict | None:
         whole = facts.killed_scope != "agent" or facts.run_id == facts.root.run_id
         end(facts, status=RunStatus.KILLED, code="killed", detail=detail, whole_family=whole)
         return Verdict(Answer.ABORT, "killed", detail)
-    if facts.now >= facts.root.deadline:
+    if facts.now >= facts.root.deadline and not _is_waited_for(facts):
         detail = "The run is past its deadline."
         end(facts, status=RunStatus.EXPIRED, code="run_finished", detail=detail, whole_family=True)
         return Verdict(Answer.ABORT, "run_finished", detail)
+    if _is_past_its_own(facts):
+        detail = "The run is past its own deadline, which is before that of the run it belongs to."
+        end(facts, status=RunStatus.EXPIRED, code="run_finished", detail=detail, whole_family=False)
+        return Verdict(Answer.ABORT, "run_finished", detail)
     return None
+
+
+def _is_waited_for(facts: Facts) -> bool:
+    """A delay before a release may take longer than people had when they were asked; the run lives on meanwhile."""
+    root = facts.root
+    if root.paused_at is None or not confirming.waited(tenant=facts.tenant_id, runs=rows.family(facts))[0]:
+        return False
+    root.deadline = facts.now + HOLD_LASTS  # looked at again then
+    return True
+
+
+def _is_past_its_own(facts: Facts) -> bool:
+    """A child whose agent may take less time than the family has. While people are asked, no clock runs."""
+    root = facts.root
+    return facts.run_id != root.run_id and root.paused_at is None and facts.now >= facts.deadline + root.given_back
 
 
 def killed_words(scope: str, reason: str) -> str:
@@ -174,8 +200,10 @@ def resume_clock(facts: Facts) -> None:
     is_waited_for, until = confirming.waited(tenant=facts.tenant_id, runs=rows.family(facts))
     if is_waited_for:
         return
-    root.deadline = root.paused_deadline + max(timedelta(0), min(facts.now, until or facts.now) - root.paused_at)
+    root.given_back = max(timedelta(0), min(facts.now, until or facts.now) - root.paused_at)
+    root.deadline = root.paused_deadline + root.given_back
     root.paused_at = root.paused_deadline = None
+    prepared.run(_GIVE_BACK, [root.given_back, facts.tenant_id, root.run_id, root.run_id])
 
 
 def pause_clock(facts: Facts, *, until: datetime) -> None:
@@ -184,6 +212,13 @@ def pause_clock(facts: Facts, *, until: datetime) -> None:
     if root.paused_at is None:
         root.paused_at, root.paused_deadline = facts.now, root.deadline
     root.deadline = max(root.deadline, until + timedelta(minutes=1))
+
+
+def keep_clock(facts: Facts) -> None:
+    """Write the family's clock, where no decision does."""
+    root = facts.root
+    clock = [root.deadline, root.paused_at, root.paused_deadline]
+    prepared.run(_CLOCK, [*clock, facts.tenant_id, root.run_id])
 
 
 def lock_starts(tenant: uuid.UUID) -> None:

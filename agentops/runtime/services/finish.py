@@ -12,8 +12,9 @@ from agentops.budgets import queries as budgeting
 from agentops.budgets import services as budgets
 from agentops.common.money import usd_text
 from agentops.common.scope import tenant_scope
+from agentops.confirmations import queries as confirming
 from agentops.runtime import rows
-from agentops.runtime.services import entry
+from agentops.runtime.services import approvals, entry
 from agentops.runtime.services.settlements import forget_expired
 from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
 from agentops.traces import services as traces
@@ -80,7 +81,8 @@ def _receipt(facts: rows.Facts, status: RunStatus, why: str) -> dict[str, Any]:
 
 
 def sweep(*, tenant: uuid.UUID, most: int = 200) -> int:
-    """Charge holds that nobody settled, and end runs past their deadline; answers how many. Each in its own scope.
+    """What the clock brings: holds that nobody settled are charged, runs past their deadline end, what has waited out its
+    delay is released, and what never told its end is of unknown outcome. Answers how many. Each in its own scope.
 
     The family is locked before its hold, as the verbs do it: the other order would deadlock with a settlement.
     """
@@ -93,7 +95,7 @@ def sweep(*, tenant: uuid.UUID, most: int = 200) -> int:
         overdue = [row[0] for row in cursor.fetchall()]
     for run in overdue:
         entry.with_run(tenant, run, "", _expire_run)
-    return len(due) + len(overdue)
+    return len(due) + len(overdue) + approvals.release_due(tenant=tenant) + approvals.close_lost(tenant=tenant)
 
 
 def _expire_hold(facts: rows.Facts) -> None:
@@ -113,14 +115,17 @@ def _expire_run(facts: rows.Facts) -> None:
         verdict = entry.stopped(facts)
         if verdict is not None:
             rows.write(facts, verb=Verb.FINISH, verdict=verdict, by=_SYSTEM)
+        else:
+            entry.keep_clock(facts)
 
 
 def tenants_with_work(now: datetime) -> list[uuid.UUID]:
-    """Tenants with overdue runs or holds, so that the sweep opens no scope in vain. Needs staff's scope."""
+    """Tenants with anything overdue, so that the sweep opens no scope in vain. Needs staff's scope."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT tenant_id FROM runtime_guardedrun WHERE status = 1 AND deadline <= %s "
             "UNION SELECT DISTINCT tenant_id FROM budgets_reservation WHERE state = 'held' AND expires_at <= %s",
             [now, now],
         )
-        return [row[0] for row in cursor.fetchall()]
+        due = {row[0] for row in cursor.fetchall()}
+    return sorted(due | set(confirming.tenants_with_overdue()))

@@ -102,7 +102,8 @@ def _decide(facts: Facts, policy: AgentPolicy, proposal: ModelProposal) -> Verdi
         )
     if root.llm_calls >= root.caps.llm_calls:
         detail = f"Stopped: the run has made its {root.caps.llm_calls} model calls."
-        entry.end(facts, status=RunStatus.ABORTED, code="step_cap_reached", detail=detail, whole_family=True)
+        is_of_all = root.llm_calls >= root.family_caps.llm_calls
+        entry.end(facts, status=RunStatus.ABORTED, code="step_cap_reached", detail=detail, whole_family=is_of_all)
         return Verdict(Answer.ABORT, "step_cap_reached", detail)
     verdict = _too_fast(facts)
     if verdict is not None:
@@ -181,9 +182,10 @@ def _afforded(facts: Facts, policy: AgentPolicy, proposal: ModelProposal, plan: 
         return _beyond_the_run(facts)
     refused = _reserve_in_budgets(facts, proposal, plan, past_limit=False)
     if refused is not None and not refused.is_ceiling:
-        verdict = _at_limit(facts, policy, proposal, plan, refused)
-        if verdict is not None:
-            return verdict
+        for limit in (refused, *refused.others):  # each owner's choice counts: who may finish, may still have to save
+            verdict = _at_limit(facts, policy, proposal, plan, limit)
+            if verdict is not None:
+                return verdict
         refused = _reserve_in_budgets(facts, proposal, plan, past_limit=True)
     if refused is not None:
         return _over_budget(refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +12,17 @@ import orjson
 from django.db import connection
 
 from agentops.catalog import queries as catalog
-from agentops.catalog import scopes
 from agentops.catalog.types import AgentPolicy, ToolPolicy
+from agentops.common import scope
 from agentops.common.ids import is_minted
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
-from agentops.runtime import rows
+from agentops.confirmations.types import Held, Redeemed
+from agentops.runtime import permits, rows
 from agentops.runtime.errors import (
     AlreadyConsumed,
+    ArgumentsChanged,
     CallUnknown,
     ConfirmationState,
     IdempotencyMismatch,
@@ -30,18 +33,19 @@ from agentops.runtime.errors import (
 )
 from agentops.runtime.policies.repetition import Limits
 from agentops.runtime.rows import Facts
-from agentops.runtime.services import entry
-from agentops.runtime.services.tool_calls import knowledge_of, permit
+from agentops.runtime.services import approvals, asking, entry, rechecks
+from agentops.runtime.services.permitting import permit, permit_id
 from agentops.runtime.types import Answer, Asker, CallState, RunStatus, ToolResult, Verb, Verdict
 from audit import services as audit
 from audit.types import Outcome, Target
 
 _CALL = """
-SELECT state, tool, confirmation_id, closing_digest, closing_answer, verb, step FROM runtime_guardcall
+SELECT verb, state, tool, confirmation_id, closing_digest, closing_answer, redeemed_by, redemption_permit,
+    permit_expires_at, permit_consumed_at FROM runtime_guardcall
 WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s AND call_id = %s FOR UPDATE
 """
 _REDEEMED = """
-UPDATE runtime_guardcall SET state = 3, step = %s, permit_expires_at = %s
+UPDATE runtime_guardcall SET state = 3, step = %s, permit_expires_at = %s, redeemed_by = %s, redemption_permit = %s
 WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s AND call_id = %s
 """
 _CLOSE = """
@@ -56,7 +60,7 @@ WHERE tenant_id = %(tenant)s AND run_started_at = %(began)s AND run_id = %(run)s
 RETURNING permit_consumed_at
 """
 _PERMIT = """
-SELECT permit_consumed_at, permit_expires_at FROM runtime_guardcall
+SELECT permit_consumed_at, tool, call_id, confirmation_id, redemption_permit, answer FROM runtime_guardcall
 WHERE tenant_id = %(tenant)s AND run_started_at = %(began)s AND run_id = %(run)s AND step = %(step)s
     AND permit_expires_at IS NOT NULL
 """
@@ -64,13 +68,31 @@ _JTI = re.compile(r"([0-9a-f]{32})-([0-9]{1,9})")
 _OUTCOMES = {"ok": Outcome.SUCCESS, "error": Outcome.FAILURE, "unknown": Outcome.UNKNOWN}
 
 
-def redeem(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A tool call as it was decided, locked with its run."""
+
+    verb: int
+    state: CallState
+    tool: str
+    confirmation: uuid.UUID | None
+    closing_digest: bytes
+    closing_answer: str
+    redeemed_by: uuid.UUID | None
+    redemption_permit: str
+    permit_expires_at: datetime | None
+    permit_consumed_at: datetime | None
+
+
+def redeem(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, resource_version: str = "", by: Asker) -> dict[str, Any]:
     """Exchange an approval for the stored arguments and a permit, once. Opens its own scope.
 
-    Everything is checked once more: what people approved may not be what is allowed by now. Raises RunUnknown,
-    RunFinished, CallUnknown, NotAdmitted, RunThrottled and ConfirmationState; also when a kill switch came meanwhile.
+    Everything is checked once more: what people approved may not be what is allowed by now. `resource_version` says what
+    the agent sees of the resource now. A lost answer does not lose the approval: the key that got it gets the same permit
+    again, as long as it lives and nobody has used it. Raises RunUnknown, RunFinished, CallUnknown, NotAdmitted,
+    RunThrottled and ConfirmationState; also when a kill switch came meanwhile.
     """
-    found = entry.with_run(tenant, run, call_id, lambda facts: _redeem(facts, by))
+    found = entry.with_run(tenant, run, call_id, lambda facts: _redeem(facts, resource_version, by))
     if not isinstance(found, Verdict):
         return found
     if found.answer is Answer.THROTTLE:
@@ -80,73 +102,76 @@ def redeem(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, by: Asker) -> dic
     raise RunFinished(found.detail)
 
 
-def _redeem(facts: Facts, by: Asker) -> dict[str, Any] | Verdict:
-    tenant, run, call_id = facts.tenant_id, facts.run_id, facts.call_id
+def _redeem(facts: Facts, resource_version: str, by: Asker) -> dict[str, Any] | Verdict:
     entry.require_running(facts)
-    state, name, confirmation, *_ = _call(facts)
-    if confirmation is None:
+    call = _call(facts)
+    if call.confirmation is None:
         raise NotAdmitted("This tool call needs no confirmation, or was not allowed.")
-    if state is not CallState.WAITING:
-        raise ConfirmationState("already_redeemed", "It was redeemed before; an approval works once.")
-    halted = entry.stopped(facts) or entry.without_slot(facts)
+    halted = entry.stopped(facts)
+    if halted is None and call.state is not CallState.WAITING:
+        return _repeated(facts, call, resource_version, by)
+    halted = halted or entry.without_slot(facts)
     if halted is not None:
-        rows.write(facts, verb=Verb.REDEMPTION, verdict=halted, by=by, tool=name)
+        rows.write(facts, verb=Verb.REDEMPTION, verdict=halted, by=by, tool=call.tool)
         return halted
-    policy = catalog.policy(
-        tenant=tenant, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
-    )
-    tool = policy.tools.get(name)
-    why = _why_not_any_more(facts, policy, tool, confirmation)
-    if tool is None or why:
-        why = why or f"{name} is not granted any more."
-        confirmations.lapse(tenant=tenant, confirmation=confirmation, reason=why, at=facts.now)
+    policy = _policy(facts)
+    tool = policy.tools.get(call.tool)
+    held = confirming.held(tenant=facts.tenant_id, confirmation=call.confirmation)
+    why = rechecks.why_not_any_more(facts, policy, tool, held, resource_version=resource_version)
+    if not why and held is not None and held.is_due:
+        why = approvals.why_not_released(facts, call.confirmation)
+    if tool is None or held is None or why:
+        confirmations.lapse(tenant=facts.tenant_id, confirmation=call.confirmation, reason=why, at=facts.now)
         lapsed = Verdict(Answer.REJECT, "confirmation_expired", f"What was approved cannot run any more: {why}")
-        rows.write(facts, verb=Verb.REDEMPTION, verdict=lapsed, by=by, tool=name)
+        rows.write(facts, verb=Verb.REDEMPTION, verdict=lapsed, by=by, tool=call.tool)
         return lapsed
-    redeemed = confirmations.redeem(tenant=tenant, confirmation=confirmation, at=facts.now)
+    return _released(facts, tool, call.confirmation, held, by)
+
+
+def _released(facts: Facts, tool: ToolPolicy, confirmation: uuid.UUID, held: Held, by: Asker) -> dict[str, Any]:
     facts.root.steps += 1
+    redeemed = confirmations.redeem(
+        tenant=facts.tenant_id, confirmation=confirmation, jti=permit_id(facts), at=facts.now
+    )
     token, until = permit(
         facts,
         tool,
         args=redeemed.arguments,
         tier=redeemed.tier,
         action_digest=f"sha256:{redeemed.action_digest.hex()}",
+        resource=held.resource,
+        resource_version=held.resource_version,
     )
     with connection.cursor() as cursor:
-        cursor.execute(_REDEEMED, [facts.root.steps, until, tenant, rows.began(run), run, call_id])
+        cursor.execute(_REDEEMED, [facts.root.steps, until, by.key_id, token, *_place(facts)])
     verdict = Verdict(Answer.ALLOW, tier=redeemed.tier, tool_version=tool.version)
-    rows.write(facts, verb=Verb.REDEMPTION, verdict=verdict, by=by, tool=name)
-    audit.record(
-        tenant=tenant,
-        action="tool_call.redeemed",
-        actor=entry.actor(facts),
-        target=Target(type="tool", id=name),
-        outcome=Outcome.SUCCESS,
-        data={"call": call_id, "confirmation": str(confirmation), "action_digest": redeemed.action_digest.hex()},
-        at=facts.now,
-        run=run,
-        on_behalf_of=facts.user_id,
-    )
+    rows.write(facts, verb=Verb.REDEMPTION, verdict=verdict, by=by, tool=tool.name)
+    asking.note_redeemed(facts, tool.name, confirmation, redeemed.action_digest)
+    return _told(token, redeemed)
+
+
+def _repeated(facts: Facts, call: _Call, resource_version: str, by: Asker) -> dict[str, Any]:
+    """The same permit once more, for the key whose answer got lost; nothing is redeemed again. Raises ConfirmationState."""
+    assert call.confirmation is not None
+    until = call.permit_expires_at
+    is_theirs = call.redeemed_by == by.key_id and bool(call.redemption_permit)
+    if not is_theirs or call.permit_consumed_at is not None or until is None or facts.now >= until:
+        raise _already_redeemed()
+    redeemed = confirming.redeemed(tenant=facts.tenant_id, confirmation=call.confirmation)
+    if redeemed is None:
+        raise _already_redeemed()
+    held = confirming.held(tenant=facts.tenant_id, confirmation=call.confirmation)
+    if resource_version and held and held.resource_version not in ("", resource_version):
+        raise ConfirmationState("confirmation_expired", "The resource has changed since it was approved.")
+    return _told(call.redemption_permit, redeemed) | {"repeated": True}
+
+
+def _already_redeemed() -> ConfirmationState:
+    return ConfirmationState("already_redeemed", "It was redeemed before; an approval works once.")
+
+
+def _told(token: str, redeemed: Redeemed) -> dict[str, Any]:
     return {"decision": Answer.ALLOW.value, "permit": token, "arguments": orjson.loads(redeemed.arguments)}
-
-
-def _why_not_any_more(
-    facts: Facts, policy: AgentPolicy, tool: ToolPolicy | None, confirmation: uuid.UUID
-) -> str | None:
-    """What has changed since people were asked, if it matters: they agreed to exactly that."""
-    held = confirming.held(tenant=facts.tenant_id, confirmation=confirmation)
-    if held is None or tool is None:
-        return "the tool is not granted any more"
-    if not policy.is_approved:
-        return f"version {facts.agent_version} of {facts.agent} is not approved any more"
-    if not tool.is_reviewed or tool.tool_version_id != held.tool_version_id:
-        return f"the definition of {tool.name} is another by now, or is not reviewed any more"
-    if tool.tier > held.tier:
-        return f"{tool.name} takes tier {tool.tier} by now, and tier {held.tier} was approved"
-    arguments = orjson.loads(held.arguments)
-    knowledge = knowledge_of(facts, tool, arguments=arguments, is_tainted=False)
-    wrong = scopes.check(tool.grant_scope, knowledge) or tool.schema.check(arguments) or tool.rules.check(knowledge)
-    return f"{wrong[0].hint} (expected {wrong[0].expected})" if wrong else None
 
 
 def take_result(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: ToolResult, by: Asker) -> dict[str, Any]:
@@ -159,12 +184,13 @@ def take_result(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, result: Tool
 
 def _take_result(facts: Facts, result: ToolResult, by: Asker) -> dict[str, Any]:
     tenant, run, call_id = facts.tenant_id, facts.run_id, facts.call_id
-    state, name, confirmation, closing_digest, closing_answer = _call(facts)
-    if closing_digest:
-        if closing_digest != result.digest:
+    call = _call(facts)
+    name, confirmation = call.tool, call.confirmation
+    if call.closing_digest:
+        if call.closing_digest != result.digest:
             raise IdempotencyMismatch("The result of this call was told before, and was another.")
-        return dict(orjson.loads(closing_answer))
-    if state is not CallState.ADMITTED:
+        return dict(orjson.loads(call.closing_answer))
+    if call.state is not CallState.ADMITTED:
         raise NotAdmitted("This tool call was not allowed (or not yet redeemed), so it can have no result.")
     entry.keep_slot(facts)
     answer: dict[str, Any] = {"recorded": True}
@@ -176,6 +202,7 @@ def _take_result(facts: Facts, result: ToolResult, by: Asker) -> dict[str, Any]:
             answer |= {"decision": "abort", "code": verdict.code, "detail": verdict.detail}
     elif result.outcome == "ok":
         facts.root.history.note_success(name)
+        _note_paid(facts, name)
     verdict.data |= {"outcome": result.outcome}
     if result.external_id:
         verdict.data |= {"external_system": result.external_system, "external_id": result.external_id}
@@ -197,7 +224,13 @@ def _take_result(facts: Facts, result: ToolResult, by: Asker) -> dict[str, Any]:
             ],
         )
     if confirmation is not None:
-        confirmations.close(tenant=tenant, confirmation=confirmation, outcome=result.outcome, at=facts.now)
+        confirmations.close(
+            tenant=tenant,
+            confirmation=confirmation,
+            outcome=result.outcome,
+            executed_digest=bytes.fromhex(result.args_digest) if result.args_digest else None,
+            at=facts.now,
+        )
     rows.write(facts, verb=Verb.RESULT, verdict=verdict, by=by, tool=name)
     audit.record(
         tenant=tenant,
@@ -219,11 +252,14 @@ def _take_result(facts: Facts, result: ToolResult, by: Asker) -> dict[str, Any]:
     return answer
 
 
+def _note_paid(facts: Facts, name: str) -> None:
+    tool = _policy(facts).tools.get(name)
+    if tool is not None and asking.pays(tool):
+        confirmations.note_paid(tenant=facts.tenant_id, run=facts.run_id, call_id=facts.call_id)
+
+
 def _after_failure(facts: Facts, tool: str, result: ToolResult) -> Verdict:
-    policy = catalog.policy(
-        tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
-    )
-    most = policy.repetition.same_error
+    most = _policy(facts).repetition.same_error
     left = facts.root.history.add_failure(tool, result.error, Limits() if most is None else Limits(same_error=most))
     if left:
         return Verdict(Answer.ALLOW, data={"attempts_left": left})
@@ -232,11 +268,12 @@ def _after_failure(facts: Facts, tool: str, result: ToolResult) -> Verdict:
     return Verdict(Answer.ABORT, "repetition", detail, data={"attempts_left": 0, "detector": "same_error"})
 
 
-def consume(*, tenant: uuid.UUID, jti: str, by: Asker) -> tuple[str, datetime]:
+def consume(*, tenant: uuid.UUID, jti: str, args_digest: str = "", by: Asker) -> tuple[str, datetime]:
     """Use a permit, once; answers its id and when. Opens its own scope.
 
-    Not for a run that has ended, nor under a kill switch: what is not done yet can still be stopped. Raises CallUnknown,
-    AlreadyConsumed, PermitExpired, RunFinished.
+    `args_digest` (64 hex digits) is of the arguments about to run: others than the permit's are refused, and the permit
+    stays. Not for a run that has ended, nor under a kill switch: what is not done yet can still be stopped. Raises
+    CallUnknown, AlreadyConsumed, PermitExpired, RunFinished, ArgumentsChanged.
     """
     found = _JTI.fullmatch(jti)
     run = uuid.UUID(found[1]) if found else None
@@ -248,12 +285,18 @@ def consume(*, tenant: uuid.UUID, jti: str, by: Asker) -> tuple[str, datetime]:
         row = cursor.fetchone()
         if row is None:
             raise CallUnknown("There is no such permit.")
-        facts = entry.found(tenant, run, "")
+        facts = entry.found(tenant, run, row[2])
         if row[0] is None and (facts.status is not RunStatus.RUNNING or facts.killed_scope is not None):
             raise RunFinished("The run of this permit has ended, or was stopped; the call may not be made.")
+        if row[0] is None:
+            _require_same_arguments(facts, row, args_digest)
         cursor.execute(_CONSUME, params | {"key": by.key_id})
         consumed = cursor.fetchone()
         if consumed is not None:
+            if row[3] is not None and args_digest:
+                confirmations.note_executed(
+                    tenant=tenant, confirmation=row[3], executed_digest=bytes.fromhex(args_digest)
+                )
             return jti, consumed[0]
         cursor.execute(_PERMIT, params)
         row = cursor.fetchone()
@@ -262,11 +305,42 @@ def consume(*, tenant: uuid.UUID, jti: str, by: Asker) -> tuple[str, datetime]:
     raise PermitExpired("This permit has expired; permits live a minute.")
 
 
-def _call(facts: Facts) -> tuple[CallState, str, uuid.UUID | None, bytes, str]:
+def _require_same_arguments(facts: Facts, row: tuple[Any, ...], args_digest: str) -> None:
+    """Raises ArgumentsChanged, with an entry in the audit log that stays: somebody was about to run something else."""
+    token = row[4] or orjson.loads(row[5]).get("permit", "")
+    permitted = str(permits.claims_of(token).get("args_digest", "")).removeprefix("sha256:")
+    if not args_digest or args_digest == permitted:
+        return
+    audit.record(
+        tenant=facts.tenant_id,
+        action="permit.refused",
+        actor=entry.actor(facts),
+        target=Target(type="tool", id=row[1]),
+        outcome=Outcome.DENIED,
+        data={"call": facts.call_id, "permitted": permitted, "shown": args_digest},
+        at=facts.now,
+        run=facts.run_id,
+        on_behalf_of=facts.user_id,
+    )
+    scope.keep()
+    raise ArgumentsChanged("These are not the arguments that were permitted; the call may not be made.")
+
+
+def _call(facts: Facts) -> _Call:
     with connection.cursor() as cursor:
-        cursor.execute(_CALL, [facts.tenant_id, rows.began(facts.run_id), facts.run_id, facts.call_id])
+        cursor.execute(_CALL, _place(facts))
         row = cursor.fetchone()
-    if row is None or row[5] != Verb.TOOL_CALL:
+    if row is None or row[0] != Verb.TOOL_CALL:
         raise CallUnknown("There is no tool call with this id in the run.")
-    facts_state = CallState(row[0])
-    return facts_state, row[1], row[2], bytes(row[3]), row[4]
+    return _Call(row[0], CallState(row[1]), row[2], row[3], bytes(row[4]), *row[5:])
+
+
+def _place(facts: Facts) -> list[Any]:
+    """Where the row of a call is."""
+    return [facts.tenant_id, rows.began(facts.run_id), facts.run_id, facts.call_id]
+
+
+def _policy(facts: Facts) -> AgentPolicy:
+    return catalog.policy(
+        tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )

@@ -9,7 +9,7 @@ import orjson
 from django.db import connection
 
 from agentops.budgets import services as budgets
-from agentops.budgets.types import Usage
+from agentops.budgets.types import HoldState, Usage
 from agentops.common import prepared, scope
 from agentops.common.money import usd_text
 from agentops.runtime import rows
@@ -74,10 +74,10 @@ def _settle(facts: Facts, outcome: str, usage: Usage | None, digest: bytes, by: 
         root.tokens_held -= row[3]
         root.nano_held -= settled.hold_nano_usd
         root.nano_used += settled.cost_nano_usd
-        root.tokens_used += _tokens(usage, outcome, row[3])
+        root.tokens_used += _tokens(usage, settled.state, row[3])
     else:
         root.nano_used += settled.cost_nano_usd - settled.hold_nano_usd
-        root.tokens_used = max(0, root.tokens_used + _tokens(usage, outcome, row[3]) - row[3])
+        root.tokens_used = max(0, root.tokens_used + _tokens(usage, settled.state, row[3]) - row[3])
     admitted = orjson.loads(row[2])
     model = admitted.get("model", "")
     _note_outcome(facts, call_id, model, outcome)
@@ -107,11 +107,11 @@ def _settle(facts: Facts, outcome: str, usage: Usage | None, digest: bytes, by: 
     return answer
 
 
-def _tokens(usage: Usage | None, outcome: str, held: int) -> int:
+def _tokens(usage: Usage | None, state: str, held: int) -> int:
     """Tokens that count against the run: what was used; where nobody knows, what was held."""
     if usage is not None:
         return (usage.input_tokens or 0) + (usage.output_tokens or 0)
-    return 0 if outcome == "cancelled" else held
+    return 0 if state == HoldState.RELEASED else held
 
 
 def _note_outcome(facts: Facts, call_id: str, model: str, outcome: str) -> None:

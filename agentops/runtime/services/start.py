@@ -22,7 +22,7 @@ from agentops.common.money import usd_text
 from agentops.runtime import rows
 from agentops.runtime.errors import IdempotencyMismatch, RunFinished, RunRefused, RunThrottled
 from agentops.runtime.policies import rates
-from agentops.runtime.policies.caps import effective
+from agentops.runtime.policies.caps import Used, effective, within
 from agentops.runtime.policies.scope import narrowed
 from agentops.runtime.services import entry, limits
 from agentops.runtime.types import Answer, Asker, EffectiveCaps, RunStatus, StartRequest, Verb
@@ -80,6 +80,7 @@ class _Parent:
     lineage: list[str]
     scope: Mapping[str, Any]
     caps: EffectiveCaps
+    used: Used
     deadline: datetime
     user_id: str
     family_size: int
@@ -121,7 +122,9 @@ def _start(tenant: uuid.UUID, request: StartRequest, by: Asker) -> dict[str, Any
     refusal = _reason_against(tenant, request, policy, parent, now)
     if refusal is not None:
         return _refuse(tenant, request, by, now, policy, refusal)
-    caps = parent.caps if parent else _caps(tenant, policy)
+    caps = _caps(tenant, policy)
+    if parent is not None:
+        caps = within(caps, parent=parent.caps, used=parent.used, depth=parent.depth + 1)
     if parent is None:
         refusal = _no_room(tenant, request, caps, now)
         if refusal is not None:
@@ -202,7 +205,9 @@ def _begin(
     caps: EffectiveCaps,
 ) -> dict[str, Any]:
     run = new_id()
-    deadline = parent.deadline if parent else now + timedelta(seconds=caps.duration_seconds)
+    deadline = now + timedelta(seconds=caps.duration_seconds)
+    if parent is not None:
+        deadline = min(deadline, parent.deadline)
     scope = narrowed(request.scope, within=parent.scope if parent else None)
     answer = _answer(run, deadline, caps, policy, scope)
     params: dict[str, Any] = {
@@ -353,7 +358,13 @@ def _parent(tenant: uuid.UUID, request: StartRequest, now: datetime) -> _Parent:
         lineage=facts.lineage,
         scope=facts.scope,
         caps=facts.root.caps,
-        deadline=facts.root.deadline,
+        used=Used(
+            llm_calls=facts.root.llm_calls,
+            tool_calls=facts.root.tool_calls,
+            tokens=facts.root.tokens_used + facts.root.tokens_held,
+            cost_nano_usd=facts.root.nano_used + facts.root.nano_held,
+        ),
+        deadline=facts.root.deadline if facts.run_id == facts.root.run_id else min(facts.root.deadline, facts.deadline),
         user_id=facts.user_id,
         family_size=len(rows.family(facts)),
     )

@@ -5,27 +5,21 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from agentops.catalog import queries as catalog
 from agentops.catalog import scopes
 from agentops.catalog.types import AgentPolicy, Rejection, ToolPolicy
-from agentops.common import clock
-from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
-from agentops.confirmations.types import Action, Asked
 from agentops.runtime import permits
 from agentops.runtime.policies.advice import advice
 from agentops.runtime.policies.likeness import likeness
 from agentops.runtime.policies.repetition import Limits
 from agentops.runtime.rows import Facts, NewCall
-from agentops.runtime.services import entry
+from agentops.runtime.services import asking, entry
+from agentops.runtime.services.permitting import permit
 from agentops.runtime.types import Answer, Asker, CallState, RunStatus, ToolProposal, Verb, Verdict
-from tenants import queries as tenants
 
-HIGHEST_TIER = 4
-PEOPLE_FOR_HIGHEST_TIER = 2
 _MOST_POINTER, _MOST_WORDS = 200, 500
 
 
@@ -97,16 +91,14 @@ def _accepted(
     facts: Facts, policy: AgentPolicy, tool: ToolPolicy, proposal: ToolProposal, knowledge: Mapping[str, Any]
 ) -> tuple[Verdict, NewCall]:
     like = likeness(tool.name, proposal.value, tool.cosmetic)
-    reasons = tool.rules.raised(knowledge)
-    if proposal.is_tainted:
-        reasons.append("the arguments come from content that nobody vouches for")
-    tier = min(HIGHEST_TIER, tool.tier + 1) if reasons else tool.tier
-    if tier == HIGHEST_TIER and tenants.approver_count(facts.tenant_id) < PEOPLE_FOR_HIGHEST_TIER:
+    reasons, tier = asking.raised(facts, policy, tool, proposal, knowledge)
+    if tier == asking.HIGHEST_TIER and not asking.are_two(facts, tool):
         return _refused(facts, policy, proposal, [_approvers_rejection(tool, reasons)], tool)
-    waiting = _waiting_for(facts, tool, like, tier) if tier > 1 else None
+    waiting = asking.waiting_for(facts, tool, like, tier) if tier > 1 else None
     if waiting is not None:  # asked again while people look at it: the same question, no repetition and no further call
         facts.root.tool_calls -= 1
-        return _waiting(waiting, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=waiting.id)
+        verdict = asking.wait(facts, waiting, tool, reasons)
+        return verdict, _call(proposal, CallState.WAITING, like, confirmation=waiting.id)
     root = facts.root
     finding = root.history.add_call(tool.name, like.hex()[:16], _limits(policy))
     if finding is not None:
@@ -116,78 +108,31 @@ def _accepted(
         verdict.data = {"detector": finding.detector}
         return verdict, _call(proposal, CallState.REJECTED, like)
     root.history.note_accepted(tool.name)
-    if tier > 1:
-        return _asked(facts, tool, proposal, tier, reasons, like)
-    return _allowed(facts, tool, proposal, like)
-
-
-def _waiting_for(facts: Facts, tool: ToolPolicy, like: bytes, tier: int) -> Asked | None:
-    """People who look at this already: at the same definition, and as closely as it takes now."""
-    return confirming.pending_like(
-        tenant=facts.tenant_id,
-        run=facts.run_id,
-        likeness=like,
-        tool_version=tool.tool_version_id,
-        least_tier=tier,
+    if asking.pays(tool):
+        confirmations.note_payment(**asking.payment_of(facts, tool, proposal))
+    verdict, call = (
+        asking.ask(facts, policy, tool, proposal, tier, reasons, like)
+        if tier > 1
+        else _allowed(facts, tool, proposal, like)
     )
+    told = _advice(facts) if verdict.answer is Answer.ALLOW else ""
+    if told:
+        verdict.body["advice"] = verdict.data["advice"] = told
+    return verdict, call
 
 
 def _allowed(facts: Facts, tool: ToolPolicy, proposal: ToolProposal, like: bytes) -> tuple[Verdict, NewCall]:
-    token, until = permit(facts, tool, args=proposal.arguments, tier=1, action_digest="")
-    body = {"permit": token}
-    told = _advice(facts)
-    if told:
-        body["advice"] = told
-    verdict = Verdict(Answer.ALLOW, body=body, tier=1, tool_version=tool.version, data={"advice": told} if told else {})
+    token, until = permit(
+        facts,
+        tool,
+        args=proposal.arguments,
+        tier=1,
+        action_digest="",
+        resource=asking.resource_of(tool, proposal.value),
+        resource_version=proposal.resource_version,
+    )
+    verdict = Verdict(Answer.ALLOW, body={"permit": token}, tier=1, tool_version=tool.version)
     return verdict, _call(proposal, CallState.ADMITTED, like, permit_until=until)
-
-
-def _asked(
-    facts: Facts, tool: ToolPolicy, proposal: ToolProposal, tier: int, reasons: list[str], like: bytes
-) -> tuple[Verdict, NewCall]:
-    asked = confirmations.request(
-        tenant=facts.tenant_id,
-        action=Action(
-            run_id=facts.run_id,
-            call_id=proposal.call_id,
-            agent=facts.agent,
-            agent_version=facts.agent_version,
-            acting_user=facts.user_id,
-            tool=tool.name,
-            tool_version=tool.version,
-            tool_version_id=tool.tool_version_id,
-            schema_digest=tool.schema_digest,
-            resource="",
-            arguments=proposal.arguments,
-            likeness=like,
-            policy_version=facts.policy_version,
-            says=proposal.reason,
-        ),
-        tier=tier,
-        raised_because=reasons,
-        at=facts.now,
-    )
-    entry.pause_clock(facts, until=asked.expires_at)
-    return _waiting(asked, tool, reasons), _call(proposal, CallState.WAITING, like, confirmation=asked.id)
-
-
-def _waiting(asked: Asked, tool: ToolPolicy, reasons: list[str]) -> Verdict:
-    return Verdict(
-        Answer.CONFIRM,
-        "confirmation_required",
-        f"{tool.name} waits for {'two people' if asked.tier == HIGHEST_TIER else 'a person'} to confirm it.",
-        body={
-            "confirmation": {
-                "id": str(asked.id),
-                "tier": asked.tier,
-                "url": confirming.path_of(asked.id),
-                "expires_at": clock.rfc3339(asked.expires_at),
-            }
-        },
-        data={"raised_because": reasons} if reasons else {},
-        tier=asked.tier,
-        tool_version=tool.version,
-    )
 
 
 def _refused(
@@ -235,7 +180,8 @@ def _sentence(tool: str, first: Rejection) -> str:
 
 def _capped(facts: Facts, proposal: ToolProposal, tool: ToolPolicy) -> tuple[Verdict, NewCall]:
     detail = f"Stopped: the run has made its {facts.root.caps.tool_calls} tool calls."
-    entry.end(facts, status=RunStatus.ABORTED, code="tool_cap_reached", detail=detail, whole_family=True)
+    is_of_all = facts.root.tool_calls >= facts.root.family_caps.tool_calls
+    entry.end(facts, status=RunStatus.ABORTED, code="tool_cap_reached", detail=detail, whole_family=is_of_all)
     return Verdict(Answer.ABORT, "tool_cap_reached", detail, tool_version=tool.version), _rejected(proposal)
 
 
@@ -272,7 +218,7 @@ def _approvers_rejection(tool: ToolPolicy, reasons: list[str]) -> Rejection:
     return Rejection(
         code="approvers_missing",
         pointer="",
-        expected=f"an organisation with {PEOPLE_FOR_HIGHEST_TIER} people who may approve",
+        expected=f"an organisation with {asking.PEOPLE_FOR_HIGHEST_TIER} people who may approve",
         hint=f"{tool.name} would need two people to agree, and there are not two{because}; plan without it",
     )
 
@@ -330,33 +276,6 @@ def _advice(facts: Facts) -> str:
             ("model calls", root.llm_calls, root.caps.llm_calls),
         ]
     )
-
-
-def permit(facts: Facts, tool: ToolPolicy, *, args: bytes, tier: int, action_digest: str) -> tuple[str, Any]:
-    """A signed permit for this call, and when it ends. Its `jti` is the run and the step, where its use is noted."""
-    until = facts.now + timedelta(seconds=permits.LIFETIME_SECONDS)
-    issued = int(facts.now.timestamp())
-    claims = {
-        "iss": "agentops",
-        "aud": f"tool:{tool.name}",
-        "sub": facts.user_id,
-        "tenant": str(facts.tenant_id),
-        "run": facts.run_id.hex,
-        "call": facts.call_id,
-        "agent": facts.agent,
-        "agent_version": facts.agent_version,
-        "tool": tool.name,
-        "tool_version": tool.version,
-        "schema_digest": tool.schema_digest,
-        "action_digest": action_digest or permits.digest(args),
-        "args_digest": permits.digest(args),
-        "policy_version": facts.policy_version,
-        "tier": tier,
-        "iat": issued,
-        "exp": issued + permits.LIFETIME_SECONDS,
-        "jti": f"{facts.run_id.hex}-{facts.root.steps}",
-    }
-    return permits.sign(claims), until
 
 
 def _call(

@@ -37,11 +37,19 @@ class Caller:
     def span(self, span: dict[str, Any]) -> None:
         self._post("/api/v1/traces", {"spans": [span]}, self._keys["ingest"])
 
+    def confirmation(self, confirmation: str) -> dict[str, Any]:
+        """What became of something that people were asked."""
+        return self._call("GET", f"/api/v1/confirmations/{confirmation}", None, self._keys["guard"])
+
     def _post(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
+        return self._call("POST", path, json.dumps(body).encode(), key)
+
+    def _call(self, method: str, path: str, body: bytes | None, key: str) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310  the address is the operator's
             f"{self._base_url}{path}",
-            json.dumps(body).encode(),
+            body,
             {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+            method=method,
         )
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
@@ -85,13 +93,28 @@ class GuardedRun:
 
     def tool(self, tool: str, arguments: dict[str, Any], *, returns: Any = None, reason: str = "") -> dict[str, Any]:
         """Propose; where it is allowed, "run" it and tell the result."""
+        call, decision = self.propose(tool, arguments, reason=reason)
+        if decision.get("decision") == "allow":
+            self._did(call, tool, arguments, returns)
+        return decision
+
+    def propose(self, tool: str, arguments: dict[str, Any], *, reason: str = "") -> tuple[str, dict[str, Any]]:
+        """Ask; answers the call's id and the decision."""
         call = self._call_id("t")
         body = {"call_id": call, "tool": tool, "arguments": arguments, "reason": reason}
-        decision = self._caller.guard(f"runs/{self.run_id}/tool-calls", body)
-        if decision.get("decision") == "allow":
-            self._caller.guard(f"runs/{self.run_id}/tool-calls/{call}/result", {"outcome": "ok", "result": returns})
-            self._span("tool", f"execute_tool {tool}", call, tool=tool, arguments=arguments, result=returns)
-        return decision
+        return call, self._caller.guard(f"runs/{self.run_id}/tool-calls", body)
+
+    def take_up(self, call: str, tool: str, *, returns: Any = None) -> bool:
+        """Redeem what people approved, and "run" exactly that; False where there is nothing to redeem any more."""
+        found = self._caller.guard(f"runs/{self.run_id}/tool-calls/{call}/redemption", {})
+        if found.get("decision") != "allow":
+            return False
+        self._did(call, tool, found["arguments"], returns)
+        return True
+
+    def _did(self, call: str, tool: str, arguments: dict[str, Any], returns: Any) -> None:
+        self._caller.guard(f"runs/{self.run_id}/tool-calls/{call}/result", {"outcome": "ok", "result": returns})
+        self._span("tool", f"execute_tool {tool}", call, tool=tool, arguments=arguments, result=returns)
 
     def finish(self, status: str = "ok", *, output: str = "") -> None:
         self._caller.closed(self)

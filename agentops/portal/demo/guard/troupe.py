@@ -11,6 +11,7 @@ from random import Random
 
 from agentops.portal.demo.guard.caller import Caller
 from agentops.portal.demo.guard.plays import PLAYS
+from agentops.portal.demo.guard.waiting import WaitingRoom
 from agentops.portal.demo.keyfile import DemoKeys
 
 _EVERY_SECONDS = 6.0
@@ -24,6 +25,7 @@ class Troupe:
         self._callers = {slug: Caller(base_url, keys.keys[slug]) for slug in PLAYS}
         self._next = {slug: itertools.cycle(plays) for slug, plays in PLAYS.items()}
         self._rng = Random(keys.begun_at.isoformat())
+        self._waiting_room = WaitingRoom(self._callers, self._rng)
         self._on_stage: list[tuple[float, Iterator[float]]] = []
         self._begin_at = 0.0
 
@@ -34,6 +36,10 @@ class Troupe:
                 for _ in play(self._callers[slug], self._rng):
                     pass
 
+    def seat(self) -> None:
+        """What waits for people waits from the first moment on, before the past is filled in."""
+        self._waiting_room.advance()
+
     def stop(self) -> None:
         """Nobody stays in the middle of a sentence; a portal that is gone ends the runs by their deadlines."""
         self._on_stage.clear()
@@ -43,6 +49,7 @@ class Troupe:
 
     def advance(self) -> None:
         """Never waits; a portal that does not answer costs a play, not the demo."""
+        self._waiting_room.advance()
         now = time.monotonic()
         if now >= self._begin_at and len(self._on_stage) < _MOST:
             self._begin_at = now + _EVERY_SECONDS
