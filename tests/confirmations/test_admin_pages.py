@@ -76,7 +76,8 @@ def test_the_page_says_in_words_what_holds(world: World, client_for: Clients) ->
     said = words(client_for(world.audrey).get(url))
     assert "Unless a tool names others, its calls are approved by Pete Novak." in said
     assert (
-        "refund version 3 Tier 4 a rule; itself 3 Finance (2) Two approvers, a mailed code each, then 30 min to stop it" in said
+        "refund version 3 Tier 4 a rule; itself 3 Finance (2) Two approvers, a mailed code each, then 30 min to stop it"
+        in said
     )
     assert "Pete Novak as for the agent" in said
 
