@@ -24,7 +24,7 @@ from agentops.confirmations.forms import RefusalForm, digest
 from agentops.confirmations.presenting import Sheet
 from agentops.confirmations.types import Person, Presented, Proofs
 from tenants import queries as tenants
-from tenants.models import Tenant
+from tenants.types import Tenant
 
 COOKIE = "presented"
 
