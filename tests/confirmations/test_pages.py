@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.test import Client
 
 from agentops.catalog import queries as catalog
 from tenants import machines
-from tests.confirmations.deciding import MIA, Bank, digests, has_authenticator, mailed_code, prove
-from tests.traces.pages import HTMX, source, statements, words
+from tests.confirmations.deciding import Bank
+from tests.traces.pages import words
 from tests.world import World
 
 Clients = Callable[..., Client]
