@@ -51,14 +51,14 @@ class RuleForm(forms.Form):
         min_value=0,
         max_digits=24,
         decimal_places=6,
-        help_text=f"As the tool counts, often in cents. Empty: nothing said; {THRESHOLD:,} holds where no rule says less.",
+        help_text=f"As the tool counts, often in cents. Where no rule says anything, {THRESHOLD:,} holds.",
     )
     delay_minutes = forms.IntegerField(
         label="At tier 4, can be stopped for (minutes)",
         required=False,
         min_value=1,
         max_value=720,
-        help_text=f"After the second person agreed. Empty: nothing said; {DELAY_SECONDS // 60} hold where no rule says more.",
+        help_text=f"After the second person agreed. Where no rule says anything, {DELAY_SECONDS // 60} minutes.",
     )
     may_stand_at_tier_3 = forms.ChoiceField(
         label="Standing approvals at tier 3",
@@ -136,7 +136,7 @@ class StandingForm(forms.Form):
                 required=False,
                 max_length=2_000,
                 widget=_LINES,
-                help_text=_help(place),
+                help_text=_help(place, tool),
             )
 
     @property
@@ -175,10 +175,11 @@ class StandingForm(forms.Form):
         return until
 
 
-def _help(place: Place) -> str:
-    if place.choices:
-        return f"One of {', '.join(str(choice) for choice in place.choices[:20])}"
-    return place.description
+def _help(place: Place, tool: ToolPolicy) -> str:
+    said = [f"One of {', '.join(str(choice) for choice in place.choices[:20])}" if place.choices else place.description]
+    said += ["Who is paid"] if place.pointer == tool.payee else []
+    said += ["How much"] if place.pointer == tool.amount else []
+    return " · ".join(each for each in said if each)
 
 
 def _is_cosmetic(place: Place, tool: ToolPolicy) -> bool:

@@ -10,7 +10,7 @@ from django import forms
 
 from agentops.catalog import pointers
 from agentops.common.errors import DomainError, InvalidInput
-from agentops.common.strictjson import canonical, loads
+from agentops.common.strictjson import loads
 from agentops.confirmations.rendering import Leaf
 
 FIELDS_MOST = 100  # values that are edited one by one; more are edited as one text
@@ -89,17 +89,16 @@ class EditForm(forms.Form):
         if not refusal.problems:
             self.add_error(None, refusal.detail)
 
-    def _whole(self) -> bytes:
-        raw = self.cleaned_data["whole"].encode()
-        return canonical(loads(raw, max_bytes=_MOST_BYTES, max_depth=_MOST_DEPTH))
+    def _whole(self) -> Any:
+        return loads(self.cleaned_data["whole"].encode(), max_bytes=_MOST_BYTES, max_depth=_MOST_DEPTH)
 
-    def _by_values(self) -> bytes:
+    def _by_values(self) -> Any:
         made = json.loads(json.dumps(self.before))
         for place, leaf in enumerate(self.leaves):
             typed = self.cleaned_data[f"value_{place}"]
             if self[f"value_{place}"].initial != typed:
                 _put(made, leaf.pointer, _value(leaf, typed, f"value_{place}", self))
-        return canonical(made)
+        return made
 
 
 _EDITED = frozenset({"text", "empty text", "number", "yes or no"})

@@ -147,7 +147,7 @@ def test_an_interrupted_graph_goes_on_when_the_portal_says_so_and_not_when_it_is
             first = agent.invoke(HELLO, thread)
             state = json.loads(json.dumps(run.detach()))
         [asked] = first["__interrupt__"]
-        assert asked.value["url"].startswith(f"{desk.portal.url}/confirmations/")
+        assert asked.value["url"].startswith(f"{desk.portal.url}/t/acme/confirmations/")
         with client.resume(state) as run:
             still = agent.invoke(Command(resume="approved, says the framework"), thread)
             assert still["__interrupt__"] and desk.ran == []
@@ -168,7 +168,7 @@ def test_who_does_not_wait_tells_the_model_where_a_person_decides_and_asking_aga
     model = Patient(story=[("refund", REFUND)] * 2, asked=[])
     play_sync(desk, agent_of(desk, model, wait=0))
     [(status, text), last] = model.results()
-    assert status == "error" and f"{desk.portal.url}/confirmations/" in text
+    assert status == "error" and f"{desk.portal.url}/t/acme/confirmations/" in text
     assert last == ("success", "refunded")
     assert desk.confirmations() == ["executed"]
 

@@ -109,7 +109,7 @@ def test_only_granted_tools_are_listed_with_their_reviewed_schema(desk: Desk) ->
 def test_while_people_decide_the_result_says_where_and_the_same_call_goes_on_from_there(desk: Desk) -> None:
     async def story(client: Client, run: Any, shop: Shop) -> None:
         waiting = await client.call_tool("refund", REFUND)
-        assert waiting.is_error and f"{desk.portal.url}/confirmations/" in text(waiting)
+        assert waiting.is_error and f"{desk.portal.url}/t/acme/confirmations/" in text(waiting)
         assert desk.ran == []
         await asyncio.to_thread(decide)
         assert text(await client.call_tool("refund", REFUND)) == "refunded"

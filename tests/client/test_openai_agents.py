@@ -239,7 +239,7 @@ def test_approved_by_the_framework_alone_nothing_runs(desk: Desk) -> None:
 
     play_out(story())
     assert desk.ran == [] and desk.confirmations() == ["invalidated"]
-    assert f"{desk.portal.url}/confirmations/" in told.results()[0]
+    assert f"{desk.portal.url}/t/acme/confirmations/" in told.results()[0]
 
 
 def test_a_tool_that_fails_is_told_as_a_failure_though_the_framework_makes_it_text(desk: Desk) -> None:

@@ -143,7 +143,7 @@ def test_a_person_s_no_is_told_to_the_model(desk: Desk) -> None:
 def test_who_does_not_wait_tells_the_model_where_a_person_decides(desk: Desk) -> None:
     told = Told([("refund", REFUND)])
     play(desk, agent_of(desk, told.model(), wait=0))
-    assert f"{desk.portal.url}/confirmations/" in told.results()[0]
+    assert f"{desk.portal.url}/t/acme/confirmations/" in told.results()[0]
     assert desk.ran == []
 
 

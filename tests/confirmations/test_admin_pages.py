@@ -67,16 +67,17 @@ def test_the_page_says_in_words_what_holds(world: World, client_for: Clients) ->
     url = world.acme.url("approvals/approvers/")
     said = words(client_for(world.audrey).get(url))
     assert "Every approver: Ada Lovell, Ben Ortiz, Pete Novak." in said
-    assert "Approved by every approver, unless a tool names others. 2 tools of it ask nobody." in said
+    assert "Unless a tool names others, its calls are approved by every approver. 2 tools of it ask nobody." in said
     assert "Every approver (3) The user or one approver: everything shown, a typed phrase, password again" in said
     assert "One tier more to a new payee above 50,000" in said
     name(world.acme, world.pete, kind=AGENT, on="refund-desk")
     name(world.acme, make_group(world.acme, world.ben, world.ada).id)
     set_rule(world.acme, tool="refund", tier_floor=4, delay_seconds=1_800)
     said = words(client_for(world.audrey).get(url))
-    assert "Approved by Pete Novak , unless a tool names others" in said
+    assert "Unless a tool names others, its calls are approved by Pete Novak." in said
     assert (
-        "refund 3 Tier 4 a rule; itself 3 Finance (2) Two approvers, a mailed code each, then 30 min to stop it" in said
+        "refund version 3 Tier 4 a rule; itself 3 Finance (2) Two approvers, a mailed code each, then 30 min to stop it"
+        in said
     )
     assert "Pete Novak as for the agent" in said
 
@@ -312,7 +313,7 @@ def test_somebody_agrees_beforehand_sees_it_used_and_ends_it(world: World, clien
     chosen = words(client.get(world.acme.url("standing-approvals/new/")))
     assert "refund" in chosen and "look_up_order" not in chosen
     shown = words(client.get(world.acme.url(NEW)))
-    assert "refund-desk may call refund 3 in your name without asking" in shown
+    assert "refund-desk may call refund (version 3) in your name without asking" in shown
     assert "“Any value” holds only where you choose it, and never for who is paid or how much." in shown
     assert "What the tool calls cosmetic may be anything: /note." in shown
     assert client.post(world.acme.url(NEW), filled(world)).status_code == 302
@@ -326,7 +327,7 @@ def test_somebody_agrees_beforehand_sees_it_used_and_ends_it(world: World, clien
     assert answer(world.acme, call) == row.id
     said = words(client.get(url))
     assert "amount_minor is at most 5000 currency is one of “EUR”, “USD” order_id is exactly “ord_1”" in said
-    assert "1 of 3" in said and "4,810 of 10,000" in said
+    assert "1 of 3 calls" in said and "4,810 of 10,000" in said
     assert client.post(f"{url}{row.id}/revocation/").status_code == 302
     assert "Ended" in words(client.get(url)) and answer(world.acme, call) is None
 

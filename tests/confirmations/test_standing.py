@@ -359,12 +359,18 @@ def test_a_rule_that_allows_it_no_more_ends_it_for_the_ones_made_before_too(worl
     assert answer(world.acme) is None
 
 
-@pytest.mark.parametrize("lost", ["link", "membership", "account"])
+@pytest.mark.parametrize("lost", ["link", "membership", "account", "role"])
 def test_whoever_is_not_that_user_any_more_agrees_to_nothing(world: World, lost: str) -> None:
     make(world)
     if lost == "link":
         unlink(world.acme, world.uma, "u-1")
         link(world.acme, world.pete, "u-1")
+    elif lost == "role":
+        assert world.uma.membership_id
+        with tenant_scope(world.acme.id):
+            tenants.change_role(
+                tenant=world.acme.id, member=world.uma.membership_id, role="auditor", by=OPERATOR, at=clock.now()
+            )
     elif lost == "membership":
         assert world.uma.membership_id
         with tenant_scope(world.acme.id):

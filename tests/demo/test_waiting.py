@@ -133,6 +133,6 @@ def test_an_approver_signs_in_with_the_code_that_is_printed(demo: str) -> None:
     browser = Client()
     response = browser.post("/accounts/login/", {"login": email, "password": cast.PASSWORD})
     assert response["Location"].startswith("/accounts/2fa/authenticate/")
-    assert browser.get("/t/kestrel/").status_code == 302
+    assert browser.get("/t/kestrel/inbox/")["Location"].startswith("/accounts/login/")
     assert browser.post(response["Location"], {"code": codes[email]}).status_code == 302
-    assert browser.get("/t/kestrel/").status_code == 200
+    assert browser.get("/t/kestrel/inbox/").status_code == 200

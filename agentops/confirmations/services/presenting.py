@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -61,7 +62,7 @@ def present(*, tenant: uuid.UUID, confirmation: uuid.UUID, user: str, key: uuid.
     if Presentation.objects.filter(tenant_id=tenant, confirmation_id=confirmation).count() >= LINKS_MOST:
         raise Throttled(f"at most {LINKS_MOST} links are made to one confirmation")
     text = links.mint(tenant)
-    values = {
+    values: dict[str, Any] = {
         "tenant": tenant,
         "id": new_id(),
         "confirmation": confirmation,
@@ -70,7 +71,7 @@ def present(*, tenant: uuid.UUID, confirmation: uuid.UUID, user: str, key: uuid.
         "lifetime": LIFETIME,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_MAKE, values)  # type: ignore[arg-type]  # a timedelta is an interval
+        cursor.execute(_MAKE, values)
         row = cursor.fetchone()
     if row is None:
         raise NotPresentable(State(found.state))
@@ -92,7 +93,7 @@ def open_link(*, tenant: uuid.UUID, text: str) -> str:
     """Open a link, once; answers the secret that its one browser holds from now on. Raises NotFound."""
     scope.require_tenant(tenant)
     secret = links.mint(tenant)
-    values = {"tenant": tenant, "token": links.digest(text), "session": links.digest(secret)}
+    values: dict[str, Any] = {"tenant": tenant, "token": links.digest(text), "session": links.digest(secret)}
     with connection.cursor() as cursor:
         cursor.execute(_OPEN, values)
         if cursor.fetchone() is None:

@@ -24,6 +24,7 @@ from audit import services as audit
 from audit.types import Actor, Outcome, Target
 from tenants import access
 from tenants import queries as tenants
+from tenants.roles import Permission
 
 LIFE_MOST = timedelta(days=30)
 USES_MOST = 1_000
@@ -143,6 +144,8 @@ def answer_for(*, tenant: uuid.UUID, action: Action, tier: int, at: datetime) ->
     if not rows or not _may_stand(tenant, action, tier):
         return None
     owner = tenants.account_of(tenant, action.acting_user)
+    if owner not in tenants.members_able_to(tenant, Permission.CONFIRM):
+        return None
     amount = policy.amount_in(action.arguments, action.facts.amount)
     if action.facts.amount and amount is None:
         return None

@@ -21,6 +21,7 @@ from agentops.confirmations.forms import CorrectnessForm, EditForm, RefusalForm,
 from agentops.confirmations.presenting import FRESH, Sheet
 from agentops.confirmations.types import Tier
 from agentops.confirmations.views import seeing
+from agentops.runtime.services import approvals
 from tenants import sign_in
 from tenants.access import TenantRequest
 
@@ -122,8 +123,6 @@ def edit(request: TenantRequest, confirmation: uuid.UUID) -> HttpResponse:
     form = EditForm(request.POST or None, arguments=found.detail.arguments, leaves=found.view.leaves)
     if request.method == "POST" and form.is_valid():
         try:
-            from agentops.runtime.services import approvals
-
             asked = approvals.edit(
                 tenant=request.access.tenant.id,
                 confirmation=confirmation,

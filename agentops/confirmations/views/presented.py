@@ -24,7 +24,7 @@ from agentops.confirmations.forms import RefusalForm, digest
 from agentops.confirmations.presenting import Sheet
 from agentops.confirmations.types import Person, Presented, Proofs
 from tenants import queries as tenants
-from tenants.models import Tenant
+from tenants.types import Tenant
 
 COOKIE = "presented"
 
@@ -119,7 +119,7 @@ def _decide(request: HttpRequest, tenant: Tenant, sheet: Sheet, do: str, reason:
         "by": sheet.viewer,
         "at": clock.now(),
     }
-    digests = {name: digest(request.POST.get(name, "")) for name in ("action_digest", "view_digest")}
+    digests: dict[str, Any] = {name: digest(request.POST.get(name, "")) for name in ("action_digest", "view_digest")}
     match do:
         case "approve":
             proofs = Proofs(session=links.digest(request.COOKIES[COOKIE]).hex())

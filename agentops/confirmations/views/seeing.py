@@ -72,7 +72,7 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
         for name in ("approve", "refuse", "cancel", "edit", "code", "proof", "correctness")
     }
     made |= {"self": _url(request, "confirmation", detail.id), "inbox": _place(request, "inbox")}
-    made["standing"] = f"{made['self']}?part=standing&seen={detail.state}"
+    made["standing"] = f"{made['self']}?part=standing&seen={detail.state}{'&asks=yes' if found.asks else ''}"
     if found.has_receipt:
         made["receipt"] = _url(request, "confirmation-receipt", detail.id)
     if detail.superseded_by:

@@ -33,7 +33,8 @@ def address_of(member: cast.Member) -> str:
 
 def code_of(member: cast.Member) -> str:
     """What their app shows now."""
-    return format_hotp_value(hotp_value(secret_of(member), int(time.time()) // PERIOD_SECONDS))
+    code: str = format_hotp_value(hotp_value(secret_of(member), int(time.time()) // PERIOD_SECONDS))
+    return code
 
 
 def enrol(user: User, member: cast.Member) -> None:
