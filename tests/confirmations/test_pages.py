@@ -13,8 +13,12 @@ from django.db import connections
 from django.test import Client
 
 from agentops.catalog import queries as catalog
+from agentops.common.scope import tenant_scope
+from agentops.confirmations import queries
+from agentops.confirmations.models import Confirmation
+from agentops.confirmations.queries.eligibility import Eligibility
 from tenants import machines
-from tests.confirmations.deciding import Asked, Bank, digests, has_authenticator, mailed_code, many_values, prove
+from tests.confirmations.deciding import Asked, Bank, digests, has_authenticator, link, mailed_code, many_values, prove
 from tests.runtime.guarded import shift
 from tests.traces.pages import HTMX, source, statements
 from tests.traces.pages import words as words_of
@@ -560,3 +564,34 @@ def test_a_receipt_that_does_not_agree_says_so_loudly(world: World, bank: Bank, 
         )
     said = words_of(uma.get(asked.url("receipt/")))
     assert "Something does not agree" in said and said.count("Does not match") == 1
+
+
+# -- what many confirmations of one person cost -----------------------------------------------------------------------
+
+
+def test_an_inbox_costs_the_same_however_much_is_in_it(world: World, bank: Bank, approvers: dict[str, Client]) -> None:
+    address = world.acme.url("inbox/")
+    bank.asked("raise_limit")
+    one = statements(approvers["pete"], address)
+    for place in range(4):
+        bank.asked("raise_limit", run=bank.run(agent="bank-desk", user=f"customer-{place}"))
+    assert statements(approvers["pete"], address) == one
+    assert "(5) Inbox" in source(approvers["pete"].get(address))
+
+
+def test_who_may_decide_is_the_same_rule_from_the_persons_side(world: World, bank: Bank) -> None:
+    people = [world.ada, world.ben, world.audrey, world.pete, world.uma]
+    link(world.acme, world.pete, "petes-account")
+    users = ("mia-204", "petes-account", "ben@acme.example", "nobody")
+    asked = [
+        bank.asked(tool, run=bank.run(agent="bank-desk", user=user))
+        for user in users
+        for tool in ("send_letter", "raise_limit")
+    ]
+    with tenant_scope(world.acme.id):
+        for each in asked:
+            row = Confirmation.objects.get(id=each.id)
+            for person in people:
+                who = queries.person_of(tenant=world.acme.id, user=person.user)
+                found = Eligibility(world.acme.id, who).may_decide(row)
+                assert found == queries.may_decide(row, who) == (person.user.pk in row.eligible)

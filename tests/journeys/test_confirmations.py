@@ -136,7 +136,7 @@ def test_a_password_is_asked_for_where_signing_in_was_too_long_ago(world: World,
     page.goto(asked.url())
     page.get_by_role("link", name="Confirm it is me").click()
     expect(page.get_by_role("heading", name="Confirm it is you")).to_be_visible()
-    expect(page.get_by_text("You are about to decide what an agent may do.")).to_be_visible()
+    expect(page.get_by_text("What you are about to do takes a fresh proof of who you are.")).to_be_visible()
     assert_accessible(page)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()

@@ -11,7 +11,7 @@ from agentops.confirmations.errors import NotEligible
 from agentops.confirmations.models import Confirmation, Vote
 from agentops.confirmations.queries.asking import state_at
 from agentops.confirmations.queries.eligibility import may_decide, may_stop
-from agentops.confirmations.types import Choice, Detail, Person, Said, State, ToolFacts
+from agentops.confirmations.types import OPEN, Choice, Detail, Person, Said, State, ToolFacts
 
 
 def detail(
@@ -31,7 +31,8 @@ def detail(
     if person is None:
         return _detail(found, state, votes, now)
     has_voted = any(vote.voter == person.voter for vote in votes)
-    can_decide, can_stop = may_decide(found, person), may_stop(found, person)
+    can_decide = may_decide(found, person)
+    can_stop = (can_decide and found.state in OPEN) or may_stop(found, person)
     if not (can_decide or can_stop or has_voted or may_read):
         raise NotEligible
     if state is State.HALF and can_decide and not has_voted:

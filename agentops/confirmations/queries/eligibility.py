@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Collection, Iterable
 
@@ -48,6 +49,41 @@ def may_decide(confirmation: Confirmation, person: Person) -> bool:
     if person.user_id is None:  # came by a link of the tenant's own product
         return confirmation.tier == Tier.ONE_LOOK and person.voter == f"end_user:{confirmation.acting_user}"
     return person.user_id in confirmation.eligible and person.user_id in _eligible_now(confirmation)
+
+
+class Eligibility:
+    """`may_decide` for one person and many confirmations: what they share is asked for once.
+
+    The rules are those of `eligible_people`, from the person's side; a test holds the two together.
+    """
+
+    def __init__(self, tenant: uuid.UUID, person: Person) -> None:
+        self.tenant, self.person = tenant, person
+        self._approves = functools.cache(self._may_approve)
+
+    def may_decide(self, confirmation: Confirmation) -> bool:
+        if self.person.user_id not in confirmation.eligible:
+            return False
+        if confirmation.tier == Tier.TWO_PEOPLE:
+            has_asked = self._is(confirmation.acting_user) or self._is(confirmation.root_user)
+            is_free = not has_asked and self.person.user_id != confirmation.edited_by
+            return is_free and self._approves(confirmation.agent, confirmation.tool)
+        if confirmation.acting_user in self.person.end_users and self._is_able:
+            return True
+        return self._approves(confirmation.agent, confirmation.tool)
+
+    def _may_approve(self, agent: str, tool: str) -> bool:
+        return self.person.user_id in may_approve_ids(self.tenant, agent, tool)
+
+    def _is(self, end_user: str) -> bool:
+        """By link, or by having one's e-mail address as a name."""
+        return bool(end_user) and (
+            end_user in self.person.end_users or end_user.strip().lower() == self.person.label.lower()
+        )
+
+    @functools.cached_property
+    def _is_able(self) -> bool:
+        return self.person.user_id in tenants.members_able_to(self.tenant, Permission.CONFIRM)
 
 
 def may_stop(confirmation: Confirmation, person: Person) -> bool:

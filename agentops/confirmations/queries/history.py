@@ -14,7 +14,7 @@ from agentops.common.cursors import Cursor
 from agentops.confirmations.models import Confirmation, Vote
 from agentops.confirmations.queries.asking import state_at
 from agentops.confirmations.queries.detail import shown
-from agentops.confirmations.queries.eligibility import may_decide
+from agentops.confirmations.queries.eligibility import Eligibility
 from agentops.confirmations.types import Choice, Past, Person, State
 
 
@@ -80,7 +80,8 @@ def _said_by(tenant: uuid.UUID, name: str) -> Q:
 
 def _past(tenant: uuid.UUID, rows: Sequence[Confirmation], viewer: Person | None) -> list[Past]:
     now, votes = clock.database_now(), _votes(tenant, rows)
-    return [_line(row, votes.get(row.id, []), viewer, now) for row in rows]
+    eligibility = Eligibility(tenant, viewer) if viewer else None
+    return [_line(row, votes.get(row.id, []), eligibility, now) for row in rows]
 
 
 def _votes(tenant: uuid.UUID, rows: Sequence[Confirmation]) -> dict[uuid.UUID, list[Vote]]:
@@ -91,10 +92,10 @@ def _votes(tenant: uuid.UUID, rows: Sequence[Confirmation]) -> dict[uuid.UUID, l
     return found
 
 
-def _line(row: Confirmation, votes: Sequence[Vote], viewer: Person | None, now: datetime) -> Past:
-    state = state_at(State(row.state), row.expires_at, now)
+def _line(row: Confirmation, votes: Sequence[Vote], eligibility: Eligibility | None, now: datetime) -> Past:
+    state, viewer = state_at(State(row.state), row.expires_at, now), eligibility.person if eligibility else None
     mine = next((vote for vote in votes if viewer and vote.voter == viewer.voter), None)
-    if state is State.HALF and viewer is not None and mine is None and may_decide(row, viewer):
+    if state is State.HALF and eligibility and mine is None and eligibility.may_decide(row):
         state, votes = State.PENDING, []  # the second of two is blind for the first
     return Past(
         id=row.id,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import uuid
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +10,7 @@ from django.db.models import Q
 
 from agentops.confirmations.models import Confirmation, Vote
 from agentops.confirmations.queries.detail import shown
-from agentops.confirmations.queries.eligibility import eligible_people, may_stop_all
+from agentops.confirmations.queries.eligibility import Eligibility, may_stop_all
 from agentops.confirmations.types import OPEN, Person, State, Waiting
 
 MOST = 200
@@ -38,15 +36,13 @@ class _Found:
 
 def _found(tenant: uuid.UUID, person: Person, at: datetime) -> list[_Found]:
     """What the person can decide or stop."""
-    stops_all = may_stop_all(tenant, person)
-    eligible = functools.cache(functools.partial(_eligible, tenant))
+    stops_all, eligibility = may_stop_all(tenant, person), Eligibility(tenant, person)
     rows = _rows(tenant, person, at, stops_all)
     votes = Vote.objects.filter(tenant_id=tenant, confirmation__in=[row.id for row in rows], voter=person.voter)
     voted = set(votes.values_list("confirmation_id", flat=True))
     found = []
     for row in rows:
-        key = (row.agent, row.tool, row.acting_user, row.tier, row.root_user, row.edited_by)
-        is_eligible = person.user_id in row.eligible and person.user_id in eligible(*key)
+        is_eligible = eligibility.may_decide(row)
         can_decide = is_eligible and row.state != State.COOLING and row.id not in voted
         can_stop = is_eligible or (stops_all and row.state == State.COOLING)
         if can_decide or can_stop:
@@ -59,22 +55,6 @@ def _rows(tenant: uuid.UUID, person: Person, at: datetime, stops_all: bool) -> l
     found = Confirmation.objects.filter(tenant_id=tenant, state__in=OPEN, expires_at__gt=at)
     found = found.filter(mine | Q(state=State.COOLING) if stops_all else mine)
     return list(found.order_by("expires_at", "id")[:MOST])
-
-
-def _eligible(
-    tenant: uuid.UUID, agent: str, tool: str, acting_user: str, tier: int, root_user: str, editor: int | None
-) -> Collection[int]:
-    return frozenset(
-        eligible_people(
-            tenant=tenant,
-            agent=agent,
-            tool=tool,
-            acting_user=acting_user,
-            tier=tier,
-            root_user=root_user,
-            editors=[] if editor is None else [editor],
-        )
-    )
 
 
 def _waiting(found: _Found) -> Waiting:
