@@ -12,6 +12,11 @@ def action_digest(binding: bytes) -> bytes:
     return hashlib.sha256(ACTION_DOMAIN + binding).digest()
 
 
+def is_bound(binding: bytes, arguments: bytes, digest: bytes) -> bool:
+    """Are these the bytes that were agreed to: the arguments as they stand in B, and B by its digest?"""
+    return b',"arguments":' + arguments + b',"nonce":' in binding and action_digest(binding) == digest
+
+
 def arguments_digest(arguments: bytes) -> bytes:
     """What arguments are called by, here and in permits: SHA-256 over their RFC 8785 bytes."""
     return hashlib.sha256(arguments).digest()

@@ -36,7 +36,7 @@ from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
 from tenants.models import ApiKey
-from tests.confirmations.deciding import link
+from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
@@ -220,7 +220,7 @@ class Things:
         return f"{uuid.uuid5(self.organisation.id, 'run').hex}-1"
 
     def confirmation(self) -> uuid.UUID:
-        """One that a refund waits for. At Acme, Uma is the end user in whose name it is asked for."""
+        """One that a refund waits for; at Acme in Uma's name."""
         self.agent()
         if self.organisation is self.world.acme:
             link(self.organisation, self.world.uma, "u-1")

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentops.common import clock
 from agentops.confirmations import rendering
-from agentops.confirmations.digests import ACTION_DOMAIN, action_digest, arguments_digest
+from agentops.confirmations.digests import ACTION_DOMAIN, arguments_digest, is_bound
 from agentops.confirmations.queries.detail import detail, view_of
 from agentops.confirmations.types import Choice, Detail, Said
 
@@ -89,13 +89,8 @@ def _approved(found: Detail) -> dict[str, Any]:
         "standing_approval": str(found.standing_id) if found.standing_id else None,
         "at": _moment(found.decided_at) if is_approved else None,
         "action_digest": _named(found.action_digest),
-        "matches": action_digest(found.binding) == found.action_digest and _spliced(found),
+        "matches": is_bound(found.binding, found.arguments, found.action_digest),
     }
-
-
-def _spliced(found: Detail) -> bool:
-    """Are the arguments that run those that stand in the binding, byte by byte?"""
-    return b',"arguments":' + found.arguments + b',"nonce":' in found.binding
 
 
 def _permitted(found: Detail) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ import rfc8785
 from agentops.common import scope
 from agentops.common.ids import new_id
 from agentops.confirmations import queries
-from agentops.confirmations.digests import action_digest
+from agentops.confirmations.digests import action_digest, is_bound
 from agentops.confirmations.errors import NotRedeemable
 from agentops.confirmations.models import Confirmation
 from agentops.confirmations.services import moving
@@ -175,6 +175,8 @@ def redeem(*, tenant: uuid.UUID, confirmation: uuid.UUID, jti: str = "", at: dat
     if not taken:
         raise NotRedeemable(queries.asked(tenant=tenant, confirmation=confirmation, at=at).state)
     [found] = taken
+    if not is_bound(found.binding, found.arguments, found.action_digest):
+        raise NotRedeemable(State.INVALIDATED)  # somebody has changed the row past us: nothing of it runs
     return Redeemed(id=found.id, arguments=found.arguments, action_digest=found.action_digest, tier=found.tier)
 
 

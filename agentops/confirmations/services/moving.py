@@ -29,7 +29,7 @@ WITH held AS (
 UPDATE confirmations_confirmation c SET state = %(target)s{sets} FROM held
 WHERE c.tenant_id = %(tenant)s AND c.id = held.id
 RETURNING c.id, held.state, c.run_id, c.agent, c.acting_user, c.tool, c.tier, c.arguments, c.action_digest,
-    c.delay_seconds
+    c.delay_seconds, c.binding
 """
 )
 _OUTCOMES = {
@@ -58,6 +58,7 @@ class Moved:
     arguments: bytes
     action_digest: bytes
     delay_seconds: int
+    binding: bytes
 
 
 def move(
@@ -114,6 +115,7 @@ def change(
             arguments=bytes(row[7]),
             action_digest=bytes(row[8]),
             delay_seconds=row[9],
+            binding=bytes(row[10]),
         )
         for row in rows
     ]

@@ -18,7 +18,7 @@ from agentops.confirmations.types import OVER, Person, Proofs, Tier
 from tenants import access, sign_in
 from tenants import queries as tenants
 from tenants.access import TenantRequest
-from tenants.roles import Permission
+from tenants.roles import ROLE_PERMISSIONS, Permission
 from tenants.types import User
 
 
@@ -89,20 +89,21 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
 def opened_by_other(*, request: TenantRequest, user: User, slug: str, confirmation: uuid.UUID, **_: Any) -> None:
     """Somebody opened the address of a confirmation that is not for them: the organisation's log says so.
 
-    What a member tried to decide is noted by the service that refused it.
+    Whose role reads all of them comes as far as the service with an answer, and that notes what it refuses.
     """
     try:
         tenant = tenants.tenant_called(slug)
     except NotFound:
         return
-    is_member = any(each.id == tenant.id for each, _ in access.memberships_of(user))
-    if is_member and request.method not in ("GET", "HEAD"):
+    role = next((role for each, role in access.memberships_of(user) if each.id == tenant.id), None)
+    is_reader = role is not None and Permission.CONFIRMATIONS_READ in ROLE_PERMISSIONS[role]
+    if is_reader and request.method not in ("GET", "HEAD"):
         return
     with tenant_scope(tenant.id):
         services.note_opened_by_other(
             tenant=tenant.id,
             confirmation=confirmation,
-            by=queries.person_of(tenant=tenant.id, user=user) if is_member else None,
+            by=queries.person_of(tenant=tenant.id, user=user) if role is not None else None,
             at=clock.now(),
         )
 
