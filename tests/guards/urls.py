@@ -36,6 +36,7 @@ from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
 from tenants.models import ApiKey
+from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
@@ -219,8 +220,10 @@ class Things:
         return f"{uuid.uuid5(self.organisation.id, 'run').hex}-1"
 
     def confirmation(self) -> uuid.UUID:
-        """One that a refund waits for."""
+        """One that a refund waits for; at Acme in Uma's name."""
         self.agent()
+        if self.organisation is self.world.acme:
+            link(self.organisation, self.world.uma, "u-1")
         call = Caller(self.organisation).run().refund()
         return uuid.UUID(call["confirmation"]["id"])
 

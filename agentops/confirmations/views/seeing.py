@@ -18,8 +18,8 @@ from agentops.confirmations.types import OVER, Person, Proofs, Tier
 from tenants import access, sign_in
 from tenants import queries as tenants
 from tenants.access import TenantRequest
-from tenants.models import User
 from tenants.roles import ROLE_PERMISSIONS, Permission
+from tenants.types import User
 
 
 def person(request: TenantRequest) -> Person:
