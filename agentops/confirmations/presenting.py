@@ -13,6 +13,7 @@ from agentops.confirmations.types import OPEN, OVER, Choice, Detail, Past, Perso
 
 FRESH = timedelta(minutes=5)  # how long a password, a passkey or a second factor counts
 NEAR = timedelta(minutes=2)  # then the time that is left is warned of
+WARNINGS = 12  # that stand on top; every odd value is marked where it stands, however many there are
 PAGE = 50  # values under one heading of a long payload
 
 _ENDED = {
@@ -152,6 +153,11 @@ class Sheet:
         if self.detail.state is State.INVALIDATED and self.detail.reason:
             return tone, sentence, ""
         return tone, sentence, _NEXT.get(self.detail.state, "")
+
+    @property
+    def more_warnings(self) -> int:
+        """How many there are beyond those that stand on top."""
+        return max(len(self.view.warnings) - WARNINGS, 0)
 
     @property
     def payload_title(self) -> str:

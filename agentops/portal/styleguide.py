@@ -71,6 +71,8 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "reviews": list(marks.REVIEW),
         "grades": list(marks.ENFORCEMENT),
         "switch_states": list(marks.SWITCH),
+        "confirmation_states": list(marks.CONFIRMATION),
+        "matches": [True, False, None],
         "delivery_states": list(marks.DELIVERY),
         "effects": list(marks.EFFECT),
         "good": good,

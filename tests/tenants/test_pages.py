@@ -50,7 +50,7 @@ def test_whoever_has_none_is_told_what_to_do(world: World, client_for: Clients) 
 
 def test_the_home_of_those_who_confirm_is_their_inbox(world: World, client_for: Clients) -> None:
     for person in (world.pete, world.uma):
-        assert "Nothing waits for you" in text(client_for(person).get(world.acme.url()))
+        assert "Nothing waits for you" in text(client_for(person).get(world.acme.url(), follow=True))
 
 
 def test_staffs_list_counts_members_and_keys_in_use(world: World, client_for: Clients) -> None:

@@ -66,6 +66,11 @@ def shown(confirmation: Confirmation) -> rendering.View:
     )
 
 
+def headline(confirmation: Confirmation) -> str:
+    """What would happen, to whom and how much, in words: for lists."""
+    return rendering.headline(binding=bytes(confirmation.binding), facts=facts_of(confirmation))
+
+
 def facts_of(confirmation: Confirmation) -> ToolFacts:
     facts: dict[str, Any] = dict(confirmation.facts)
     return ToolFacts(**{**facts, "cosmetic": tuple(facts.get("cosmetic", ()))})

@@ -13,7 +13,7 @@ from agentops.common import clock
 from agentops.common.cursors import Cursor
 from agentops.confirmations.models import Confirmation, Vote
 from agentops.confirmations.queries.asking import state_at
-from agentops.confirmations.queries.detail import shown
+from agentops.confirmations.queries.detail import headline
 from agentops.confirmations.queries.eligibility import Eligibility
 from agentops.confirmations.types import Choice, Past, Person, State
 
@@ -104,7 +104,7 @@ def _line(row: Confirmation, votes: Sequence[Vote], eligibility: Eligibility | N
         agent=row.agent,
         acting_user=row.acting_user,
         tool=row.tool,
-        headline=shown(row).headline,
+        headline=headline(row),
         requested_at=row.requested_at,
         decided_at=row.decided_at,
         decided_by=row.decided_by,

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from agentops.confirmations.models import Confirmation, Vote
-from agentops.confirmations.queries.detail import shown
+from agentops.confirmations.queries.detail import headline
 from agentops.confirmations.queries.eligibility import Eligibility, may_stop_all
 from agentops.confirmations.types import OPEN, Person, State, Waiting
 
@@ -67,7 +67,7 @@ def _waiting(found: _Found) -> Waiting:
         agent=row.agent,
         acting_user=row.acting_user,
         tool=row.tool,
-        headline=shown(row).headline,
+        headline=headline(row),
         requested_at=row.requested_at,
         expires_at=row.expires_at,
         cooling_until=row.cooling_until,

@@ -8,7 +8,7 @@ changes a word here that a person agrees to raises `VERSION`.
 from agentops.confirmations.rendering.phrases import accepts
 from agentops.confirmations.rendering.pieces import pieces
 from agentops.confirmations.rendering.types import Difference, Leaf, Piece, Pieces, View, Warning, visible
-from agentops.confirmations.rendering.views import VERSION, render
+from agentops.confirmations.rendering.views import VERSION, headline, render
 
 __all__ = [
     "VERSION",
@@ -19,6 +19,7 @@ __all__ = [
     "View",
     "Warning",
     "accepts",
+    "headline",
     "pieces",
     "render",
     "visible",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from agentops.confirmations.policies import characters
 from agentops.confirmations.rendering import sentences
 from agentops.confirmations.rendering.leaves import leaves, parse
 from agentops.confirmations.rendering.phrases import phrase
 from agentops.confirmations.rendering.pieces import pieces
-from agentops.confirmations.rendering.types import Difference, Leaf, View, Warning
+from agentops.confirmations.rendering.types import ODD, Difference, Leaf, View, Warning, visible
 from agentops.confirmations.types import Tier, ToolFacts
 
 VERSION = 1
+_HEADLINES_MOST = 4_096
+_headlines: dict[tuple[bytes, ToolFacts], str] = {}
 _KIND_WORDS = {
     "invisible": "characters that cannot be seen",
     "bidirectional": "characters that turn the direction of reading around",
@@ -53,15 +55,24 @@ def render(*, binding: bytes, facts: ToolFacts, raised_because: Sequence[str], c
     )
 
 
+def headline(*, binding: bytes, facts: ToolFacts) -> str:
+    """The first line alone, for lists. It depends on nothing else, so a process works it out once for the same bytes."""
+    key = (hashlib.sha256(binding).digest(), facts)  # the payload itself is not kept
+    if key not in _headlines:
+        if len(_headlines) >= _HEADLINES_MOST:
+            _headlines.clear()
+        bound: dict[str, Any] = parse(binding)
+        arguments = bound["arguments"]
+        _headlines[key] = visible(sentences.headline(bound["tool"], arguments, facts, leaves(arguments, facts)))
+    return _headlines[key]
+
+
 def _warnings(shown: Sequence[Leaf]) -> list[Warning]:
     """One for each value, and one for each name, in which there is something odd; in the order of the payload."""
     found: list[Warning] = []
     for leaf in shown:
-        if not leaf.is_odd:
-            continue
-        names = "".join(piece.text for name in leaf.path for piece in name)
-        for where, text in (("", leaf.raw if leaf.kind == "text" else ""), ("the name of ", names)):
-            kinds = dict.fromkeys(finding.kind for finding in characters.findings(text))
+        for where, text in (("", leaf.value), ("the name of ", [piece for name in leaf.path for piece in name])):
+            kinds = dict.fromkeys(piece.kind for piece in text if piece.kind in ODD)
             if kinds:
                 words = "; ".join(_KIND_WORDS[kind] for kind in kinds)
                 found.append(Warning(leaf.pointer, leaf.label, f"In {where}{leaf.label} there are {words}."))

@@ -29,9 +29,8 @@ SOMEBODY = Actor(type="system", id="link", label="somebody with a link")
 
 _MAKE = """
 INSERT INTO confirmations_presentation (tenant_id, id, confirmation_id, "user", token_hash, key_id, made_at, expires_at)
-SELECT c.tenant_id, %(id)s, c.id, c.acting_user, %(token)s, %(key)s, clock_timestamp(),
-    least(clock_timestamp() + %(lifetime)s, c.expires_at)
-FROM confirmations_confirmation c
+SELECT c.tenant_id, %(id)s, c.id, c.acting_user, %(token)s, %(key)s, n.now, least(n.now + %(lifetime)s, c.expires_at)
+FROM confirmations_confirmation c CROSS JOIN (SELECT clock_timestamp() AS now) n
 WHERE c.tenant_id = %(tenant)s AND c.id = %(confirmation)s AND c.state = 'pending' AND c.expires_at > clock_timestamp()
 RETURNING expires_at
 """

@@ -7,13 +7,14 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from agentops.common.errors import Conflict
 from agentops.confirmations import queries
 from agentops.confirmations.presenting import Sheet
 from agentops.confirmations.views import seeing
@@ -25,9 +26,11 @@ from tenants.access import TenantRequest
 def receipt(request: TenantRequest, confirmation: uuid.UUID) -> HttpResponse:
     """As a page, which prints well."""
     sheet = seeing.sheet(request, confirmation)
+    if not sheet.has_receipt:
+        return _not_yet(request, sheet)
     context = {
         "sheet": sheet,
-        "receipt": _with_moments(_receipt(request, sheet)),
+        "receipt": _with_moments(queries.receipt(tenant=request.access.tenant.id, confirmation=confirmation)),
         "urls": seeing.urls(request, sheet),
         "json_url": reverse(
             "confirmation-receipt-json", kwargs={"slug": request.access.tenant.slug, "confirmation": confirmation}
@@ -41,17 +44,19 @@ def receipt(request: TenantRequest, confirmation: uuid.UUID) -> HttpResponse:
 def export(request: TenantRequest, confirmation: uuid.UUID) -> HttpResponse:
     """As a file, which anybody can check without us."""
     sheet = seeing.sheet(request, confirmation)
-    text = json.dumps(_receipt(request, sheet), indent=2, ensure_ascii=False)
+    if not sheet.has_receipt:
+        return _not_yet(request, sheet)
+    found = queries.receipt(tenant=request.access.tenant.id, confirmation=confirmation)
+    text = json.dumps(found, indent=2, ensure_ascii=False)
     response = HttpResponse(text, content_type="application/json; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="receipt-{confirmation}.json"'
     return response
 
 
-def _receipt(request: TenantRequest, sheet: Sheet) -> dict[str, Any]:
-    """Raises Conflict while people decide: it would tell the second of two what the first said."""
-    if not sheet.has_receipt:
-        raise Conflict("There is a receipt once people have decided, or its time is over.")
-    return queries.receipt(tenant=request.access.tenant.id, confirmation=sheet.detail.id)
+def _not_yet(request: TenantRequest, sheet: Sheet) -> HttpResponse:
+    """While people decide, a receipt would tell the second of two what the first said."""
+    messages.info(request, "There is a receipt once people have decided, or its time is over.")
+    return redirect(seeing.urls(request, sheet)["self"])
 
 
 def _with_moments(part: Any) -> Any:
