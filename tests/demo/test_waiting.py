@@ -96,7 +96,7 @@ def test_what_was_approved_is_taken_up_and_the_next_one_waits(room: WaitingRoom)
 @pytest.mark.parametrize(
     "values",
     [{"state": "refused"}, {"state": "cancelled"}, {"expires_at": clock.now() - timedelta(minutes=1)}],
-    ids=str,
+    ids=["refused", "cancelled", "lapsed"],
 )
 def test_what_was_refused_or_lapsed_is_asked_for_anew(room: WaitingRoom, values: dict[str, Any]) -> None:
     ended = decide(cast.NORTHWIND, 2, **values)
