@@ -152,9 +152,9 @@ class Money(RuleBasedStateMachine):
                 at=self.purse.at,
             )  # fmt: skip
             self.tell_traces(call, settled.cost_nano_usd - (settled.hold_nano_usd if settled.was_unknown else 0))
-        if outcome == "cancelled" and tokens is None:
+        if outcome == "cancelled" and tokens is None and self.purse.at - call.at <= timedelta(seconds=5):
             state, cost = "released", 0
-        elif outcome == "unknown" or tokens is None:
+        elif outcome == "unknown" or tokens is None:  # cancelled later, too: a provider may have been asked by then
             state, cost = "unknown", call.hold
         else:
             state, cost = "settled", tokens
@@ -180,7 +180,11 @@ class Money(RuleBasedStateMachine):
     def close(self, runs: list[str]) -> None:
         self.purse.close(*runs)
 
-    @rule(by=st.sampled_from([timedelta(minutes=7), timedelta(hours=5), timedelta(days=1), timedelta(days=3)]))
+    @rule(
+        by=st.sampled_from(
+            [timedelta(seconds=4), timedelta(minutes=7), timedelta(hours=5), timedelta(days=1), timedelta(days=3)]
+        )
+    )
     def wait(self, by: timedelta) -> None:
         self.purse.at = min(self.purse.at + by, START + timedelta(days=9))
 
