@@ -151,7 +151,7 @@ GLOBAL_TABLES = {
     "tenants_user_groups",
     "tenants_user_user_permissions",
 }
-READ_ONLY_TABLES = {"django_migrations"}
+READ_ONLY_TABLES = {"django_migrations", "audit_signingkey"}
 
 # -- people -----------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("agentops.catalog.urls")),
     path("", include("agentops.traces.urls")),
     path("", include("agentops.confirmations.urls")),
+    path("", include("audit.urls")),
     path("accounts/", include("tenants.sign_in_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     open_page(

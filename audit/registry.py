@@ -1,6 +1,7 @@
 """The closed list of actions: each has its category, the fields its data must have, and its sentence.
 
-A name that is not here cannot be recorded, so the log has no free text where a customer would look for a word.
+A name that is not here cannot be recorded, so the log has no free text where a customer would look for a word. Fields
+that can name a person are kept apart from what is hashed (canonical.py), so that a person can be erased.
 """
 
 from __future__ import annotations
@@ -12,14 +13,39 @@ from audit.types import Category
 
 @dataclass(frozen=True, slots=True)
 class Action:
+    """`personal` are the fields that can be about a person; `is_about_a_person` says that the target's id can, too.
+
+    An action that is sealed at once is one whose proof somebody waits for: the sealer is rung, not only swept by.
+    """
+
     name: str
     category: Category
     sentence: str  # str.format over actor, target and the data's fields
     fields: frozenset[str]
+    personal: frozenset[str] = frozenset()
+    is_about_a_person: bool = False
+    is_sealed_at_once: bool = False
+
+
+# Fields that can name a person, whatever the action.
+_PERSONAL = frozenset({"member", "members", "end_user", "user", "who", "owner", "destination", "of", "id", "email"})
+_PERSON_TARGETS = ("end_user.", "kill_switch.", "budget.")  # a switch or budget can be that of one end user
+_AT_ONCE = (
+    "approval.confirmed", "approval.voted", "approval.released", "approval.refused", "approval.cancelled",
+    "kill_switch.set", "kill_switch.lifted", "privacy.erased", "audit.key_rotated",
+)  # fmt: skip
 
 
 def _action(name: str, category: Category, sentence: str, *fields: str) -> tuple[str, Action]:
-    return name, Action(name, category, sentence, frozenset(fields))
+    return name, Action(
+        name,
+        category,
+        sentence,
+        frozenset(fields),
+        personal=_PERSONAL & set(fields),
+        is_about_a_person=name.startswith(_PERSON_TARGETS),
+        is_sealed_at_once=name in _AT_ONCE,
+    )
 
 
 ACTIONS: dict[str, Action] = dict(
@@ -386,6 +412,133 @@ ACTIONS: dict[str, Action] = dict(
         ),
         _action("contacts.set", Category.DATA, "{actor} set the contacts {name}: {count}", "name", "user", "count"),
         _action("contacts.removed", Category.DATA, "{actor} removed the contacts {name}", "name", "user"),
+        _action(
+            "tool.observed",
+            Category.AGENT,
+            "{actor} called {tool}: {status}",
+            "tool",
+            "call",
+            "span",
+            "status",
+            "error_type",
+            "arguments_sha256",
+            "external_system",
+            "external_id",
+            "idempotency_key",
+        ),
+        _action(
+            "side_effect.observed",
+            Category.AGENT,
+            "{actor} changed {external_system} {external_id}: {status}",
+            "name",
+            "span",
+            "status",
+            "error_type",
+            "external_system",
+            "external_id",
+            "idempotency_key",
+        ),
+        _action(
+            "run.manifest",
+            Category.INTEGRITY,
+            "the run of {actor} left {entries} entries",
+            "entries",
+            "actions",
+            "refusals",
+            "approvals",
+            "last_entry",
+            "digest",
+        ),
+        _action("audit.heartbeat", Category.INTEGRITY, "the log was kept on {day}", "day", "entries", "tree_size"),
+        _action(
+            "audit.key_rotated",
+            Category.INTEGRITY,
+            "checkpoints are signed by the key {new} from here on",
+            "old",
+            "new",
+            "public_key",
+        ),
+        _action(
+            "audit.exported",
+            Category.INTEGRITY,
+            "{actor} exported the audit log: {filters}",
+            "export",
+            "format",
+            "filters",
+        ),
+        _action("audit.export_removed", Category.INTEGRITY, "{actor} removed an export", "export"),
+        _action(
+            "audit.stream_set",
+            Category.INTEGRITY,
+            "{actor} set the stream to {destination}",
+            "stream",
+            "destination",
+            "format",
+            "state",
+        ),
+        _action(
+            "audit.stream_removed",
+            Category.INTEGRITY,
+            "{actor} removed the stream to {destination}",
+            "stream",
+            "destination",
+        ),
+        _action(
+            "audit.stream_stopped",
+            Category.INTEGRITY,
+            "the stream to {destination} stopped: {why}",
+            "stream",
+            "destination",
+            "why",
+        ),
+        _action(
+            "audit.checkpoint_delivery_set",
+            Category.INTEGRITY,
+            "{actor} has checkpoints sent to {destination} every {every}",
+            "destination",
+            "channel",
+            "every",
+        ),
+        _action(
+            "audit.checkpoint_delivery_removed",
+            Category.INTEGRITY,
+            "{actor} has no more checkpoints sent to {destination}",
+            "destination",
+            "channel",
+        ),
+        _action(
+            "audit.retention_set", Category.INTEGRITY, "{actor} has entries kept for {days} days", "days", "old_days"
+        ),
+        _action(
+            "audit.pruned",
+            Category.INTEGRITY,
+            "entries older than {before} were deleted: {entries}",
+            "before",
+            "entries",
+            "below_leaf",
+            "kept",
+        ),
+        _action("audit.hold_set", Category.INTEGRITY, "{actor} put a legal hold on {scope}", "hold", "scope", "run"),
+        _action(
+            "audit.hold_lifted", Category.INTEGRITY, "{actor} lifted the legal hold on {scope}", "hold", "scope", "run"
+        ),
+        _action(
+            "privacy.erasure_requested", Category.INTEGRITY, "{actor} asked to erase a person", "erasure", "legal_basis"
+        ),
+        _action("privacy.erasure_refused", Category.INTEGRITY, "{actor} refused to erase a person", "erasure"),
+        _action(
+            "privacy.erasure_approved", Category.INTEGRITY, "{actor} agreed to erase a person", "erasure", "legal_basis"
+        ),
+        _action(
+            "privacy.erased",
+            Category.INTEGRITY,
+            "what named a person was erased from {entries} entries",
+            "erasure",
+            "legal_basis",
+            "entries",
+            "fields",
+            "digest",
+        ),
         _action("staff.read", Category.DATA, "{actor} of agentops read {what}", "what"),
     ]
 )

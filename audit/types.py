@@ -17,12 +17,49 @@ class Category(models.IntegerChoices):
     INTEGRITY = 7, "Integrity"
 
 
+# What is looked for most: agreements, and what people changed.
+SENSITIVE = (Category.APPROVAL, Category.ADMIN, Category.INTEGRITY)
+
+
 class Outcome(models.IntegerChoices):
     SUCCESS = 1, "Success"
     FAILURE = 2, "Failure"
     DENIED = 3, "Denied"
     PENDING = 4, "Pending"
     UNKNOWN = 5, "Unknown"
+
+
+class ExportFormat(models.TextChoices):
+    BUNDLE = "bundle", "Bundle that can be checked (NDJSON with proofs)"
+    NDJSON = "ndjson", "NDJSON"
+    CSV = "csv", "CSV for spreadsheets"
+    OCSF = "ocsf", "OCSF events (NDJSON)"
+
+
+class ExportState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class StreamState(models.TextChoices):
+    ACTIVE = "active", "Active"
+    PAUSED = "paused", "Paused"
+    STOPPED = "stopped", "Stopped: a batch could not be delivered"
+
+
+class Every(models.TextChoices):
+    HOUR = "hour", "Every hour"
+    DAY = "day", "Every day"
+
+
+class ErasureState(models.TextChoices):
+    ASKED = "asked", "Asked for"
+    APPROVED = "approved", "Agreed to"
+    REFUSED = "refused", "Refused"
+    DONE = "done", "Done"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class MachineView(APIView):
     @property
     def actor(self) -> Actor:
         """The key, as the audit log names it."""
-        return Actor(type="service", id=f"key:{self.principal.key_id}", label=self.principal.name)
+        return Actor(type="service", id=f"api_key:{self.principal.key_id}", label=self.principal.name)
 
     @property
     def principal(self) -> KeyPrincipal:

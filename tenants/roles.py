@@ -31,12 +31,16 @@ class Permission(enum.StrEnum):
     CONFIRM = "confirmations.decide"
     CONFIRMATIONS_READ = "confirmations.read"
     CONFIRMATIONS_MANAGE = "confirmations.manage"
+    AUDIT_READ = "audit.read"
+    AUDIT_EXPORT = "audit.export"
+    AUDIT_MANAGE = "audit.manage"
     STAFF_HOME = "staff.home"
     STAFF_TENANTS = "staff.tenants"
     STAFF_RUNS = "staff.runs"
     STAFF_INGEST = "staff.ingest"
     STAFF_TOOLS = "staff.tools"
     STAFF_TOOLS_REVIEW = "staff.tools.review"
+    STAFF_AUDIT = "staff.audit"
     STAFF_KILL_READ = "staff.kill.read"
     STAFF_KILL = "staff.kill"
 
@@ -70,6 +74,8 @@ _READS = {
     Permission.AGENTS_READ,
     Permission.BUDGETS_READ,
     Permission.CONFIRMATIONS_READ,
+    Permission.AUDIT_READ,
+    Permission.AUDIT_EXPORT,
 }
 _MANAGES = {
     Permission.MEMBERS_MANAGE,
@@ -82,6 +88,7 @@ _MANAGES = {
     Permission.KILL_SWITCH,
     Permission.CONFIRM,
     Permission.CONFIRMATIONS_MANAGE,
+    Permission.AUDIT_MANAGE,
 }
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -114,6 +121,7 @@ _STAFF_TRACES = _STAFF_ALL | {
     Permission.STAFF_RUNS,
     Permission.STAFF_INGEST,
     Permission.STAFF_TOOLS,
+    Permission.STAFF_AUDIT,
     Permission.STAFF_KILL_READ,
 }
 
@@ -129,7 +137,7 @@ STAFF_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
 
 
 # What staff may do inside a tenant's pages, whatever their roles: look.
-STAFF_READS = frozenset({Permission.RUNS_READ, Permission.INGEST_READ, Permission.AGENTS_READ})
+STAFF_READS = frozenset({Permission.RUNS_READ, Permission.INGEST_READ, Permission.AGENTS_READ, Permission.AUDIT_READ})
 
 
 class KeyScope(models.TextChoices):

@@ -9,7 +9,7 @@ from django.db import models
 
 from agentops.common.ids import new_id
 
-Kind = Literal["tenant", "ledger", "global"]
+Kind = Literal["tenant", "ledger", "sealed", "global"]
 
 
 class TenantOwned(models.Model):
@@ -37,6 +37,21 @@ class AppendOnly(TenantOwned):
 
     def delete(self, *args: object, **kwargs: object) -> tuple[int, dict[str, int]]:
         raise TypeError(f"{type(self).__name__} rows are never deleted")
+
+
+class Sealed(TenantOwned):
+    """Tenant-owned rows that only the owner of the tables writes (the maintenance worker); the application reads them."""
+
+    table_kind: ClassVar[Kind] = "sealed"
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        raise TypeError(f"{type(self).__name__} rows are written by the owner of the tables")
+
+    def delete(self, *args: object, **kwargs: object) -> tuple[int, dict[str, int]]:
+        raise TypeError(f"{type(self).__name__} rows are deleted by the owner of the tables")
 
 
 class HasId(models.Model):

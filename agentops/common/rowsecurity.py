@@ -21,6 +21,7 @@ USER_TEST = "user_id = nullif(current_setting('app.user_id', true), '')::bigint"
 _GRANTS = {
     "tenant": (f"GRANT SELECT, INSERT, UPDATE, DELETE ON {{t}} TO {APP}", f"GRANT SELECT ON {{t}} TO {STAFF}"),
     "ledger": (f"GRANT SELECT, INSERT ON {{t}} TO {APP}", f"GRANT SELECT ON {{t}} TO {STAFF}"),
+    "sealed": (f"GRANT SELECT ON {{t}} TO {APP}, {STAFF}",),
     "global": (f"GRANT SELECT, INSERT, UPDATE, DELETE ON {{t}} TO {APP}", f"GRANT SELECT ON {{t}} TO {STAFF}"),
     "read_only": (f"GRANT SELECT ON {{t}} TO {APP}, {STAFF}",),
 }
@@ -67,7 +68,7 @@ def apply(*, using: str, **_: Any) -> None:
 def _statements(table: str, kind: str, extra: tuple[str, ...]) -> list[str]:
     name = f'"{table}"'
     found = [f"REVOKE ALL ON {name} FROM PUBLIC, {APP}, {STAFF}", *(grant.format(t=name) for grant in _GRANTS[kind])]
-    if kind not in ("tenant", "ledger"):
+    if kind not in ("tenant", "ledger", "sealed"):
         return found
     found += [f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY", f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY"]
     policies = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -110,7 +109,7 @@ def test_with_the_last_name_taken_back_everybody_may_again(world: World) -> None
     name(world.acme, world.pete, verb=services.unname_approver)
     assert may(world.acme) == ids(world.ada, world.ben, world.pete)
     assert world.acme.actions() == ["approvers.granted", "approvers.revoked"]
-    assert json.loads(world.acme.entries()[0].data) == {"who": "pete@acme.example", "kind": "tool", "name": "refund"}
+    assert world.acme.entries()[0].told() == {"who": "pete@acme.example", "kind": "tool", "name": "refund"}
     with pytest.raises(NotFound):
         name(world.acme, world.pete, verb=services.unname_approver)
 

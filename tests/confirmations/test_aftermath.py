@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -104,7 +103,7 @@ def test_an_answer_is_kept_once_a_person_and_can_be_changed(world: World, ran: u
     assert (answer.is_correct, answer.comment) == (False, "The customer had two orders.")
     assert (answer.confirmation, answer.agent, answer.tool, answer.state) == (ran, "refund-desk", "refund", "executed")
     assert world.acme.actions() == ["approval.correctness"] * 2
-    assert json.loads(world.acme.entries()[1].data) == {"tool": "refund", "answer": "wrong"}
+    assert world.acme.entries()[1].told() == {"tool": "refund", "answer": "wrong"}
     with tenant_scope(world.acme.id):
         mine = queries.my_answer(tenant=world.acme.id, confirmation=ran, by=who(world.pete))
         assert mine is not None and mine.is_correct is False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -67,7 +66,7 @@ def test_an_edit_is_a_new_confirmation_that_runs_in_place_of_the_old_one(
         "approval.executed",
     ]
     [edited] = [entry for entry in world.acme.entries() if entry.action == "approval.edited"]
-    told = json.loads(edited.data)
+    told = edited.told()
     assert (told["changed"], told["new"]) == (["/amount", "/note"], str(new.id))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -169,7 +168,7 @@ def test_a_rule_is_one_row_and_each_change_tells_what_it_was(world: World) -> No
     with pytest.raises(NotFound):
         remove(world.acme, first)
     assert world.acme.actions() == ["confirmation_rule.set"] * 2 + ["confirmation_rule.removed"]
-    told = [json.loads(entry.data) for entry in world.acme.entries()]
+    told = [entry.told() for entry in world.acme.entries()]
     assert told[0] == {
         "agent": "every agent",
         "tool": "refund",

@@ -241,7 +241,7 @@ def test_it_is_of_the_tool_as_it_is_defined_now_and_leaves_its_entry(world: Worl
     assert world.acme.actions() == ["standing_approval.made"]
     entry = world.acme.entries()[0]
     assert entry.on_behalf_of_id == "u-1"
-    told = json.loads(entry.data)
+    told = entry.told()
     assert (told["uses"], told["sum"]) == (3, "10000")
     assert told["constraints"][0] == {"pointer": "/order_id", "kind": "equals", "value": "ord_1"}
 

@@ -14,12 +14,12 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from agentops.common.models import AppendOnly
+from agentops.common.models import AppendOnly, Sealed
 from agentops.common.rowsecurity import APP, OWNER, STAFF, classify
 from agentops.common.scope import tenant_scope
 from agentops.portal.partitions import PARTITIONED
 from tests import engines
-from tests.isolation.rows import LEDGERS, OWNED, insert
+from tests.isolation.rows import LEDGERS, OWNED, SEALED, insert
 from tests.isolation.test_tables import refused
 from tests.world import World
 
@@ -27,6 +27,7 @@ KINDS = classify()
 PRIVILEGES = {
     "tenant": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger": {"SELECT", "INSERT"},
+    "sealed": {"SELECT"},
     "global": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "read_only": {"SELECT"},
 }
@@ -137,9 +138,21 @@ def test_a_ledger_is_only_added_to(world: World, table: str, verb: str) -> None:
             cursor.execute(verb.format(f'"{table}"'))
 
 
+@pytest.mark.parametrize("table", SEALED)
+def test_what_the_owner_writes_is_only_read_by_the_application(world: World, table: str) -> None:
+    insert(OWNED[table], world.acme.id, using="owner")
+    verbs = ("UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {}", "LOCK TABLE {}")
+    with tenant_scope(world.acme.id):
+        with refused():
+            insert(OWNED[table], world.acme.id)
+        for verb in verbs:
+            with refused(), connection.cursor() as cursor:
+                cursor.execute(verb.format(f'"{table}"'))
+
+
 def test_a_ledgers_model_refuses_before_the_database_has_to() -> None:
     for model in apps.get_models():
-        if issubclass(model, AppendOnly):
+        if issubclass(model, AppendOnly | Sealed):
             for act in (model().save, model().delete):
                 with pytest.raises(TypeError):
                     act()

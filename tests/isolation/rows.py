@@ -15,15 +15,18 @@ from agentops.common import clock
 from agentops.common.rowsecurity import classify
 
 OWNED: dict[str, type[models.Model]] = {
-    table: model for table, (kind, model) in classify().items() if kind in ("tenant", "ledger") and model is not None
+    table: model
+    for table, (kind, model) in classify().items()
+    if kind in ("tenant", "ledger", "sealed") and model is not None
 }
 LEDGERS = sorted(table for table, (kind, _) in classify().items() if kind == "ledger")
+SEALED = sorted(table for table, (kind, _) in classify().items() if kind == "sealed")
 
 
-def insert(model: type[models.Model], tenant: uuid.UUID) -> models.Model:
-    """Insert one row of a tenant through the open scope, with the rows it refers to."""
+def insert(model: type[models.Model], tenant: uuid.UUID, *, using: str = "default") -> models.Model:
+    """Insert one row of a tenant through the open scope (or as the owner), with the rows it refers to."""
     values = {field.attname: _value(field, tenant) for field in model._meta.concrete_fields if not _is_given(field)}
-    return model._base_manager.bulk_create([model(**{**values, "tenant_id": tenant})])[0]
+    return model._base_manager.using(using).bulk_create([model(**{**values, "tenant_id": tenant})])[0]
 
 
 def _is_given(field: models.Field[Any, Any]) -> bool:

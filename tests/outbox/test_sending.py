@@ -330,7 +330,7 @@ def test_it_is_given_up_after_so_many_attempts_and_the_audit_log_says_so(outbox:
     assert states == [State.WAITING] * (policies.ATTEMPTS_MOST - 1) + [State.GIVEN_UP]
     [entry] = outbox.organisation.entries()
     assert entry.action == "delivery.given_up"
-    assert json.loads(entry.data) == {"destination": url(hook), "template": "thing.happened"}
+    assert entry.told() == {"destination": url(hook), "template": "thing.happened"}
     assert entry.reason == "It answered with the status 500."
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from agentops.common import clock
@@ -48,7 +46,7 @@ def test_a_member_is_an_end_user_once_somebody_said_so(world: World) -> None:
     unlink(world.acme, world.uma, "u-1")
     assert known_as(world.acme, world.uma) == [] and account(world.acme, "u-1") is None
     assert world.acme.actions() == ["end_user.linked", "end_user.unlinked"]
-    assert json.loads(world.acme.entries()[0].data) == {"member": "uma@acme.example", "end_user": "u-1"}
+    assert world.acme.entries()[0].told() == {"member": "uma@acme.example", "end_user": "u-1"}
 
 
 def test_one_end_user_is_one_person(world: World) -> None:

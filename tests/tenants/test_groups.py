@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
@@ -54,7 +53,7 @@ def test_a_group_has_a_name_and_members_and_leaves_its_entries(world: World) -> 
         services.remove_group(tenant=world.acme.id, group=group.id, by=OPERATOR, at=clock.now())
         assert queries.approver_groups(world.acme.id) == []
     assert world.acme.actions() == ["approver_group.created", "approver_group.changed", "approver_group.removed"]
-    assert json.loads(world.acme.entries()[1].data) == {"name": "Money", "members": ["pete@acme.example"]}
+    assert world.acme.entries()[1].told() == {"name": "Money", "members": ["pete@acme.example"]}
 
 
 def test_whoever_leaves_the_organisation_is_in_none_of_its_groups(world: World) -> None:

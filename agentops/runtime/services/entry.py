@@ -294,4 +294,4 @@ def write_down(
 
 
 def actor(facts: Facts) -> Actor:
-    return Actor(type="agent", id=f"agent:{facts.agent_id}", label=facts.agent)
+    return Actor(type="agent", id=f"agent:{facts.agent}", label=facts.agent)

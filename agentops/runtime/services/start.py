@@ -308,7 +308,7 @@ def _refuse(
     audit.record(
         tenant=tenant,
         action="run.refused",
-        actor=_actor(policy) if policy else Actor(type="agent", id="agent:unknown", label=request.agent[:200]),
+        actor=_actor(policy) if policy else Actor(type="agent", id=f"agent:{request.agent}", label=request.agent[:200]),
         target=Target(type="agent", id=request.agent[:200]),
         outcome=Outcome.DENIED,
         data={"code": refusal.code, "agent_version": request.agent_version[:200], "key": by.key_name},
@@ -379,4 +379,4 @@ def _caps(tenant: uuid.UUID, policy: AgentPolicy) -> EffectiveCaps:
 
 
 def _actor(policy: AgentPolicy) -> Actor:
-    return Actor(type="agent", id=f"agent:{policy.agent_id}", label=policy.agent)
+    return Actor(type="agent", id=f"agent:{policy.agent}", label=policy.agent)
