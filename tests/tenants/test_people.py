@@ -46,7 +46,7 @@ def test_an_admin_adds_a_person_whose_account_nobody_can_enter_yet(world: World)
     assert not user.has_usable_password()
     [entry] = world.acme.entries()
     assert (entry.action, entry.actor_label) == ("member.added", world.ben.email)
-    assert entry.data == '{"member":"new@acme.example","role":"approver"}'
+    assert entry.told() == {"member": "new@acme.example", "role": "approver"}
 
 
 def test_adding_somebody_who_has_an_account_never_touches_their_password(world: World) -> None:
