@@ -29,7 +29,8 @@ class Action:
 
 # Fields that can name a person, whatever the action.
 _PERSONAL = frozenset({"member", "members", "end_user", "user", "who", "owner", "destination", "of", "id", "email"})
-_PERSON_TARGETS = ("end_user.", "kill_switch.", "budget.")  # a switch or budget can be that of one end user
+# A switch or budget can be that of one end user; what an agent touched outside can be a person's mailbox.
+_PERSON_TARGETS = ("end_user.", "kill_switch.", "budget.", "tool.observed", "side_effect.observed")
 _AT_ONCE = (
     "approval.confirmed", "approval.voted", "approval.released", "approval.refused", "approval.cancelled",
     "kill_switch.set", "kill_switch.lifted", "privacy.erased", "audit.key_rotated",
@@ -421,21 +422,16 @@ ACTIONS: dict[str, Action] = dict(
             "span",
             "status",
             "error_type",
-            "arguments_sha256",
-            "external_system",
-            "external_id",
             "idempotency_key",
         ),
         _action(
             "side_effect.observed",
             Category.AGENT,
-            "{actor} changed {external_system} {external_id}: {status}",
+            "{actor} did {name} on {target}: {status}",
             "name",
             "span",
             "status",
             "error_type",
-            "external_system",
-            "external_id",
             "idempotency_key",
         ),
         _action(

@@ -1,7 +1,7 @@
 """The one transaction that stores spans: rows, run totals, facets, charges; all or nothing, each span once.
 
     ask the guard → lock the runs that exist → drop what is already stored → write the runs → COPY the spans → facets
-    → charge
+    → charge → audit
 
 A run's row is the arbiter. Existing runs are locked in id order before anything is compared. For a new run nothing
 can be locked yet, so two batches may race for it: both insert its row, in id order too, the loser waits there, finds
@@ -31,12 +31,13 @@ from agentops.budgets import services as budgets
 from agentops.budgets.types import Charge, EntryKind, GuardedCall
 from agentops.common import clock
 from agentops.common.ids import is_minted, trace_uuid
-from agentops.traces import facets, nesting, rollup
+from agentops.traces import audited, facets, nesting, rollup
 from agentops.traces.facets import Before
 from agentops.traces.models.run import RunStatus
 from agentops.traces.rollup import Counted, RunState
 from agentops.traces.rows import RUN_COLUMNS, SPAN_STAGING, run_row, run_state, span_row
 from agentops.traces.types import Span, SpanKind, SpanStatus
+from audit import services as audit
 
 _RUN_NAMES = ", ".join(RUN_COLUMNS)
 _RUN_CHANGES = "finalised_at = coalesce(r.finalised_at, n.finalised_at), " + ", ".join(
@@ -78,6 +79,10 @@ def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Writt
     charges = [_charge(counted) for found in batch.values() for counted in found.values() if _is_charge(counted)]
     charges += [charge for found in corrections.values() for charge in found]
     budgets.charge_many(tenant=tenant, charges=charges, at=at)
+    entries = [
+        audited.entry_of(one, at=at) for found in batch.values() for one in found.values() if audited.is_audited(one)
+    ]
+    audit.record_many(tenant=tenant, entries=entries)
     return Written(accepted=accepted, duplicates=len(spans) - accepted, new_runs=len(new))
 
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
-import rfc8785
 from celery import signature
 from django.db import connection
 
@@ -27,6 +25,7 @@ from agentops.common.queues import Queue, ring_on_commit
 from audit import canonical, origin
 from audit.canonical import COLUMNS, Row
 from audit.errors import AuditRefused
+from audit.origin import Origin
 from audit.registry import ACTIONS, Action
 from audit.types import Actor, Outcome, Target
 
@@ -34,6 +33,9 @@ MAX_DATA_BYTES = 16_384
 MAX_BLOB_BYTES = 8 * 1024 * 1024
 MANY = 20  # from here on rows are copied
 SEAL = "audit.tasks.seal"
+_ALWAYS = ("on_behalf_of_id", "src_ip", "user_agent")
+_OF_PEOPLE = (*_ALWAYS, "actor_label", "reason")
+_PEOPLE = frozenset({"user", "staff"})
 
 _NAMES = ", ".join(COLUMNS)
 _INSERT = f"""
@@ -99,21 +101,27 @@ def record_many(*, tenant: uuid.UUID, entries: Iterable[NewEntry]) -> int:
     """Append entries in one go; answers how many. Refuses as `record` does, all or none. Call it once a transaction for
     more than a few: many rows travel by COPY, through a table of the transaction."""
     scope.require_tenant(tenant)
-    made = [_row(tenant, entry) for entry in entries]
-    for row, blob in made:
+    where, made = origin.current(), []
+    is_urgent = False
+    for entry in entries:
+        action = ACTIONS.get(entry.action)
+        if action is None:
+            raise AuditRefused(f"{entry.action!r} is not an action of the registry")
+        row, leaf, blob = _row(tenant, entry, action, where)
+        made.append((row.values(), (tenant, row.recorded_at, row.id, leaf)))
+        is_urgent = is_urgent or action.is_sealed_at_once
         if blob:
             prepared.run(_BLOB, (tenant, row.recorded_at, row.id, blob))
-    rows = [row for row, _ in made]
-    if len(rows) < MANY:
-        for row in rows:
-            prepared.run(_INSERT, (*row.values(), *_pending(row)))
+    if len(made) < MANY:
+        for values, pending in made:
+            prepared.run(_INSERT, (*values, *pending))
     else:
         with connection.cursor() as cursor:
-            _ENTRIES.insert(cursor, [row.values() for row in rows])
-            _PENDING.insert(cursor, [_pending(row) for row in rows])
-    if any(ACTIONS[row.action].is_sealed_at_once for row in rows):
+            _ENTRIES.insert(cursor, (values for values, _ in made))
+            _PENDING.insert(cursor, (pending for _, pending in made))
+    if is_urgent:
         ring_on_commit(signature(SEAL, queue=Queue.MAINTENANCE.value), tenant_id=str(tenant))
-    return len(rows)
+    return len(made)
 
 
 _ENTRIES = Staging(
@@ -131,29 +139,24 @@ _PENDING = Staging(
 )
 
 
-def _pending(row: Row) -> Sequence[Any]:
-    return row.tenant_id, row.recorded_at, row.id, canonical.leaf_hash(canonical.envelope(row))
-
-
-def _row(tenant: uuid.UUID, entry: NewEntry) -> tuple[Row, bytes]:
-    """The row of an entry, and the blob that goes beside it (empty for most)."""
-    action = ACTIONS.get(entry.action)
-    if action is None:
-        raise AuditRefused(f"{entry.action!r} is not an action of the registry")
-    if set(entry.data) != action.fields:
+def _row(tenant: uuid.UUID, entry: NewEntry, action: Action, where: Origin) -> tuple[Row, bytes, bytes]:
+    """The row of an entry, its leaf hash, and the blob that goes beside it (empty for most)."""
+    if entry.data.keys() != action.fields:
         raise AuditRefused(f"{entry.action} takes the fields {sorted(action.fields)}, got {sorted(entry.data)}")
-    where = origin.current()
     nonce = os.urandom(16)
     columns = {
-        "actor_label": entry.actor.label[:200],
         "on_behalf_of_id": entry.on_behalf_of[:200],
-        "target_id": entry.target.id[:200],
-        "reason": entry.reason,
         "src_ip": where.src_ip,
         "user_agent": where.user_agent,
+        "actor_label": entry.actor.label[:200],
+        "reason": entry.reason,
+        "target_id": entry.target.id[:200],
     }
-    commitments, private = canonical.commit(_personal(action, entry, columns))
-    public = {name: value for name, value in entry.data.items() if name not in action.personal}
+    personal = _personal(action, entry, columns)
+    commitments, committed, private = canonical.commit(personal)
+    public = entry.data
+    if action.personal:
+        public = {name: value for name, value in entry.data.items() if name not in action.personal or not value}
     data, blob = _data(entry.action, public, nonce)
     row = Row(
         tenant_id=tenant,
@@ -170,35 +173,33 @@ def _row(tenant: uuid.UUID, entry: NewEntry) -> tuple[Row, bytes]:
         target_type=entry.target.type[:40],
         auth_method=where.auth_method,
         data=data,
-        commitments=commitments,
-        private=orjson.dumps(private).decode(),
+        commitments=committed,
+        private=private,
         nonce=nonce,
         **columns,
     )
-    return row, blob
+    return row, canonical.leaf_hash(canonical.envelope(row, commitments)), blob
 
 
 def _personal(action: Action, entry: NewEntry, columns: Mapping[str, str]) -> dict[str, Any]:
     """The values of an entry that can be about a person, by the names that commitments go by."""
-    names = ["on_behalf_of_id", "src_ip", "user_agent"]
-    if entry.actor.type in ("user", "staff"):
-        names += ["actor_label", "reason"]
-    if action.is_about_a_person:
-        names.append("target_id")
-    found: dict[str, Any] = {name: columns[name] for name in names if columns[name]}
+    about = _OF_PEOPLE if entry.actor.type in _PEOPLE else _ALWAYS
+    found: dict[str, Any] = {name: columns[name] for name in about if columns[name]}
+    if action.is_about_a_person and columns["target_id"]:
+        found["target_id"] = columns["target_id"]
     for name in action.personal:
-        if entry.data[name] not in ("", None, []):
+        if entry.data[name]:
             found[f"data.{name}"] = entry.data[name]
     return found
 
 
 def _data(action: str, public: Mapping[str, Any], nonce: bytes) -> tuple[str, bytes]:
     """The canonical text of an entry's data, and the blob in its place where it is large."""
-    text = rfc8785.dumps(dict(public))
+    text = canonical.dumps(public)
     if len(text) <= MAX_DATA_BYTES:
         return text.decode(), b""
     if len(text) > MAX_BLOB_BYTES:
         raise AuditRefused(f"the data of {action} is {len(text)} bytes; at most {MAX_BLOB_BYTES} are kept")
     # The nonce goes into the digest, so that a digest that outlives its blob says nothing of it.
     digest = hashlib.sha256(nonce + text).hexdigest()
-    return rfc8785.dumps({"blob": {"bytes": len(text), "sha256": digest}}).decode(), text
+    return canonical.dumps({"blob": {"bytes": len(text), "sha256": digest}}).decode(), text

@@ -1,0 +1,57 @@
+"""Which spans are entries of the audit log: what agents did, seen from outside the guard.
+
+A tool call and a side effect each leave one, in the transaction that stores the span. A guarded call has its entries from
+the guard already, and a call that two instrumentations saw is one call: neither is written again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agentops.common import clock
+from agentops.common.ids import span_hex
+from agentops.traces.rollup import Counted
+from agentops.traces.types import Span, SpanKind, SpanStatus
+from audit.services import NewEntry
+from audit.types import Actor, Outcome, Target
+
+_KINDS = (SpanKind.TOOL, SpanKind.SIDE_EFFECT)
+_STATUS = {SpanStatus.OK: "ok", SpanStatus.ERROR: "error", SpanStatus.UNSET: "no error"}
+
+
+def is_audited(counted: Counted) -> bool:
+    return counted.span.kind in _KINDS and counted.is_counted and not counted.is_guarded
+
+
+def entry_of(counted: Counted, *, at: datetime) -> NewEntry:
+    """The entry of a span that is_audited."""
+    span = counted.span
+    is_tool = span.kind == SpanKind.TOOL
+    data = {
+        "span": span_hex(span.span_id),
+        "status": _STATUS[span.status],
+        "error_type": span.error_type[:200],
+        "idempotency_key": span.idempotency_key[:200],
+    }
+    if is_tool:
+        data |= {"tool": (span.tool or span.name)[:200], "call": (span.call_id or span.tool_call_id)[:200]}
+    else:
+        data |= {"name": span.name[:200]}
+    return NewEntry(
+        action="tool.observed" if is_tool else "side_effect.observed",
+        actor=Actor(type="agent", id=f"agent:{span.agent or 'unknown'}", label=span.agent or "an agent without a name"),
+        target=_target(span),
+        outcome=Outcome.FAILURE if span.status == SpanStatus.ERROR else Outcome.SUCCESS,
+        data=data,
+        at=at,
+        run=span.trace_id,
+        on_behalf_of=span.user_id,
+        occurred_at=clock.from_ns(span.started_ns),
+    )
+
+
+def _target(span: Span) -> Target:
+    """What was touched: the record outside, where the span names one, else the tool."""
+    if span.external_id:
+        return Target(type=span.external_system or "external", id=span.external_id)
+    return Target(type="tool", id=span.tool or span.name)
