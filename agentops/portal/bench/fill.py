@@ -85,7 +85,7 @@ def fill(*, spans: int, tenants: int, say: Callable[[str], object]) -> list[tupl
 def forget(tenants: list[tuple[uuid.UUID, str]]) -> None:
     """Delete tenants that only a bench had, with every row of theirs, as the owner."""
     ids = [tenant for tenant, _ in tenants]
-    waiting = [table for table, (kind, _) in rowsecurity.classify().items() if kind in ("tenant", "ledger")]
+    waiting = [table for table, (kind, _) in rowsecurity.classify().items() if kind in ("tenant", "ledger", "sealed")]
     with connections["owner"].cursor() as cursor:
         while waiting:
             before, waiting = waiting, [table for table in waiting if not _emptied(cursor, table, ids)]

@@ -52,7 +52,7 @@ def run(*, spans: int) -> dict[str, Any]:
     templates = [batches.template(seed) for seed in range(8)]
     bodies = [batches.renewed(*templates[place % len(templates)]) for place in range(rounds)]
     warm = [batches.renewed(*template) for template in templates]
-    tenant, key = _tenant()
+    tenant, key = tenant_for_bench()
     try:
         return _measure(tenant, key, bodies, warm)
     finally:
@@ -63,9 +63,9 @@ def _measure(tenant: uuid.UUID, key: str, bodies: list[bytes], warm: list[bytes]
     ceiling_one = _ceiling(bodies[: max(8, len(bodies) // 2)], processes=1)
     ceiling_all = _ceiling(bodies, processes=WORKERS)
     with web() as server:
-        _send(server, key, warm)
+        send(server, key, warm)
         before = [resident_mib(pid) for pid in server.worker_pids()]
-        load = _send(server, key, bodies)
+        load = send(server, key, bodies)
         after = [resident_mib(pid) for pid in server.worker_pids()]
         newest = server.get_json("/api/v1/runs?limit=1", key)
     row_count, run_spans = _stored(tenant)
@@ -92,7 +92,7 @@ def _measure(tenant: uuid.UUID, key: str, bodies: list[bytes], warm: list[bytes]
     }
 
 
-def _tenant() -> tuple[uuid.UUID, str]:
+def tenant_for_bench() -> tuple[uuid.UUID, str]:
     at, by = clock.now(), operator("bench")
     slug = f"bench-{uuid.uuid4().hex[:8]}"
     tenant = tenants.create_tenant(
@@ -104,7 +104,7 @@ def _tenant() -> tuple[uuid.UUID, str]:
     return tenant.id, made.text
 
 
-def _send(server: Web, key: str, bodies: list[bytes]) -> _Load:
+def send(server: Web, key: str, bodies: list[bytes]) -> _Load:
     """All bodies over CONNECTIONS kept-alive connections, each as fast as it is answered."""
     waiting = iter(bodies)
     lock = threading.Lock()
