@@ -1,6 +1,8 @@
-"""What the audit log refuses. These are bugs of the caller or faults of the installation, so they are no answers to people."""
+"""What the audit log refuses. Most are bugs of the caller or faults of the installation, so they are no answers to people."""
 
 from __future__ import annotations
+
+from agentops.common.errors import Conflict
 
 
 class AuditRefused(RuntimeError):
@@ -17,3 +19,9 @@ class NotANote(ValueError):
 
 class TreeDiffers(RuntimeError):
     """A tenant's stored tree is not the one that was last signed: to go on would sign somebody's forgery."""
+
+
+class NotSealedYet(Conflict):
+    """There is no proof yet of what was asked for. Not a fault: it takes some seconds."""
+
+    code, title = "not_sealed", "Not sealed yet"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.lookups import Exact
 
-from agentops.common.models import AppendOnly, Sealed
+from agentops.common.models import AppendOnly, Sealed, TenantOwned
 
 HASH_BYTES = 32
 
@@ -148,3 +148,16 @@ class Finding(Sealed):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail}"
+
+
+class ManifestCursor(TenantOwned):
+    """The first leaf that was not looked at yet for runs that have ended (services/manifests.py)."""
+
+    tenant_id = models.UUIDField(primary_key=True)
+    next_leaf = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "audit_manifestcursor"
+
+    def __str__(self) -> str:
+        return f"manifests up to leaf {self.next_leaf}"
