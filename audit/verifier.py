@@ -35,6 +35,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import IO, Any
 
@@ -349,6 +350,7 @@ class _Check:
 _LINE = re.compile(r'\{"leaf":(0|[1-9]\d{0,17}),"hash":"([0-9a-f]{64})",')
 _ENTRY = '"entry":'
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # where a value ends, found while reading it
+_text = encode_basestring  # of a text, what RFC 8785 has: only what must be escaped is
 _JOINED = frozenset({"tool_call.redeemed", "audit.key_rotated", "audit.pruned", "privacy.erased", "run.manifest"})
 
 
@@ -368,7 +370,7 @@ def read_lines(lines: Iterable[bytes], *, tenant: str, root: bytes = b"", size: 
             part.first = leaf
         part.numbers.append(leaf)
         part.hashes += stated
-        if root and root_from_inclusion(stated, leaf, size, _hashes(rest.get("proof"))) != root:
+        if root and not problem and root_from_inclusion(stated, leaf, size, _hashes(rest.get("proof"))) != root:
             part.findings.append(("inserted", leaf, "the entry is not in the tree that was signed"))
         if problem:
             part.findings.append(("edited", leaf, problem))
@@ -434,10 +436,10 @@ def _rest_of(raw: bytes) -> dict[str, Any]:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found, end = _scan(text, 0)
+    except (ValueError, StopIteration, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and not text[end:].strip() else None
 
 
 def _check_private(
@@ -480,14 +482,14 @@ def commitment(salt: bytes, name: str, value: Any) -> bytes:
 
 def canonical(value: Any) -> str:
     """RFC 8785 JSON of a value that was read from JSON."""
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, dict):
         names = sorted(value, key=lambda name: name.encode("utf-16-be"))
-        return "{" + ",".join(f"{canonical(name)}:{canonical(value[name])}" for name in names) + "}"
+        return "{" + ",".join(f"{_text(name)}:{canonical(value[name])}" for name in names) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
-    if isinstance(value, float):
-        return _number(value)
-    return json.dumps(value, ensure_ascii=False)
+    return _number(value) if isinstance(value, float) else json.dumps(value)
 
 
 def _number(value: float) -> str:
@@ -863,7 +865,7 @@ class _Walk:
             self.good = note.size if self.bad < 0 else self.good
             for told in rotations:
                 self.owner._take_rotation(told, note.size)
-        elif roots or note.size > self.tree.size:
+        elif roots:
             self.bad = note.size if self.bad < 0 else self.bad
             if len(self.disputed) < MAX_FINDINGS:
                 self.disputed.append(note)
@@ -872,13 +874,15 @@ class _Walk:
 
     def _judge_root(self, final: Note) -> None:
         end = self.owner.end
+        newest = max(self.claims.tree_size, self.largest)
+        if newest > final.size:
+            self.owner.find("old_checkpoint", None, f"the checkpoint is of {final.size} leaves, the log of {newest}")
         if end > final.size:
-            self._judge_beyond(final)
+            self._judge_beyond(final, is_newer_known=newest > final.size)
             return
         levels = cover(end, final.size)
         if len(levels) != len(self.claims.after):
-            kind = "dropped" if self.bad >= 0 else "truncated"
-            self.owner.find(kind, end, f"leaves {end} to {final.size - 1} were sealed, and are not here")
+            self._judge_missing_end(final)
             return
         roots = self.tree.roots(zip(levels, self.claims.after, strict=True))
         if end == final.size:
@@ -895,28 +899,38 @@ class _Walk:
         elif self.tree.bad_blocks:
             self.owner.find("file_changed", None, "the inner nodes of the bundle are not those of the tree")
 
-    def _judge_beyond(self, final: Note) -> None:
+    def _judge_beyond(self, final: Note, *, is_newer_known: bool) -> None:
         """There are more leaves than the checkpoint counts."""
-        if self.claims.tree_size > final.size or self.largest > final.size:
-            size = max(self.claims.tree_size, self.largest)
-            self.owner.find("old_checkpoint", None, f"the checkpoint is of {final.size} leaves, the bundle of {size}")
-            if final.root not in self.seen.get(final.size, [final.root]):
-                self.owner.find("fork", None, f"the first {final.size} leaves are not those of the checkpoint")
-        else:
+        if not is_newer_known:
             count = self.owner.end - final.size
             where = f"between leaf {self.good} and {self.bad}" if self.bad >= 0 else f"from leaf {self.good} on"
             self.owner.find("inserted", None, f"there are {count} more leaves than were sealed, {where}")
+        elif final.root not in self.seen.get(final.size, [final.root]):
+            self._name_in(self.good, final.size)
+
+    def _judge_missing_end(self, final: Note) -> None:
+        """More was sealed than is here. Where lines disagree before their end, the missing ones are not the last ones."""
+        end, count = self.owner.end, final.size - self.owner.end
+        if self._name_shift():
+            return
+        if self.bad >= 0:
+            where = f"between leaf {self.good} and {self.bad}; later ones were renumbered"
+            self.owner.find("dropped", self.good, f"{count} entries are missing {where}")
+        else:
+            self.owner.find("truncated", end, f"leaves {end} to {final.size - 1} were sealed, and are not here")
 
     def _name(self, upto: int) -> None:
         """The lines do not lead to what was signed, and it is not known which of them."""
+        if not self._name_shift():
+            self._name_in(self.good, upto)
+
+    def _name_shift(self) -> bool:
         shift = self._shift()
         if shift:
-            kind = "dropped" if shift > 0 else "inserted"
+            kind, what = ("dropped", "are missing") if shift > 0 else ("inserted", "are too many")
             first = self.tree.bad_blocks[0] * BLOCK
-            what = "are missing" if shift > 0 else "are too many"
             self.owner.find(kind, first, f"{abs(shift)} entries {what} behind leaf {first}; later ones were renumbered")
-            return
-        self._name_in(self.good, upto)
+        return bool(shift)
 
     def _name_in(self, first: int, end: int) -> None:
         named = {"edited", "dropped", "inserted", "reordered", "truncated", "swapped_tenant"}
