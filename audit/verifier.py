@@ -1210,6 +1210,7 @@ _ENDS = frozenset(
     f"approval.{word}"
     for word in ("executed", "failed", "outcome_unknown", "refused", "cancelled", "expired", "invalidated", "edited")
 )
+_NONE = (0, "", "")
 _STEPS = {
     "approval.requested": "shown",
     "approval.voted": "approved",
@@ -1265,17 +1266,15 @@ class _Joined:
         if step and len(digests) > 1 and "told" not in known:
             said = ", ".join(f"{name} {digest[:12]}…" for name, (_, digest, _) in known.items() if digest)
             self.report.find("mismatch", leaf, f"the action is not one and the same: {said}")
-            known["told"] = (leaf, "", "")
+            known["told"] = _NONE
 
     def _judge(self, known: dict[str, tuple[int, str, str]]) -> None:
         self.report.counts["sensitive_actions"] += 1
         permitted, executed = known.get("permitted"), known.get("executed")
-        if permitted and executed and permitted[2] and executed[2] and permitted[2] != executed[2]:
-            self.report.find(
-                "mismatch",
-                executed[0],
-                f"arguments {permitted[2][:12]}… were permitted, and {executed[2][:12]}… were executed",
-            )
+        arguments = {step: known[step][2] for step in ("shown", "permitted", "executed") if known.get(step, _NONE)[2]}
+        if len(set(arguments.values())) > 1:
+            said = ", ".join(f"{step} {digest[:12]}…" for step, digest in arguments.items())
+            self.report.find("mismatch", (executed or permitted or _NONE)[0], f"the arguments differ: {said}")
         if not ("shown" in known or self.is_whole):
             return  # it began before the first leaf here
         if permitted and not _APPROVALS & known.keys():
