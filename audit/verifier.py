@@ -285,6 +285,8 @@ class _Check:
         counts["pruned"] += part.pruned
         for finding in part.findings:
             self.find(*finding)
+        if part.gone:  # of what was pruned in part, not all is here to be joined
+            self.runs.is_whole = self.joined.is_whole = False
         if self.claims.proves == "complete":
             self.runs.take(part)
         for told in part.told:
@@ -799,8 +801,11 @@ class _Walk:
         self._add_waiting()
 
     def _note_end_missing(self) -> None:
+        """There are fewer lines than there should be. Where they disagree before their end, others are missing than the last."""
         first, end = self.tree.size, self.owner.end
-        self.owner.find("truncated", first, f"the lines end at leaf {first}; there were {end - self.claims.first_leaf}")
+        if not self._name_missing(end - first):
+            lines = end - self.claims.first_leaf
+            self.owner.find("truncated", first, f"the lines end at leaf {first}; there were {lines}")
         self._add_unknown(end - first)
 
     # checkpoints on the way
@@ -909,15 +914,18 @@ class _Walk:
             self._name_in(self.good, final.size)
 
     def _judge_missing_end(self, final: Note) -> None:
-        """More was sealed than is here. Where lines disagree before their end, the missing ones are not the last ones."""
-        end, count = self.owner.end, final.size - self.owner.end
+        """More was sealed than is here."""
+        end = self.owner.end
+        if not self._name_missing(final.size - end):
+            self.owner.find("truncated", end, f"leaves {end} to {final.size - 1} were sealed, and are not here")
+
+    def _name_missing(self, count: int) -> bool:
         if self._name_shift():
-            return
+            return True
         if self.bad >= 0:
             where = f"between leaf {self.good} and {self.bad}; later ones were renumbered"
             self.owner.find("dropped", self.good, f"{count} entries are missing {where}")
-        else:
-            self.owner.find("truncated", end, f"leaves {end} to {final.size - 1} were sealed, and are not here")
+        return self.bad >= 0
 
     def _name(self, upto: int) -> None:
         """The lines do not lead to what was signed, and it is not known which of them."""
