@@ -189,7 +189,7 @@ class _Check:
         self.held = [note for text in held if (note := self._read_note(text, "a checkpoint that you hold"))]
         self.authority = _Authority()
         is_whole = claims.proves == "complete" and claims.first_leaf == 0
-        self.joined = _Joined(report, is_whole=is_whole)
+        self.joined = _Joined(report, is_complete=claims.proves == "complete", is_whole=is_whole)
         self.runs = _Runs(report, is_whole=is_whole)
         report.proves, report.first_leaf = claims.proves, claims.first_leaf
         if self.final:
@@ -1237,8 +1237,8 @@ class _Joined:
     and executed, and the arguments that ran those that were permitted. Entries of one moment may stand in any order, so an
     action is judged some time after it ended."""
 
-    def __init__(self, report: Report, *, is_whole: bool) -> None:
-        self.report, self.is_whole = report, is_whole
+    def __init__(self, report: Report, *, is_complete: bool, is_whole: bool) -> None:
+        self.report, self.is_complete, self.is_whole = report, is_complete, is_whole
         self.open: OrderedDict[str, dict[str, tuple[int, str, str]]] = OrderedDict()
         self.ended: OrderedDict[str, dict[str, tuple[int, str, str]]] = OrderedDict()
 
@@ -1283,8 +1283,8 @@ class _Joined:
         if len(set(arguments.values())) > 1:
             said = ", ".join(f"{step} {digest[:12]}…" for step, digest in arguments.items())
             self.report.find("mismatch", (executed or permitted or _NONE)[0], f"the arguments differ: {said}")
-        if not ("shown" in known or self.is_whole):
-            return  # it began before the first leaf here
+        if not self.is_complete or not ("shown" in known or self.is_whole):
+            return  # a filter left steps out, or it began before the first leaf here
         if permitted and not _APPROVALS & known.keys():
             self.report.find("mismatch", permitted[0], "an action was permitted that nobody approved")
         if executed and not permitted:
@@ -1390,8 +1390,8 @@ class Opened:
                 nodes_first=int(nodes["first"]),
                 nodes=_hashes(nodes["hashes"]),
                 checkpoints=proof["checkpoints"],
-                consistency={int(size): _hashes(path) for size, path in proof.get("consistency", {}).items()},
-                lines_note=str(proof.get("lines_checkpoint", "")),
+                consistency={int(size): _hashes(path) for size, path in proof["consistency"].items()},
+                lines_note=str(proof["lines_checkpoint"]),
             )
         except (*_UNREADABLE, ValueError, TypeError, AttributeError) as error:
             raise NotABundle(f"the proofs of {self.place} cannot be read ({error})") from error
