@@ -156,6 +156,7 @@ ACTIONS: dict[str, Action] = dict(
             "call",
             "confirmation",
             "action_digest",
+            "args_digest",
         ),
         _action(
             "permit.refused",
@@ -183,6 +184,7 @@ ACTIONS: dict[str, Action] = dict(
             "tool_version",
             "tier",
             "action_digest",
+            "args_digest",
             "raised_because",
         ),
         _action("approval.invalidated", Category.APPROVAL, "the request to call {tool} lapsed", "tool"),
