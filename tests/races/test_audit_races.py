@@ -17,9 +17,8 @@ from django.db import connection, connections
 
 from agentops.common import clock, scope
 from agentops.common.scope import Scope, tenant_scope
-from audit import keys, notes, services
-from audit.models import Entry
-from tests.audit.logs import Log, entry, naive_root
+from audit import keys, services
+from tests.audit.logs import Log, assert_named_before_they_sign, assert_one_whole_history, entry
 from tests.races.test_ingest_races import at_once, deadlocks
 from tests.world import World
 
@@ -114,22 +113,6 @@ def race(logs: list[Log], *others: Callable[[random.Random], Any]) -> list[int]:
     return came[WRITERS:]
 
 
-def assert_one_whole_history(log: Log) -> None:
-    services.seal_all(tenant=log.id, at=clock.now())
-    leaves = log.leaves()
-    with tenant_scope(log.id):
-        recorded = list(Entry.objects.filter(tenant_id=log.id).values_list("id", flat=True))
-    assert [leaf.leaf_index for leaf in leaves] == list(range(len(leaves))), "a gap"
-    assert sorted(leaf.entry_id for leaf in leaves) == sorted(recorded), "an entry without a place, or with two"
-    assert log.pending() == [] and log.findings() == []
-    hashes = [bytes(leaf.leaf_hash) for leaf in leaves]
-    assert log.head().tree_size == len(leaves) > 0
-    for checkpoint in log.checkpoints():
-        head = notes.read(checkpoint.note)
-        assert notes.is_signed_by(checkpoint.note, keys.get(checkpoint.key_id))
-        assert head.root == bytes(checkpoint.root) == naive_root(hashes[: head.size]), "a fork"
-
-
 def test_writers_and_sealers_of_several_organisations(logs: list[Log]) -> None:
     def seal(dice: random.Random) -> None:
         services.seal(tenant=dice.choice(logs).id, at=clock.now(), most=dice.choice([1, 7, 1000]))
@@ -156,16 +139,3 @@ def test_keys_that_rotate_meanwhile_are_named_before_they_sign(logs: list[Log], 
         assert_one_whole_history(log)
         assert_named_before_they_sign(log)
     assert any(len({checkpoint.key_id for checkpoint in log.checkpoints()}) == 2 for log in logs)
-
-
-def assert_named_before_they_sign(log: Log) -> None:
-    """Every key but the first is named, by an entry whose leaf an earlier trusted checkpoint holds."""
-    places = {leaf.entry_id: leaf.leaf_index for leaf in log.leaves()}
-    with tenant_scope(log.id):
-        told = Entry.objects.filter(tenant_id=log.id, action="audit.key_rotated")
-        named = [(places[one.id], one.told()["new"]) for one in told]
-    held, trusted = 0, {log.checkpoints()[0].key_id}
-    for checkpoint in log.checkpoints():
-        trusted |= {key for place, key in named if place < held}
-        assert checkpoint.key_id in trusted
-        held = checkpoint.tree_size
