@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar, Literal, NoReturn
+from typing import ClassVar, Literal, NoReturn, TypeVar
 
 from django.db import models
 
@@ -24,7 +24,10 @@ class TenantOwned(models.Model):
         abstract = True
 
 
-class ReadOnlyQuerySet(models.QuerySet[models.Model]):
+_Row = TypeVar("_Row", bound=models.Model, covariant=True)
+
+
+class ReadOnlyQuerySet(models.QuerySet[_Row]):
     """A queryset that writes nothing: the rows come by SQL from one service, and stay as they are."""
 
     def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
@@ -39,7 +42,7 @@ class AppendOnly(TenantOwned):
 
     table_kind: ClassVar[Kind] = "ledger"
 
-    objects: ClassVar[Any] = ReadOnlyQuerySet.as_manager()
+    objects = ReadOnlyQuerySet.as_manager()
 
     class Meta:
         abstract = True
@@ -56,7 +59,7 @@ class Sealed(TenantOwned):
 
     table_kind: ClassVar[Kind] = "sealed"
 
-    objects: ClassVar[Any] = ReadOnlyQuerySet.as_manager()
+    objects = ReadOnlyQuerySet.as_manager()
 
     class Meta:
         abstract = True
