@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.world import World
 
 pytestmark = pytest.mark.fault
 
-ROUNDS = 120
+ROUNDS = 80
 STATEMENTS = 4  # of one batch: lock the head, read the last checkpoint, place, move the head
 
 # Loaded once; each sealer is a fork of it, with connections of its own.
@@ -65,6 +66,7 @@ tenants, keys, rounds = [uuid.UUID(one) for one in sys.argv[1].split(",")], sys.
 dice = random.Random(7)
 for _ in range(rounds):
     seed = dice.random()
+    done, told = os.pipe()
 
     def work():
         mine = random.Random(seed)
@@ -76,9 +78,13 @@ for _ in range(rounds):
                 services.beat(tenant=tenant, at=at)
             else:
                 services.seal(tenant=tenant, at=at, most=mine.choice([1, 5, 500]))
+            os.write(told, b".")
 
     pid = forked(work)
-    time.sleep(dice.uniform(0.01, 0.12))
+    os.close(told)
+    assert os.read(done, 1) == b"."
+    os.close(done)
+    time.sleep(dice.uniform(0, 0.06))
     os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL, status
@@ -116,6 +122,8 @@ def test_killed_at_random_nothing_is_lost_and_nothing_is_there_twice(
     settings.AUDIT_KEY_DIR = str(tmp_path / "keys")
     pair = [keys.newest().id, keys.make(name="tests.example/audit", at=clock.now()).id]
     logs = [Log(world.acme), Log(world.globex)]
+    for log in logs:
+        log.seal(at=clock.now() - timedelta(days=1))  # so that there is a day to tell of
     tenants = ",".join(str(log.id) for log in logs)
     running = sealers(
         _AT_RANDOM, django_db_setup, tenants, ",".join(pair), ROUNDS, AGENTOPS_AUDIT_KEY_DIR=str(tmp_path / "keys")
@@ -126,7 +134,7 @@ def test_killed_at_random_nothing_is_lost_and_nothing_is_there_twice(
             log.write(3)
             count += 3
     assert running.returncode == 0 and count > ROUNDS
-    assert all(len(log.checkpoints()) > ROUNDS / 4 for log in logs), "the sealers were killed before they did anything"
+    assert sum(len(log.checkpoints()) for log in logs) > ROUNDS / 4, "they found too little to be killed at"
     for log in logs:
         assert_one_whole_history(log)
         assert_named_before_they_sign(log)
