@@ -30,6 +30,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "compute baselines": {"task": "agentops.runtime.tasks.compute_baselines", "schedule": _HOUR},
     "send what is due": {"task": "agentops.outbox.tasks.sweep", "schedule": 10.0},
     "purge the outbox": {"task": "agentops.outbox.tasks.purge", "schedule": _HOUR},
+    "seal the audit log": {"task": "audit.tasks.seal_waiting", "schedule": 10.0},
+    "write manifests of runs": {"task": "audit.tasks.write_manifests", "schedule": _MINUTE},
+    "beat the heart of the audit log": {"task": "audit.tasks.heartbeat", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

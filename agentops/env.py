@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,6 +224,21 @@ def public_url(default: str) -> str:
     if not parts.hostname or parts.path or parts.query or parts.fragment:
         raise EnvError("AGENTOPS_PUBLIC_URL must be a scheme and a host only, such as https://agentops.example.com")
     return url
+
+
+def audit_origin(default: str) -> str:
+    """``AGENTOPS_AUDIT_ORIGIN``, else the host of ``AGENTOPS_PUBLIC_URL``, else the default.
+
+    Every process must find the same name, and `up` gives its programs a public URL that a command beside it does not
+    have; so a name that means this machine only is none.
+    """
+    name = env_str("AGENTOPS_AUDIT_ORIGIN")
+    if name is None:
+        host = urlsplit(public_url(f"http://{default}")).hostname or default
+        return default if host in ("localhost", "127.0.0.1", "::1") else host
+    if not re.fullmatch(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", name):
+        raise EnvError("AGENTOPS_AUDIT_ORIGIN must be a host, with a path if need be, such as agentops.example.com")
+    return name
 
 
 def connection_options(params: dict[str, Any]) -> dict[str, Any]:

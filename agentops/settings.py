@@ -217,6 +217,9 @@ CONTENT_SECURITY_POLICY = {
 
 # How people's browsers reach this installation: links in mails begin with it.
 PUBLIC_URL = env.public_url(default="http://localhost:8000")
+# By which name this installation signs the heads of its audit logs, and where the keys for that are.
+AUDIT_ORIGIN = env.audit_origin(default="agentops.local")
+AUDIT_KEY_DIR = env.env_str("AGENTOPS_AUDIT_KEY_DIR", default=str(ENGINES.secrets_dir / "audit"))
 EMAIL_HOST = env.env_str("AGENTOPS_EMAIL_HOST", default="localhost")
 EMAIL_PORT = env.env_int("AGENTOPS_EMAIL_PORT", default=587, at_least=1, at_most=65535)
 EMAIL_HOST_USER = env.env_str("AGENTOPS_EMAIL_USER", default="")

@@ -1,7 +1,27 @@
-"""What the audit log refuses. These are bugs of the caller, so they are no answers to people."""
+"""What the audit log refuses. Most are bugs of the caller or faults of the installation, so they are no answers to people."""
 
 from __future__ import annotations
+
+from agentops.common.errors import Conflict
 
 
 class AuditRefused(RuntimeError):
     """The entry cannot be recorded; nothing it belongs to may be committed either."""
+
+
+class KeyMissing(RuntimeError):
+    """A key that should sign is not where keys are kept."""
+
+
+class NotANote(ValueError):
+    """A text is no signed checkpoint."""
+
+
+class TreeDiffers(RuntimeError):
+    """A tenant's stored tree is not the one that was last signed: to go on would sign somebody's forgery."""
+
+
+class NotSealedYet(Conflict):
+    """There is no proof yet of what was asked for. Not a fault: it takes some seconds."""
+
+    code, title = "not_sealed", "Not sealed yet"

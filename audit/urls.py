@@ -2,11 +2,13 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from audit import api
-from audit.views import entry, log, proofs, what, who
+from audit.api import entries, proofs
+from audit.views import entry, log, what, who
+from audit.views import proofs as proof_pages
 from tenants.access import View, staff_tenant_page, tenant_page
 from tenants.roles import Permission
 
+_API = "api/v1/audit/"
 _ONE = "audit/entries/<uuid:entry>/"
 
 
@@ -19,11 +21,16 @@ def _read(route: str, view: View, *, name: str) -> list[URLPattern]:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{_API}entries", entries.EntriesView.as_view(), name="api-audit-entries"),
+    path(f"{_API}entries/<uuid:entry_id>/proof", proofs.ProofView.as_view(), name="api-audit-proof"),
+    path(f"{_API}checkpoint", proofs.CheckpointView.as_view(), name="api-audit-checkpoint"),
+    path(f"{_API}checkpoints", proofs.CheckpointsView.as_view(), name="api-audit-checkpoints"),
+    path(f"{_API}consistency", proofs.ConsistencyView.as_view(), name="api-audit-consistency"),
+    path(".well-known/agentops-audit-keys.json", proofs.key_set, name="audit-keys"),
     *_read("audit/", log.log, name="audit-log"),
     *_read(_ONE, entry.entry, name="audit-entry"),
     *_read("audit/who/", who.who, name="audit-who"),
     *_read("audit/what/", what.what, name="audit-what"),
-    *_read("audit/proofs/", proofs.proofs, name="audit-proofs"),
-    *_read("audit/proofs.json", proofs.of_entries, name="audit-entry-proofs"),
-    path("api/v1/audit/entries", api.EntriesView.as_view(), name="api-audit-entries"),
+    *_read("audit/proofs/", proof_pages.proofs, name="audit-proofs"),
+    *_read("audit/proofs.json", proof_pages.of_entries, name="audit-entry-proofs"),
 ]

@@ -7,16 +7,18 @@ import json
 import os
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from agentops.portal.engines import embedded
+from audit import keys
 
 DATABASE = "AGENTOPS_TEST_DATABASE"  # which database tests.settings points at, where it is not the runner's own
 _DATA_DIR, _SUPERUSER = "AGENTOPS_DATA_DIR", "AGENTOPS_TEST_SUPERUSER"
-_MANAGED = ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL")
+_MANAGED = ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL", "AGENTOPS_AUDIT_KEY_DIR", "AGENTOPS_AUDIT_ORIGIN")
 
 
 def ensure() -> None:
@@ -36,6 +38,7 @@ def ensure() -> None:
     with psycopg.connect(**running.superuser, autocommit=True) as connection:
         connection.execute("ALTER ROLE agentops_owner CREATEDB")
     connection.close()
+    keys.ensure(name="tests.example/audit", at=datetime.now(UTC), where=directory / "secrets" / "audit")
     os.environ[_DATA_DIR] = str(directory)
     os.environ[_SUPERUSER] = json.dumps(running.superuser)
 

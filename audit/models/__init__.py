@@ -3,7 +3,7 @@
 from audit.models.entry import Blob, Entry
 from audit.models.keeping import ErasedFields, Erasure, Hold, Keeping
 from audit.models.leaving import CheckpointDelivery, Export, ExportPart, Stream
-from audit.models.sealing import Checkpoint, Finding, Head, Leaf, Node, Pending, SigningKey
+from audit.models.sealing import Checkpoint, Finding, Head, Leaf, ManifestCursor, Node, Pending, SigningKey
 
 __all__ = [
     "Blob",
@@ -19,6 +19,7 @@ __all__ = [
     "Hold",
     "Keeping",
     "Leaf",
+    "ManifestCursor",
     "Node",
     "Pending",
     "SigningKey",

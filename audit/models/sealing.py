@@ -8,8 +8,11 @@ tlog-tiles do), so that a proof reads a few hundred rows, however large the tree
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.lookups import Exact
 
-from agentops.common.models import AppendOnly, Sealed
+from agentops.common.models import AppendOnly, Sealed, TenantOwned
+
+HASH_BYTES = 32
 
 
 class Pending(AppendOnly):
@@ -22,6 +25,16 @@ class Pending(AppendOnly):
 
     class Meta:
         db_table = "audit_pending"
+        # The sealer reads the hashes of a batch as one text of bytes, and whoever writes entries can write here.
+        constraints = [
+            models.CheckConstraint(
+                condition=Exact(
+                    models.Func(models.F("leaf_hash"), function="OCTET_LENGTH", output_field=models.IntegerField()),
+                    HASH_BYTES,
+                ),
+                name="audit_pending_whole_hash",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.entry_id} waits"
@@ -135,3 +148,16 @@ class Finding(Sealed):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail}"
+
+
+class ManifestCursor(TenantOwned):
+    """The first leaf that was not looked at yet for runs that have ended (services/manifests.py)."""
+
+    tenant_id = models.UUIDField(primary_key=True)
+    next_leaf = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "audit_manifestcursor"
+
+    def __str__(self) -> str:
+        return f"manifests up to leaf {self.next_leaf}"

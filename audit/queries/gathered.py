@@ -60,7 +60,9 @@ def gather(*, tenant: uuid.UUID, filters: Filters, at: datetime, held: Collectio
     )
 
 
-def of_confirmation(*, tenant: uuid.UUID, confirmation: str, at: datetime, held: Collection[uuid.UUID] = ()) -> list[Listed]:
+def of_confirmation(
+    *, tenant: uuid.UUID, confirmation: str, at: datetime, held: Collection[uuid.UUID] = ()
+) -> list[Listed]:
     """Everything that was recorded of one confirmation and of the call that it is about, the first first.
 
     The call's own entries (what was permitted, what ran) are found in its run, by the call's id.

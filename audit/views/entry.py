@@ -18,7 +18,6 @@ from agentops.traces import queries as traces
 from audit import canonical, presenting, queries, sentences
 from audit.models import Entry
 from audit.presenting import Line
-from audit.queries import Found
 from audit.queries.entries import told
 from audit.sentences import plain
 from audit.views.listing import held

@@ -22,6 +22,8 @@ class SortLine:
 
 def sort_lines(gathered: Gathered, log_url: str, filters: Filters) -> list[SortLine]:
     return [
-        SortLine(sort.action, sort.count, sort.last_at, f"{log_url}?{urlencode([*filters.given, ('action', sort.action)])}")
+        SortLine(
+            sort.action, sort.count, sort.last_at, f"{log_url}?{urlencode([*filters.given, ('action', sort.action)])}"
+        )
         for sort in gathered.sorts
     ]

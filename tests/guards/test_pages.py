@@ -15,8 +15,8 @@ from tests.guards.urls import PAGES, URLS, Url, path_to
 from tests.world import OPERATOR, PASSWORD, Person, World
 
 SIGN_IN = {"account_", "mfa_"}  # allauth's own pages, tried in tests/tenants/test_sign_in.py
-# `jwks`: public keys, which whoever checks a permit needs.
-FOR_ANYBODY = {"healthz", "readyz", "api-schema", "jwks"}
+# `jwks`, `audit-keys`: public keys, which whoever checks a permit or a checkpoint needs.
+FOR_ANYBODY = {"healthz", "readyz", "api-schema", "jwks", "audit-keys"}
 BY_ROLE = {Role.OWNER: "ada", Role.ADMIN: "ben", Role.AUDITOR: "audrey", Role.APPROVER: "pete", Role.END_USER: "uma"}
 METHODS = ("get", "post")
 # Only in debug, for staff: elsewhere it is not there.

@@ -47,6 +47,22 @@ WITHOUT_SCOPE = {
         ),
         "no tenant owns the product's kill switch",
     ),
+    **dict.fromkeys(
+        (
+            f"audit.services.{verb}"
+            for verb in [
+                "seal",
+                "seal_all",
+                "publish_keys",
+                "rotate_key",
+                "rotate_keys",
+                "beat",
+                "note_finding",
+                "end_finding",
+            ]
+        ),
+        "done by the owner of the tables, who has no scope: each statement names its tenant",
+    ),
 }
 Service = Callable[..., Any]
 

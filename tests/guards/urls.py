@@ -32,6 +32,8 @@ from agentops.runtime import services as runtime
 from agentops.runtime.decisionview import decision_key
 from agentops.runtime.types import SwitchMode, SwitchScope
 from agentops.traces.models import SavedSearch
+from audit import services as audit
+from audit.models import Leaf
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -294,6 +296,12 @@ class Things:
         made, _ = runtime.set_product_switch(mode=SwitchMode.BLOCK_NEW, reason="a test", by=OPERATOR, at=clock.now())
         return made.id
 
+    def entry_id(self) -> uuid.UUID:
+        """The first entry of the organisation, in its place in the tree."""
+        audit.seal_all(tenant=self.organisation.id, at=clock.now())
+        with tenant_scope(self.organisation.id):
+            return Leaf.objects.get(tenant_id=self.organisation.id, leaf_index=0).entry_id
+
     def decision(self) -> str:
         """The start of a run that was refused: its agent is unknown."""
         Caller(self.organisation).start(status=403, agent="nobody")
@@ -305,7 +313,10 @@ class Things:
 
 
 # What a page cannot do without, beyond its places.
-QUERIES = dict.fromkeys(("run-children", "staff-tenant-run-children"), "?of=00000000000000aa&depth=1")
+QUERIES = {
+    **dict.fromkeys(("run-children", "staff-tenant-run-children"), "?of=00000000000000aa&depth=1"),
+    "api-audit-consistency": "?first=1",
+}
 
 
 def path_to(url: Url, world: World, organisation: Organisation, *, things_of: Organisation | None = None) -> str:

@@ -55,7 +55,7 @@ def _value(field: models.Field[Any, Any], tenant: uuid.UUID) -> Any:
         (models.DateField, lambda: clock.now().astimezone(datetime.UTC).date()),
         (models.BooleanField, bool),
         (models.IntegerField, lambda: 1),
-        (models.BinaryField, lambda: os.urandom(16)),
+        (models.BinaryField, lambda: os.urandom(field.max_length or 16)),
         (models.DecimalField, lambda: 1),
         (models.JSONField, dict),
         (ArrayField, list),

@@ -21,10 +21,13 @@ from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from agentops import env
+from agentops.common import clock
 from agentops.portal.engines import embedded, programs, roles, state, stop_request
 from agentops.portal.engines.errors import EngineError
 from agentops.portal.engines.state import Layout
 from agentops.portal.engines.supervisor import Supervisor, rotate
+from audit import keys
+from audit.errors import KeyMissing
 
 _MIGRATION_LOCK = 0x6167_6F70_736D_6967  # "agopsmig": two hosts of one database do not migrate at once
 _READY_SECONDS = 120.0
@@ -67,6 +70,7 @@ class Command(BaseCommand):
         for log in layout.log.glob("*.log"):
             rotate(log)
         settings.SECRET_KEY = _secret_key(layout)
+        _ensure_audit_key(layout)
         with contextlib.ExitStack() as held:
             supervisor = self._supervisor(layout, held)
             for connection in connections.all():
@@ -188,6 +192,15 @@ def _secret_key(layout: Layout) -> str:
         with os.fdopen(descriptor, "w") as file:
             file.write(key + "\n")
     return key
+
+
+def _ensure_audit_key(layout: Layout) -> None:
+    """The key that signs the audit log's checkpoints; made, for our user only, when there is none."""
+    where = Path(env.env_str("AGENTOPS_AUDIT_KEY_DIR") or layout.secrets / "audit")
+    try:
+        keys.ensure(name=f"{settings.AUDIT_ORIGIN}/audit", at=clock.now(), where=where)
+    except (OSError, KeyMissing) as error:
+        raise EngineError(f"The keys of the audit log in {where} cannot be used: {error}") from error
 
 
 def _require_free(host: str, port: int) -> None:

@@ -1,0 +1,82 @@
+"""Another key from here on, said by the key before it.
+
+The entry that names the new key is sealed under the old one, so whoever trusts the old key learns of the new one from
+the log itself; a key that the database's owner made up is named by no such entry.
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from datetime import datetime
+
+from django.db import connections, transaction
+
+from agentops.common.scope import tenant_scope
+from audit import keys
+from audit.keys import SignsAs
+from audit.models import Entry, Head
+from audit.services import sealing
+from audit.services.recording import record
+from audit.types import SYSTEM, Outcome, Target
+
+OWNER = "owner"
+ROTATED = "audit.key_rotated"
+
+_TAKE_KEY = "UPDATE audit_head SET key_id = %s WHERE tenant_id = %s"
+# Not the newest: trees that begin are signed with it, although none may be yet.
+_RETIRE = """
+UPDATE audit_signingkey k SET retired_at = %s
+WHERE k.retired_at IS NULL AND k.key_id <> %s AND NOT EXISTS (SELECT FROM audit_head h WHERE h.key_id = k.key_id)
+"""
+
+
+def rotate_key(*, tenant: uuid.UUID, new_key_id: str, at: datetime) -> bool:
+    """Have a tenant's checkpoints signed by another key; False where they are already, or nothing was sealed yet.
+
+    It opens the tenant's scope itself: the entry must be committed before the sealer can place it. What was killed
+    half-way is finished by the next call, which writes no second entry. Raises KeyMissing where one of the two keys is
+    not here.
+    """
+    new = keys.get(new_key_id)
+    head = Head.objects.using(OWNER).filter(tenant_id=tenant).first()
+    if head is None or head.key_id == new.id:
+        return False
+    old = keys.get(head.key_id)
+    _tell(tenant, old, new, at)
+    with transaction.atomic(using=OWNER, durable=True), connections[OWNER].cursor() as cursor:
+        locked = sealing.lock_head(cursor, tenant)
+        if locked.key.id != old.id:  # somebody else's rotation came between
+            return False
+        # Everything that waits, and so the entry, which was committed before the head was locked.
+        while sealing.place(cursor, tenant, locked, at, sealing.BATCH) is not None:
+            locked = sealing.lock_head(cursor, tenant)
+        sealing.publish(cursor, new)
+        cursor.execute(_TAKE_KEY, [new.id, tenant])
+    return True
+
+
+def rotate_keys(*, new_key_id: str, at: datetime) -> int:
+    """Rotate every tenant, one by one; answers how many. Run it again where it was interrupted."""
+    tenants = list(Head.objects.using(OWNER).order_by("tenant_id").values_list("tenant_id", flat=True))
+    count = sum(rotate_key(tenant=tenant, new_key_id=new_key_id, at=at) for tenant in tenants)
+    with transaction.atomic(using=OWNER), connections[OWNER].cursor() as cursor:
+        sealing.publish(cursor, keys.get(new_key_id))
+        cursor.execute(_RETIRE, [at, keys.newest().id])
+    return count
+
+
+def _tell(tenant: uuid.UUID, old: SignsAs, new: SignsAs, at: datetime) -> None:
+    with tenant_scope(tenant):
+        last = Entry.objects.filter(tenant_id=tenant, action=ROTATED).order_by("-recorded_at", "-id").first()
+        if last is not None and (last.told()["old"], last.told()["new"]) == (old.id, new.id):
+            return
+        record(
+            tenant=tenant,
+            action=ROTATED,
+            actor=SYSTEM,
+            target=Target("signing_key", new.id),
+            outcome=Outcome.SUCCESS,
+            data={"old": old.id, "new": new.id, "public_key": base64.b64encode(new.public).decode()},
+            at=at,
+        )
