@@ -146,7 +146,7 @@ def _load(tenant: uuid.UUID, keys: Sequence[Cursor], with_data: bool) -> list[Li
     if not keys:
         return []
     times = [key.at for key in keys]
-    params = {
+    params: dict[str, Any] = {
         "tenant": tenant,
         "times": times,
         "ids": [key.id for key in keys],

@@ -29,7 +29,11 @@ def entry(request: TenantRequest, entry: uuid.UUID) -> HttpResponse:
     """With the entries of the same confirmation or call around it."""
     hidden = held(request)
     found = queries.get_entry(tenant=request.access.tenant.id, entry=entry, held=hidden)
-    context: dict[str, Any] = {"found": found, "log_url": place(request, "audit-log")}
+    context: dict[str, Any] = {
+        "found": found,
+        "log_url": place(request, "audit-log"),
+        "leaf_hash": bytes(found.leaf.leaf_hash).hex() if found.leaf else "",
+    }
     if found.entry is None:
         return TemplateResponse(request, "audit/entry_deleted.html", context)
     row = found.entry
@@ -43,10 +47,12 @@ def entry(request: TenantRequest, entry: uuid.UUID) -> HttpResponse:
         "recorded": presenting.exact(row.recorded_at),
         "occurred": presenting.exact(row.occurred_at) if row.occurred_at != row.recorded_at else "",
         "gone": sentences.erased(row),
+        "target_kind": sentences.words_of(row.target_type).capitalize(),
+        "actor_words": plain(row.actor_label or row.actor_id),
         "is_apart": is_apart,
         "fields": presenting.told_fields(row, data),
         "envelope": canonical.envelope(row_of(row)).decode(),
-        "chain": _chain(request, row, data, hidden),
+        **_chain(request, row, data, hidden),
         "links": _links(request, row),
         **_neighbours(request, row, hidden),
     }
@@ -80,17 +86,20 @@ def _data(request: TenantRequest, row: Entry) -> tuple[dict[str, Any], bool]:
     return data, False
 
 
-def _chain(request: TenantRequest, row: Entry, data: dict[str, Any], hidden: Any) -> list[Line]:
-    """The entries that belong together: from what was asked to what ran."""
+def _chain(request: TenantRequest, row: Entry, data: dict[str, Any], hidden: Any) -> dict[str, Any]:
+    """The entries that belong together, from what was asked to what ran, and the receipt that shows what people saw."""
     tenant, at = request.access.tenant.id, clock.now()
     confirmation = row.target_id if row.target_type == "confirmation" else str(data.get("confirmation") or "")
     call = data.get("call")
     if not confirmation and call and row.run_id is not None:
         confirmation = queries.confirmation_of_call(tenant=tenant, run=row.run_id, call=call, at=at)
     if not confirmation:
-        return []
+        return {}
     found = queries.of_confirmation(tenant=tenant, confirmation=confirmation, at=at, held=hidden)
-    return [Line(each) for each in found] if len(found) > 1 else []
+    return {
+        "chain": [Line(each) for each in found] if len(found) > 1 else [],
+        "receipt_url": _address(request, "confirmation-receipt", confirmation=confirmation),
+    }
 
 
 def _links(request: TenantRequest, row: Entry) -> dict[str, str]:
@@ -113,19 +122,24 @@ def _links(request: TenantRequest, row: Entry) -> dict[str, str]:
 
 def _thing(request: TenantRequest, row: Entry) -> str:
     """The page of what it was done to."""
-    try:
-        match row.target_type:
-            case "agent":
-                return place(request, "agent", agent=row.target_id)
-            case "confirmation":
-                return place(request, "confirmation-receipt", confirmation=row.target_id)
-            case "run":
-                return place(request, "run", run_id=row.target_id)
-            case "message":
-                return place(request, "delivery", message=row.target_id)
-    except NoReverseMatch:
-        pass
+    match row.target_type:
+        case "agent":
+            return _address(request, "agent", agent=row.target_id)
+        case "confirmation":
+            return _address(request, "confirmation-receipt", confirmation=row.target_id)
+        case "run":
+            return _address(request, "run", run_id=row.target_id)
+        case "message":
+            return _address(request, "delivery", message=row.target_id)
     return ""
+
+
+def _address(request: TenantRequest, name: str, **kwargs: str) -> str:
+    """ "" where there is no such page for these people, or an id is of another form."""
+    try:
+        return place(request, name, **kwargs)
+    except NoReverseMatch:
+        return ""
 
 
 def _neighbours(request: TenantRequest, row: Entry, hidden: Any) -> dict[str, str]:
@@ -135,5 +149,4 @@ def _neighbours(request: TenantRequest, row: Entry, hidden: Any) -> dict[str, st
     return {
         "newer_url": place(request, "audit-entry", entry=newer) if newer else "",
         "older_url": place(request, "audit-entry", entry=older) if older else "",
-        "actor_words": plain(row.actor_label or row.actor_id),
     }
