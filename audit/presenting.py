@@ -198,7 +198,7 @@ def told_fields(entry: Tellable, known: Mapping[str, Any]) -> list[Told]:
             Told(
                 name=name,
                 label=words_of(name).capitalize(),
-                value=value_words(value, name, most=200),
+                value=value_words(value, name, most=200) if value not in (None, "", [], {}) else "–",
                 is_personal=f"data.{name}" in committed,
                 is_erased=f"data.{name}" in gone,
                 is_digest=name.endswith("digest") or name in ("permitted", "shown", "arguments"),

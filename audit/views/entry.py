@@ -48,6 +48,7 @@ def entry(request: TenantRequest, entry: uuid.UUID) -> HttpResponse:
         "occurred": presenting.exact(row.occurred_at) if row.occurred_at != row.recorded_at else "",
         "gone": sentences.erased(row),
         "target_kind": sentences.words_of(row.target_type).capitalize(),
+        "is_target_an_id": _is_id(row.target_id),
         "actor_words": plain(row.actor_label or row.actor_id),
         "is_apart": is_apart,
         "fields": presenting.told_fields(row, data),
@@ -132,6 +133,14 @@ def _thing(request: TenantRequest, row: Entry) -> str:
         case "message":
             return _address(request, "delivery", message=row.target_id)
     return ""
+
+
+def _is_id(text: str) -> bool:
+    """Is it one of ours, which nobody reads?"""
+    try:
+        return bool(text) and uuid.UUID(text) is not None
+    except ValueError:
+        return False
 
 
 def _address(request: TenantRequest, name: str, **kwargs: str) -> str:

@@ -134,10 +134,21 @@
     return made;
   };
 
+  // the notice's shape, as components/notice.html has it, drawn here because the page does not know the answer before
+  function shape(tone) {
+    const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    for (const [name, value] of Object.entries({ viewBox: "0 0 12 12", width: "14", height: "14", "aria-hidden": "true" })) drawing.setAttribute(name, value);
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    const line = { ok: "M2 6.6 4.8 9.4 10.2 3", bad: "M2.75 2.75l6.5 6.5m0-6.5l-6.5 6.5" }[tone] || "M6 2.5v4.2M6 9.2v.3";
+    for (const [name, value] of Object.entries({ d: line, fill: "none", stroke: "currentColor", "stroke-width": "2", "stroke-linecap": "round" })) path.setAttribute(name, value);
+    drawing.append(path);
+    return drawing;
+  }
+
   function tell(place, tone, title, lines) {
     const list = element("ul", {}, ...lines.filter(Boolean).map((line) => element("li", { textContent: line })));
     const body = element("div", {}, element("strong", { textContent: title }), list);
-    const notice = element("div", { className: `notice is-${tone}` }, element("span", { textContent: "" }), body);
+    const notice = element("div", { className: `notice is-${tone}` }, shape(tone), body);
     place.replaceChildren(notice);
     place.hidden = false;
   }
@@ -175,9 +186,9 @@
     const size = checkpoint.size.toLocaleString("en");
     const title = rows.length === 1 ? (sound ? "This entry is as it was sealed" : "This entry is not sealed yet") : `${sound} of ${rows.length} entries are as they were sealed`;
     return tell(place, sound ? "ok" : "info", title, [
-      sound && `Checked in this browser: the bytes of each lead to the root of ${size} entries, its personal values to their commitments, and id, time, who, action and outcome are as shown here.`,
+      sound && `Checked in this browser: ${rows.length === 1 ? "its bytes lead" : "the bytes of each lead"} to the root of ${size} entries, its personal values to their commitments; id, time, who, action and outcome are as shown here.`,
       `The root is signed by the key ${checkpoint.key}. ${memory.words}`,
-      "That no entry is missing between them, only an export of the whole time and the verifier can tell.",
+      rows.length > 1 && "That no entry is missing between them, only an export of the whole time and the verifier can tell.",
       rest,
     ]);
   }
