@@ -33,6 +33,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "seal the audit log": {"task": "audit.tasks.seal_waiting", "schedule": 10.0},
     "write manifests of runs": {"task": "audit.tasks.write_manifests", "schedule": _MINUTE},
     "beat the heart of the audit log": {"task": "audit.tasks.heartbeat", "schedule": _HOUR},
+    "prune the audit log": {"task": "audit.tasks.prune", "schedule": _HOUR},
+    "erase who is to be forgotten": {"task": "audit.tasks.erase", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -15,6 +15,7 @@ SECRET_KEY_FALLBACKS = env.env_list("AGENTOPS_SECRET_KEY_FALLBACKS", default=[])
 # A maintenance process (partitions, retention; later sealing and erasure) works as the owner of the tables.
 IS_MAINTENANCE = env.env_str("AGENTOPS_ROLE", default="app") == "maintenance"
 ALLOWED_HOSTS = env.env_list("AGENTOPS_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", ".localhost"])
+TRUSTED_PROXIES = env.env_int("AGENTOPS_TRUSTED_PROXIES", 0, at_least=0, at_most=10)
 CSRF_TRUSTED_ORIGINS = env.env_list("AGENTOPS_TRUSTED_ORIGINS", default=[])
 IS_HTTPS = env.env_bool("AGENTOPS_HTTPS", default=False)
 VERSION = "0.1.0"
@@ -54,6 +55,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "agentops.middleware.Origins",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -1,4 +1,4 @@
-"""Sealing and what follows it. The doorbell is for what somebody waits for; the sweep finds everything."""
+"""Sealing and what follows it; keeping and forgetting. The doorbell is for what somebody waits for; the sweep finds everything."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from audit import queries, services
 from audit.errors import KeyMissing, TreeDiffers
 from audit.services.sealing import BATCH, OWNER, UNSEALABLE
 from tenants import queries as tenants
+from tenants.roles import PLAN_AUDIT_DAYS
 
 logger = logging.getLogger(__name__)
 
 LAGS = "sealing_lag"
 # The queue has one worker: a sweep goes away in time for doorbells and others, and the next one goes on.
 _SWEEP_SECONDS = 8.0
+_PRUNE_SECONDS = 60.0
 
 
 @task(Queue.MAINTENANCE)
@@ -68,6 +70,35 @@ def write_manifests() -> int:
                 again.append(tenant)
         due = again
     return count
+
+
+@task(Queue.MAINTENANCE)
+def prune() -> int:
+    """Delete what each tenant keeps no longer, in turn; answers how many leaves it passed."""
+    until, count = time.monotonic() + _PRUNE_SECONDS, 0
+    for tenant in tenants.active_tenant_ids():
+        at = clock.now()
+        services.thin_checkpoints(tenant=tenant, at=at)
+        before = at - timedelta(days=_kept_days(tenant))
+        while time.monotonic() < until:
+            passed = services.prune(tenant=tenant, before=before, at=at)
+            count += passed
+            if not passed:
+                break
+    return count
+
+
+@task(Queue.MAINTENANCE)
+def erase() -> int:
+    """Do the erasures that were agreed to; answers how many."""
+    return sum(
+        services.erase(tenant=tenant, erasure=erasure, at=clock.now()) for tenant, erasure in queries.due_erasures()
+    )
+
+
+def _kept_days(tenant: uuid.UUID) -> int:
+    with tenant_scope(tenant):
+        return queries.kept_days(tenant=tenant, most=PLAN_AUDIT_DAYS[tenants.plan_of(tenant)])
 
 
 def _seal(tenant: uuid.UUID, until: float) -> int:

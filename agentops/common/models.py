@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NoReturn, TypeVar
 
 from django.db import models
 
@@ -24,10 +24,25 @@ class TenantOwned(models.Model):
         abstract = True
 
 
+_Row = TypeVar("_Row", bound=models.Model, covariant=True)
+
+
+class ReadOnlyQuerySet(models.QuerySet[_Row]):
+    """A queryset that writes nothing: the rows come by SQL from one service, and stay as they are."""
+
+    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
+        raise TypeError(f"{self.model.__name__} rows are written by their service, and by nothing else")
+
+    create = update = delete = bulk_create = bulk_update = get_or_create = update_or_create = _refuse
+    acreate = aupdate = adelete = abulk_create = abulk_update = aget_or_create = aupdate_or_create = _refuse
+
+
 class AppendOnly(TenantOwned):
     """Tenant-owned rows that the application may add and read, never change: the grants say so, and so does the ORM."""
 
     table_kind: ClassVar[Kind] = "ledger"
+
+    objects = ReadOnlyQuerySet.as_manager()
 
     class Meta:
         abstract = True
@@ -43,6 +58,8 @@ class Sealed(TenantOwned):
     """Tenant-owned rows that only the owner of the tables writes (the maintenance worker); the application reads them."""
 
     table_kind: ClassVar[Kind] = "sealed"
+
+    objects = ReadOnlyQuerySet.as_manager()
 
     class Meta:
         abstract = True

@@ -72,14 +72,19 @@ def make_ahead(cursor: CursorWrapper, parent: Partitioned, *, today: date) -> li
     return made
 
 
-def drop_before(cursor: CursorWrapper, parent: Partitioned, *, day: date) -> list[str]:
-    """Drop the partitions that end on or before `day`; answers their names."""
+def drop_before(cursor: CursorWrapper, parent: Partitioned, *, day: date, only_empty: bool = False) -> list[str]:
+    """Drop the partitions that end on or before `day`, or those of them that are empty; answers their names."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"partitions:{parent.table}"])
     dropped = []
     for name in sorted(existing(cursor, parent.table)):
         stamp = name.rsplit("_", 1)[1]
         first = date(int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8] or 1))
-        if parent.next_day(first) <= day:
+        if parent.next_day(first) <= day and not (only_empty and _has_rows(cursor, name)):
             cursor.execute(f'DROP TABLE "{name}"')
             dropped.append(name)
     return dropped
+
+
+def _has_rows(cursor: CursorWrapper, partition: str) -> bool:
+    cursor.execute(f'SELECT EXISTS (SELECT FROM "{partition}")')  # noqa: S608
+    return bool(cursor.fetchone()[0])

@@ -12,6 +12,7 @@ from agentops.common.queues import Queue, task
 from agentops.portal.partitions import PARTITIONED
 from agentops.runtime.types import CALL_PARTITIONS, DECISION_PARTITIONS
 from agentops.traces.partitions import SPAN_PARTITIONS
+from audit.partitions import ENTRY_PARTITIONS
 from tenants.roles import PLAN_AUDIT_DAYS, PLAN_RETENTION_DAYS
 
 _KEPT_DAYS = (
@@ -20,6 +21,7 @@ _KEPT_DAYS = (
     (CALL_PARTITIONS, 92),
     (DECISION_PARTITIONS, max(PLAN_AUDIT_DAYS.values())),
 )
+_EMPTIED_DAYS = min(PLAN_AUDIT_DAYS.values())  # audit.tasks.prune empties these, as far as no hold keeps something
 
 
 @task(Queue.MAINTENANCE)
@@ -34,4 +36,8 @@ def keep_partitions() -> dict[str, list[str]]:
         with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '5s'")  # a drop that waits for a reader would make all others wait
             dropped += drop_before(cursor, parent, day=today - timedelta(days=days))
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        emptied = today - timedelta(days=_EMPTIED_DAYS)
+        dropped += drop_before(cursor, ENTRY_PARTITIONS, day=emptied, only_empty=True)
     return {"made": made, "dropped": dropped}

@@ -213,7 +213,7 @@ def write(
         "tokens_used": root.tokens_used,
         "nano_held": root.nano_held,
         "nano_used": root.nano_used,
-        "history": Jsonb(root.history.stored()),
+        "history": Jsonb(root.history.stored(), dumps=orjson.dumps),
         "lease_until": root.lease_until,
         "root_deadline": root.deadline,
         "paused_at": root.paused_at,
@@ -232,7 +232,7 @@ def write(
         "policy_version": facts.policy_version,
         "amount": verdict.amount_nano_usd,
         "key": by.key_id,
-        "data": Jsonb(verdict.data),
+        "data": Jsonb(verdict.data, dumps=orjson.dumps),
     }
     if call is not None:
         params |= {
@@ -280,7 +280,7 @@ def family(facts: Facts) -> list[uuid.UUID]:
 
 def decide(cursor: CursorWrapper, params: Mapping[str, Any]) -> None:
     """Write a decision that has no locked run: a run that was refused, or ended by the sweep."""
-    written: dict[str, Any] = {**params, "decision_id": new_id(), "data": Jsonb(params["data"])}
+    written: dict[str, Any] = {**params, "decision_id": new_id(), "data": Jsonb(params["data"], dumps=orjson.dumps)}
     cursor.execute(_WRITE_DECISION, written)
 
 

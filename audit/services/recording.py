@@ -18,7 +18,7 @@ from typing import Any
 from celery import signature
 from django.db import connection
 
-from agentops.common import prepared, scope
+from agentops.common import prepared, scope, strictjson
 from agentops.common.bulk import Staging
 from agentops.common.ids import new_id
 from agentops.common.queues import Queue, ring_on_commit
@@ -195,11 +195,11 @@ def _personal(action: Action, entry: NewEntry, columns: Mapping[str, str]) -> di
 
 def _data(action: str, public: Mapping[str, Any], nonce: bytes) -> tuple[str, bytes]:
     """The canonical text of an entry's data, and the blob in its place where it is large."""
-    text = canonical.dumps(public)
+    text = strictjson.canonical(dict(public))
     if len(text) <= MAX_DATA_BYTES:
         return text.decode(), b""
     if len(text) > MAX_BLOB_BYTES:
         raise AuditRefused(f"the data of {action} is {len(text)} bytes; at most {MAX_BLOB_BYTES} are kept")
     # The nonce goes into the digest, so that a digest that outlives its blob says nothing of it.
     digest = hashlib.sha256(nonce + text).hexdigest()
-    return canonical.dumps({"blob": {"bytes": len(text), "sha256": digest}}).decode(), text
+    return strictjson.canonical({"blob": {"bytes": len(text), "sha256": digest}}).decode(), text

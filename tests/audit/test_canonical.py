@@ -14,7 +14,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentops.common import clock
+from agentops.common import clock, strictjson
 from agentops.common.scope import ScopeError, tenant_scope
 from audit import canonical, services
 from audit.errors import AuditRefused
@@ -181,10 +181,15 @@ def test_every_sentence_can_be_said_from_its_own_fields() -> None:
     )
 )
 def test_the_quick_way_writes_the_bytes_of_rfc_8785(values: dict[str, Any]) -> None:
-    assert canonical.dumps(values) == rfc8785.dumps(values)
+    assert strictjson.canonical(values) == rfc8785.dumps(values)
+
+
+def test_every_character_is_escaped_as_rfc_8785_has_it() -> None:
+    every = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x110000))))
+    assert strictjson.canonical(every) == rfc8785.dumps(every)
 
 
 @pytest.mark.parametrize("value", [2**53, -(2**53), 2**70, float("nan"), float("inf")])
 def test_a_number_that_not_every_reader_can_hold_is_refused(value: float) -> None:
     with pytest.raises(Exception, match=r"."):
-        canonical.dumps({"n": value})
+        strictjson.canonical({"n": value})

@@ -150,11 +150,15 @@ def test_what_the_owner_writes_is_only_read_by_the_application(world: World, tab
                 cursor.execute(verb.format(f'"{table}"'))
 
 
+_WRITES = ("create", "update", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create")
+
+
 def test_a_ledgers_model_refuses_before_the_database_has_to() -> None:
     for model in apps.get_models():
         if issubclass(model, AppendOnly | Sealed):
-            for act in (model().save, model().delete):
-                with pytest.raises(TypeError):
+            queryset = model._default_manager.all()
+            for act in (model().save, model().delete, *(getattr(queryset, name) for name in _WRITES)):
+                with pytest.raises(TypeError, match=r"written by|appended by|never deleted|deleted by"):
                     act()
 
 
