@@ -1,7 +1,17 @@
 """Reads of the audit log."""
 
 from audit.queries.checkpoints import checkpoints, last_checkpoint, public_keys
+from audit.queries.entries import LOOK_BACK, Found, Listed, Page, blob_of, find_entries, get_entry
 from audit.queries.erased import Mentions, erased_lines, mentions
+from audit.queries.gathered import (
+    Gathered,
+    Sort,
+    confirmation_of_call,
+    gather,
+    newer_neighbour,
+    of_confirmation,
+    older_neighbour,
+)
 from audit.queries.keeping import (
     Certificate,
     Pruning,
@@ -31,20 +41,31 @@ from audit.queries.waiting import (
 
 __all__ = [
     "LAG",
+    "LOOK_BACK",
     "Certificate",
+    "Found",
+    "Gathered",
     "Inclusion",
+    "Listed",
     "Mentions",
+    "Page",
     "Pruning",
     "SealingState",
+    "Sort",
     "StoredTree",
+    "blob_of",
     "certificate",
     "checkpoints",
+    "confirmation_of_call",
     "consistency",
     "due_erasures",
     "entries_before",
     "erased_lines",
     "erasure",
     "erasures",
+    "find_entries",
+    "gather",
+    "get_entry",
     "hold",
     "holds",
     "inclusion",
@@ -53,6 +74,9 @@ __all__ = [
     "knows_run",
     "last_checkpoint",
     "mentions",
+    "newer_neighbour",
+    "of_confirmation",
+    "older_neighbour",
     "oldest_entry_at",
     "pruned_below",
     "prunings",
