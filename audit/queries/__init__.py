@@ -2,6 +2,7 @@
 
 from audit.queries.checkpoints import checkpoints, last_checkpoint, public_keys
 from audit.queries.entries import LOOK_BACK, Found, Listed, Page, blob_of, find_entries, get_entry
+from audit.queries.erased import Mentions, erased_lines, mentions
 from audit.queries.gathered import (
     Gathered,
     Sort,
@@ -13,13 +14,19 @@ from audit.queries.gathered import (
 )
 from audit.queries.keeping import (
     Certificate,
+    Pruning,
     certificate,
     due_erasures,
+    entries_before,
     erasure,
     erasures,
+    hold,
     holds,
     kept_days,
+    knows_run,
+    oldest_entry_at,
     pruned_below,
+    prunings,
 )
 from audit.queries.proofs import Inclusion, StoredTree, consistency, inclusion
 from audit.queries.waiting import (
@@ -40,7 +47,9 @@ __all__ = [
     "Gathered",
     "Inclusion",
     "Listed",
+    "Mentions",
     "Page",
+    "Pruning",
     "SealingState",
     "Sort",
     "StoredTree",
@@ -50,20 +59,27 @@ __all__ = [
     "confirmation_of_call",
     "consistency",
     "due_erasures",
+    "entries_before",
+    "erased_lines",
     "erasure",
     "erasures",
     "find_entries",
     "gather",
     "get_entry",
+    "hold",
     "holds",
     "inclusion",
     "is_waiting",
     "kept_days",
+    "knows_run",
     "last_checkpoint",
+    "mentions",
     "newer_neighbour",
     "of_confirmation",
     "older_neighbour",
+    "oldest_entry_at",
     "pruned_below",
+    "prunings",
     "public_keys",
     "sealing_state",
     "tenants_waiting",

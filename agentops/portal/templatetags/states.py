@@ -103,6 +103,12 @@ def switch_mark(state: Any) -> SafeString:
 
 
 @register.filter
+def erasure_mark(state: Any) -> SafeString:
+    """The mark of a request to erase a person: asked, approved, refused, done."""
+    return marks.render(marks.ERASURE, state)
+
+
+@register.filter
 def effect_mark(effect: Any) -> SafeString:
     """The mark of what a tool does to the world: read, write, delete, send, charge, escalate."""
     return marks.render(marks.EFFECT, effect)
