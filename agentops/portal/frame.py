@@ -215,5 +215,15 @@ def _door(url_name: str, kwargs: tuple[str, ...], urlconf: str) -> Door | None:
     return getattr(match.func, "door", Door("own", None))
 
 
+def may_open(request: HttpRequest, url: str) -> bool:
+    """May this person pass the door of an address?"""
+    try:
+        door = getattr(resolve(url).func, "door", None)
+    except Resolver404:
+        return False
+    who: Access | StaffAccess | None = getattr(request, "staff", None) or getattr(request, "access", None)
+    return door is None or not door.needs or bool(who and who.may(door.needs))
+
+
 def frame(request: HttpRequest) -> dict[str, Any]:
     return {"frame": Frame(request)}

@@ -115,6 +115,18 @@ CONFIRMATION = {
     "failed": Mark("Failed", "cross", "bad", "It was approved, and failed"),
     "outcome_unknown": Mark("Outcome unknown", "diamond", "warn", "It was begun, and nobody told how it ended"),
 }
+ENTRY = {
+    "success": Mark("Done", "tick", "quiet", "It succeeded"),
+    "failure": Mark("Failed", "cross", "bad", "It failed"),
+    "denied": Mark("Refused", "octagon", "bad", "It was not allowed, or a person said no"),
+    "pending": Mark("Waiting", "bars", "warn", "It waits for a person"),
+    "unknown": Mark("Unknown", "diamond", "warn", "Nobody told how it ended"),
+}
+SEAL = {
+    "sealed": Mark("Sealed", "shield", "ok", "It has its place under a signed checkpoint; a change would show"),
+    "pending": Mark("Pending", "ring", "quiet", "It gets its place within a minute; until then nothing proves it"),
+    "deleted": Mark("Deleted", "dash", "quiet", "Its time was over; its place in the log is kept"),
+}
 MATCH = {
     "true": Mark("Matches", "tick", "ok", "The digest is that of the bytes that are kept"),
     "false": Mark("Does not match", "cross", "bad", "The digest is another than that of the bytes that are kept"),

@@ -74,6 +74,8 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "confirmation_states": list(marks.CONFIRMATION),
         "matches": [True, False, None],
         "delivery_states": list(marks.DELIVERY),
+        "entry_outcomes": list(marks.ENTRY),
+        "seal_states": list(marks.SEAL),
         "effects": list(marks.EFFECT),
         "good": good,
         "bad": bad,

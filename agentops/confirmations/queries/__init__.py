@@ -23,6 +23,7 @@ from agentops.confirmations.queries.eligibility import (
     may_stop,
     person_of,
 )
+from agentops.confirmations.queries.halves import half_agreed
 from agentops.confirmations.queries.history import history
 from agentops.confirmations.queries.holding import holdings
 from agentops.confirmations.queries.inbox import inbox, waiting_count
@@ -49,6 +50,7 @@ __all__ = [
     "eligible_after_edit",
     "eligible_people",
     "forget_rules",
+    "half_agreed",
     "held",
     "history",
     "holdings",

@@ -9,6 +9,7 @@ from django.template import Context
 from django.urls import NoReverseMatch
 
 from agentops.common import pages
+from agentops.portal.frame import may_open
 
 register = template.Library()
 
@@ -23,3 +24,10 @@ def place(context: Context, name: str, **kwargs: Any) -> str:
         return pages.place(context["request"], name, **kwargs)
     except NoReverseMatch:
         return ""
+
+
+@register.simple_tag(takes_context=True)
+def open_place(context: Context, name: str, **kwargs: Any) -> str:
+    """The same for a page that not everybody who sees the link may open: "" for those who may not."""
+    url = place(context, name, **kwargs)
+    return url if url and may_open(context["request"], url) else ""

@@ -67,6 +67,30 @@ def confirmation_mark(state: Any) -> SafeString:
 
 
 @register.filter
+def entry_mark(outcome: Any) -> SafeString:
+    """The mark of how what an audit entry tells of ended: success, failure, denied, pending, unknown."""
+    return marks.render(marks.ENTRY, outcome)
+
+
+@register.filter
+def entry_shape(outcome: Any) -> SafeString:
+    """The same as a shape alone, for dense rows."""
+    return marks.render(marks.ENTRY, outcome, is_short=True)
+
+
+@register.filter
+def seal_mark(state: Any) -> SafeString:
+    """The mark of an audit entry's place in the log: sealed, pending, deleted."""
+    return marks.render(marks.SEAL, state)
+
+
+@register.filter
+def seal_shape(state: Any) -> SafeString:
+    """The same as a shape alone, for dense rows."""
+    return marks.render(marks.SEAL, state, is_short=True)
+
+
+@register.filter
 def match_mark(matches: bool | None) -> SafeString:
     """The mark of a comparison of digests: True, False, or None where there is nothing to compare."""
     return marks.render(marks.MATCH, matches)

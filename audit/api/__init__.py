@@ -1,0 +1,1 @@
+"""What machines call: entries, and the proofs that they are as they were."""
