@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentops.common.errors import Conflict
+from agentops.common.errors import Conflict, InvalidInput, NotFound
 
 
 class AuditRefused(RuntimeError):
@@ -25,3 +25,15 @@ class NotSealedYet(Conflict):
     """There is no proof yet of what was asked for. Not a fault: it takes some seconds."""
 
     code, title = "not_sealed", "Not sealed yet"
+
+
+class TooManyExports(Conflict):
+    code, title = "too_many_exports", "Other exports are still being written"
+
+
+class NotThere(NotFound):
+    """An export, a stream or a delivery that is not this organisation's, or was removed."""
+
+
+class StreamRefused(InvalidInput):
+    code, title = "destination_refused", "Nothing can be sent there"

@@ -3,13 +3,15 @@
 from django.urls import URLPattern, URLResolver, path
 
 from audit.api import entries, proofs
-from audit.views import entry, log, what, who
+from audit.views import entry, exports, log, streams, what, who
 from audit.views import proofs as proof_pages
 from tenants.access import View, staff_tenant_page, tenant_page
 from tenants.roles import Permission
 
 _API = "api/v1/audit/"
 _ONE = "audit/entries/<uuid:entry>/"
+_EXPORT, _STREAM = "audit/exports/<uuid:export>/", "audit/streams/<uuid:stream>/"
+_DELIVERY = "audit/checkpoint-deliveries/<uuid:delivery>/"
 
 
 def _read(route: str, view: View, *, name: str) -> list[URLPattern]:
@@ -18,6 +20,14 @@ def _read(route: str, view: View, *, name: str) -> list[URLPattern]:
         tenant_page(route, view, name=name, needs=Permission.AUDIT_READ),
         staff_tenant_page(route, view, name=f"staff-tenant-{name}", needs=Permission.STAFF_AUDIT),
     ]
+
+
+def _export(route: str, view: View, *, name: str) -> URLPattern:
+    return tenant_page(route, view, name=name, needs=Permission.AUDIT_EXPORT)
+
+
+def _manage(route: str, view: View, *, name: str) -> URLPattern:
+    return tenant_page(route, view, name=name, needs=Permission.AUDIT_MANAGE)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -33,4 +43,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_read("audit/what/", what.what, name="audit-what"),
     *_read("audit/proofs/", proof_pages.proofs, name="audit-proofs"),
     *_read("audit/proofs.json", proof_pages.of_entries, name="audit-entry-proofs"),
+    _export("audit/exports/", exports.exports, name="audit-exports"),
+    _export("audit/exports/new/", exports.export_new, name="audit-export-new"),
+    _export(_EXPORT, exports.export, name="audit-export"),
+    _export(f"{_EXPORT}cancellation/", exports.cancellation, name="audit-export-cancellation"),
+    _export(f"{_EXPORT}removal/", exports.removal, name="audit-export-removal"),
+    _export(f"{_EXPORT}download/", exports.download, name="audit-export-download"),
+    _export(f"{_EXPORT}files/<int:number>/", exports.file, name="audit-export-file"),
+    tenant_page("audit/streams/", streams.streams, name="audit-streams", needs=Permission.AUDIT_READ),
+    _manage("audit/streams/new/", streams.stream_new, name="audit-stream-new"),
+    _manage(f"{_STREAM}pause/", streams.pause, name="audit-stream-pause"),
+    _manage(f"{_STREAM}resumption/", streams.resumption, name="audit-stream-resumption"),
+    _manage(f"{_STREAM}removal/", streams.stream_removal, name="audit-stream-removal"),
+    _manage(f"{_STREAM}secret/", streams.stream_secret, name="audit-stream-secret"),
+    _manage("audit/checkpoint-deliveries/new/", streams.delivery_new, name="audit-delivery-new"),
+    _manage(f"{_DELIVERY}removal/", streams.delivery_removal, name="audit-delivery-removal"),
+    _manage(f"{_DELIVERY}secret/", streams.delivery_secret, name="audit-delivery-secret"),
 ]
