@@ -32,8 +32,10 @@ from agentops.runtime import services as runtime
 from agentops.runtime.decisionview import decision_key
 from agentops.runtime.types import SwitchMode, SwitchScope
 from agentops.traces.models import SavedSearch
+from audit import queries as audited
 from audit import services as audit
 from audit.models import Leaf
+from audit.searching import Filters
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -320,6 +322,12 @@ class Things:
         audit.erase(tenant=tenant, erasure=made.id, at=at)
         return made.id
 
+    def entry(self) -> uuid.UUID:
+        """The newest entry of the audit log; it waits for its place."""
+        with tenant_scope(self.organisation.id):
+            page = audited.find_entries(tenant=self.organisation.id, filters=Filters(), at=clock.now(), limit=1)
+        return page.entries[0].id
+
     def decision(self) -> str:
         """The start of a run that was refused: its agent is unknown."""
         Caller(self.organisation).start(status=403, agent="nobody")
@@ -334,6 +342,9 @@ class Things:
 QUERIES = {
     **dict.fromkeys(("run-children", "staff-tenant-run-children"), "?of=00000000000000aa&depth=1"),
     "api-audit-consistency": "?first=1",
+    **dict.fromkeys(("audit-who", "staff-tenant-audit-who"), "?actor=agent:desk"),
+    **dict.fromkeys(("audit-what", "staff-tenant-audit-what"), "?target_type=tool&target_id=refund"),
+    **dict.fromkeys(("audit-entry-proofs", "staff-tenant-audit-entry-proofs"), f"?entry={uuid.UUID(int=7)}"),
 }
 
 
