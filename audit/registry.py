@@ -464,6 +464,15 @@ ACTIONS: dict[str, Action] = dict(
             "format",
             "filters",
         ),
+        _action(
+            "audit.export_downloaded",
+            Category.INTEGRITY,
+            "{actor} downloaded {file} of an export",
+            "export",
+            "format",
+            "file",
+        ),
+        _action("audit.export_cancelled", Category.INTEGRITY, "{actor} cancelled an export", "export"),
         _action("audit.export_removed", Category.INTEGRITY, "{actor} removed an export", "export"),
         _action(
             "audit.stream_set",

@@ -189,7 +189,7 @@ class _Check:
         self.held = [note for text in held if (note := self._read_note(text, "a checkpoint that you hold"))]
         self.authority = _Authority()
         is_whole = claims.proves == "complete" and claims.first_leaf == 0
-        self.joined = _Joined(report, is_whole=is_whole)
+        self.joined = _Joined(report, is_complete=claims.proves == "complete", is_whole=is_whole)
         self.runs = _Runs(report, is_whole=is_whole)
         report.proves, report.first_leaf = claims.proves, claims.first_leaf
         if self.final:
@@ -285,6 +285,8 @@ class _Check:
         counts["pruned"] += part.pruned
         for finding in part.findings:
             self.find(*finding)
+        if part.gone:  # of what was pruned in part, not all is here to be joined
+            self.runs.is_whole = self.joined.is_whole = False
         if self.claims.proves == "complete":
             self.runs.take(part)
         for told in part.told:
@@ -799,8 +801,11 @@ class _Walk:
         self._add_waiting()
 
     def _note_end_missing(self) -> None:
+        """There are fewer lines than there should be. Where they disagree before their end, others are missing than the last."""
         first, end = self.tree.size, self.owner.end
-        self.owner.find("truncated", first, f"the lines end at leaf {first}; there were {end - self.claims.first_leaf}")
+        if not self._name_missing(end - first):
+            lines = end - self.claims.first_leaf
+            self.owner.find("truncated", first, f"the lines end at leaf {first}; there were {lines}")
         self._add_unknown(end - first)
 
     # checkpoints on the way
@@ -909,15 +914,18 @@ class _Walk:
             self._name_in(self.good, final.size)
 
     def _judge_missing_end(self, final: Note) -> None:
-        """More was sealed than is here. Where lines disagree before their end, the missing ones are not the last ones."""
-        end, count = self.owner.end, final.size - self.owner.end
+        """More was sealed than is here."""
+        end = self.owner.end
+        if not self._name_missing(final.size - end):
+            self.owner.find("truncated", end, f"leaves {end} to {final.size - 1} were sealed, and are not here")
+
+    def _name_missing(self, count: int) -> bool:
         if self._name_shift():
-            return
+            return True
         if self.bad >= 0:
             where = f"between leaf {self.good} and {self.bad}; later ones were renumbered"
             self.owner.find("dropped", self.good, f"{count} entries are missing {where}")
-        else:
-            self.owner.find("truncated", end, f"leaves {end} to {final.size - 1} were sealed, and are not here")
+        return self.bad >= 0
 
     def _name(self, upto: int) -> None:
         """The lines do not lead to what was signed, and it is not known which of them."""
@@ -1229,8 +1237,8 @@ class _Joined:
     and executed, and the arguments that ran those that were permitted. Entries of one moment may stand in any order, so an
     action is judged some time after it ended."""
 
-    def __init__(self, report: Report, *, is_whole: bool) -> None:
-        self.report, self.is_whole = report, is_whole
+    def __init__(self, report: Report, *, is_complete: bool, is_whole: bool) -> None:
+        self.report, self.is_complete, self.is_whole = report, is_complete, is_whole
         self.open: OrderedDict[str, dict[str, tuple[int, str, str]]] = OrderedDict()
         self.ended: OrderedDict[str, dict[str, tuple[int, str, str]]] = OrderedDict()
 
@@ -1275,8 +1283,8 @@ class _Joined:
         if len(set(arguments.values())) > 1:
             said = ", ".join(f"{step} {digest[:12]}…" for step, digest in arguments.items())
             self.report.find("mismatch", (executed or permitted or _NONE)[0], f"the arguments differ: {said}")
-        if not ("shown" in known or self.is_whole):
-            return  # it began before the first leaf here
+        if not self.is_complete or not ("shown" in known or self.is_whole):
+            return  # a filter left steps out, or it began before the first leaf here
         if permitted and not _APPROVALS & known.keys():
             self.report.find("mismatch", permitted[0], "an action was permitted that nobody approved")
         if executed and not permitted:
@@ -1382,8 +1390,8 @@ class Opened:
                 nodes_first=int(nodes["first"]),
                 nodes=_hashes(nodes["hashes"]),
                 checkpoints=proof["checkpoints"],
-                consistency={int(size): _hashes(path) for size, path in proof.get("consistency", {}).items()},
-                lines_note=str(proof.get("lines_checkpoint", "")),
+                consistency={int(size): _hashes(path) for size, path in proof["consistency"].items()},
+                lines_note=str(proof["lines_checkpoint"]),
             )
         except (*_UNREADABLE, ValueError, TypeError, AttributeError) as error:
             raise NotABundle(f"the proofs of {self.place} cannot be read ({error})") from error

@@ -127,6 +127,18 @@ SEAL = {
     "pending": Mark("Pending", "ring", "quiet", "It gets its place within a minute; until then nothing proves it"),
     "deleted": Mark("Deleted", "dash", "quiet", "Its time was over; its place in the log is kept"),
 }
+EXPORT = {
+    "waiting": Mark("Waiting", "bars", "busy", "A worker begins with it in a moment"),
+    "running": Mark("Being written", "ring", "busy", "Part by part; the page may be left"),
+    "done": Mark("Done", "tick", "ok", "Its files can be downloaded"),
+    "failed": Mark("Failed", "cross", "bad", "It was tried several times"),
+    "cancelled": Mark("Cancelled", "dash", "quiet", "Somebody stopped it"),
+}
+STREAM = {
+    "active": Mark("Active", "arrow", "ok", "Entries are sent as they are sealed"),
+    "paused": Mark("Paused", "bars", "warn", "Somebody paused it; nothing is lost"),
+    "stopped": Mark("Stopped", "cross", "bad", "A batch could not be delivered; nothing is lost"),
+}
 MATCH = {
     "true": Mark("Matches", "tick", "ok", "The digest is that of the bytes that are kept"),
     "false": Mark("Does not match", "cross", "bad", "The digest is another than that of the bytes that are kept"),

@@ -77,6 +77,8 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "delivery_states": list(marks.DELIVERY),
         "entry_outcomes": list(marks.ENTRY),
         "seal_states": list(marks.SEAL),
+        "export_states": list(marks.EXPORT),
+        "stream_states": list(marks.STREAM),
         "effects": list(marks.EFFECT),
         "good": good,
         "bad": bad,

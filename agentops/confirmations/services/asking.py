@@ -115,7 +115,7 @@ def _announce(tenant: uuid.UUID, confirmation: Confirmation, at: datetime, *, te
             "tool_version": confirmation.tool_version,
             "tier": confirmation.tier,
             "action_digest": bytes(confirmation.action_digest).hex(),
-            "args_digest": arguments_digest(confirmation.arguments).hex(),
+            "args_digest": arguments_digest(bytes(confirmation.arguments)).hex(),
             "raised_because": list(confirmation.raised_because),
         },
         at=at,
