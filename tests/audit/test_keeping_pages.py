@@ -297,6 +297,9 @@ def test_what_would_be_found_is_what_is_erased(world: World) -> None:
                     data={"member": "m", "end_user": "e"},
                 ),
                 entry(8, target=Target("dead_letter", actor.label)),
+                entry(9, action="staff.read", data={"what": "/staff/t/acme/audit/?text=Ada%40acme.example&x=1"}),
+                entry(10, action="staff.read", data={"what": "/staff/t/acme/audit/?text=somebody"}),
+                entry(11, action="search.saved", data={"name": "n", "query": "text=ada@acme.example"}),
             ],
         )
         found = queries.mentions(tenant=world.acme.id, person=" Ada@Acme.example ")
