@@ -5,7 +5,8 @@ from django.urls import URLPattern, URLResolver, path
 from audit.api import entries, proofs
 from audit.views import entry, erasures, exports, log, retention, streams, what, who
 from audit.views import proofs as proof_pages
-from tenants.access import View, staff_tenant_page, tenant_page
+from audit.views.verifier import verifier
+from tenants.access import View, open_page, staff_tenant_page, tenant_page
 from tenants.roles import Permission
 
 _API = "api/v1/audit/"
@@ -47,6 +48,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_API}checkpoints", proofs.CheckpointsView.as_view(), name="api-audit-checkpoints"),
     path(f"{_API}consistency", proofs.ConsistencyView.as_view(), name="api-audit-consistency"),
     path(".well-known/agentops-audit-keys.json", proofs.key_set, name="audit-keys"),
+    open_page("audit-verifier.py", verifier, name="audit-verifier"),
     *_read("audit/", log.log, name="audit-log"),
     *_read(_ONE, entry.entry, name="audit-entry"),
     *_read("audit/who/", who.who, name="audit-who"),
