@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentops.common.errors import Conflict, InvalidInput, NotFound
+from agentops.common.errors import Conflict, DomainError, InvalidInput, NotFound
 
 
 class AuditRefused(RuntimeError):
@@ -25,6 +25,12 @@ class NotSealedYet(Conflict):
     """There is no proof yet of what was asked for. Not a fault: it takes some seconds."""
 
     code, title = "not_sealed", "Not sealed yet"
+
+
+class TreeIncomplete(DomainError):
+    """Rows of a tenant's tree are gone, so that no proof can be made. Somebody took them away."""
+
+    code, status, title = "tree_incomplete", 500, "The stored tree is not whole"
 
 
 class TooManyExports(Conflict):

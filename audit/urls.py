@@ -3,13 +3,18 @@
 from django.urls import URLPattern, URLResolver, path
 
 from audit.api import entries, proofs
-from audit.views import entry, exports, log, streams, what, who
+from audit.views import entry, erasures, exports, log, retention, streams, what, who
 from audit.views import proofs as proof_pages
 from tenants.access import View, staff_tenant_page, tenant_page
 from tenants.roles import Permission
 
 _API = "api/v1/audit/"
 _ONE = "audit/entries/<uuid:entry>/"
+_RETENTION = "audit/retention/"
+_HOLDS = f"{_RETENTION}holds/"
+_ERASURES = "audit/erasures/"
+_ERASURE = f"{_ERASURES}<uuid:erasure>/"
+_CERTIFICATE = f"{_ERASURE}certificate"
 _EXPORT, _STREAM = "audit/exports/<uuid:export>/", "audit/streams/<uuid:stream>/"
 _DELIVERY = "audit/checkpoint-deliveries/<uuid:delivery>/"
 
@@ -20,6 +25,11 @@ def _read(route: str, view: View, *, name: str) -> list[URLPattern]:
         tenant_page(route, view, name=name, needs=Permission.AUDIT_READ),
         staff_tenant_page(route, view, name=f"staff-tenant-{name}", needs=Permission.STAFF_AUDIT),
     ]
+
+
+def _own(route: str, view: View, *, name: str) -> URLPattern:
+    """A page that only the organisation's own people read: whom it was asked to forget is no business of ours."""
+    return tenant_page(route, view, name=name, needs=Permission.AUDIT_READ)
 
 
 def _export(route: str, view: View, *, name: str) -> URLPattern:
@@ -43,6 +53,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_read("audit/what/", what.what, name="audit-what"),
     *_read("audit/proofs/", proof_pages.proofs, name="audit-proofs"),
     *_read("audit/proofs.json", proof_pages.of_entries, name="audit-entry-proofs"),
+    *_read(_RETENTION, retention.retention, name="audit-retention"),
+    _manage(f"{_RETENTION}period/", retention.retention_period, name="audit-retention-period"),
+    _manage(f"{_HOLDS}new/", retention.hold_new, name="audit-hold-new"),
+    _manage(f"{_HOLDS}<uuid:hold>/lift/", retention.hold_lift, name="audit-hold-lift"),
+    _own(_ERASURES, erasures.erasures, name="audit-erasures"),
+    _manage(f"{_ERASURES}new/", erasures.erasure_new, name="audit-erasure-new"),
+    _own(_ERASURE, erasures.erasure, name="audit-erasure"),
+    _manage(f"{_ERASURE}approval/", erasures.erasure_approval, name="audit-erasure-approval"),
+    _manage(f"{_ERASURE}refusal/", erasures.erasure_refusal, name="audit-erasure-refusal"),
+    _own(f"{_CERTIFICATE}/", erasures.certificate, name="audit-certificate"),
+    _own(f"{_CERTIFICATE}.json", erasures.certificate_json, name="audit-certificate-json"),
+    _own(f"{_CERTIFICATE}.txt", erasures.certificate_entries, name="audit-certificate-entries"),
     _export("audit/exports/", exports.exports, name="audit-exports"),
     _export("audit/exports/new/", exports.export_new, name="audit-export-new"),
     _export(_EXPORT, exports.export, name="audit-export"),

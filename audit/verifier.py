@@ -35,6 +35,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import IO, Any
 
@@ -188,7 +189,7 @@ class _Check:
         self.held = [note for text in held if (note := self._read_note(text, "a checkpoint that you hold"))]
         self.authority = _Authority()
         is_whole = claims.proves == "complete" and claims.first_leaf == 0
-        self.joined = _Joined(report, is_whole=is_whole)
+        self.joined = _Joined(report, is_complete=claims.proves == "complete", is_whole=is_whole)
         self.runs = _Runs(report, is_whole=is_whole)
         report.proves, report.first_leaf = claims.proves, claims.first_leaf
         if self.final:
@@ -284,6 +285,8 @@ class _Check:
         counts["pruned"] += part.pruned
         for finding in part.findings:
             self.find(*finding)
+        if part.gone:  # of what was pruned in part, not all is here to be joined
+            self.runs.is_whole = self.joined.is_whole = False
         if self.claims.proves == "complete":
             self.runs.take(part)
         for told in part.told:
@@ -349,6 +352,7 @@ class _Check:
 _LINE = re.compile(r'\{"leaf":(0|[1-9]\d{0,17}),"hash":"([0-9a-f]{64})",')
 _ENTRY = '"entry":'
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # where a value ends, found while reading it
+_text = encode_basestring  # of a text, what RFC 8785 has: only what must be escaped is
 _JOINED = frozenset({"tool_call.redeemed", "audit.key_rotated", "audit.pruned", "privacy.erased", "run.manifest"})
 
 
@@ -368,7 +372,7 @@ def read_lines(lines: Iterable[bytes], *, tenant: str, root: bytes = b"", size: 
             part.first = leaf
         part.numbers.append(leaf)
         part.hashes += stated
-        if root and root_from_inclusion(stated, leaf, size, _hashes(rest.get("proof"))) != root:
+        if root and not problem and root_from_inclusion(stated, leaf, size, _hashes(rest.get("proof"))) != root:
             part.findings.append(("inserted", leaf, "the entry is not in the tree that was signed"))
         if problem:
             part.findings.append(("edited", leaf, problem))
@@ -434,10 +438,10 @@ def _rest_of(raw: bytes) -> dict[str, Any]:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found, end = _scan(text, 0)
+    except (ValueError, StopIteration, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and not text[end:].strip() else None
 
 
 def _check_private(
@@ -480,14 +484,14 @@ def commitment(salt: bytes, name: str, value: Any) -> bytes:
 
 def canonical(value: Any) -> str:
     """RFC 8785 JSON of a value that was read from JSON."""
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, dict):
         names = sorted(value, key=lambda name: name.encode("utf-16-be"))
-        return "{" + ",".join(f"{canonical(name)}:{canonical(value[name])}" for name in names) + "}"
+        return "{" + ",".join(f"{_text(name)}:{canonical(value[name])}" for name in names) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
-    if isinstance(value, float):
-        return _number(value)
-    return json.dumps(value, ensure_ascii=False)
+    return _number(value) if isinstance(value, float) else json.dumps(value)
 
 
 def _number(value: float) -> str:
@@ -797,8 +801,11 @@ class _Walk:
         self._add_waiting()
 
     def _note_end_missing(self) -> None:
+        """There are fewer lines than there should be. Where they disagree before their end, others are missing than the last."""
         first, end = self.tree.size, self.owner.end
-        self.owner.find("truncated", first, f"the lines end at leaf {first}; there were {end - self.claims.first_leaf}")
+        if not self._name_missing(end - first):
+            lines = end - self.claims.first_leaf
+            self.owner.find("truncated", first, f"the lines end at leaf {first}; there were {lines}")
         self._add_unknown(end - first)
 
     # checkpoints on the way
@@ -863,7 +870,7 @@ class _Walk:
             self.good = note.size if self.bad < 0 else self.good
             for told in rotations:
                 self.owner._take_rotation(told, note.size)
-        elif roots or note.size > self.tree.size:
+        elif roots:
             self.bad = note.size if self.bad < 0 else self.bad
             if len(self.disputed) < MAX_FINDINGS:
                 self.disputed.append(note)
@@ -872,13 +879,15 @@ class _Walk:
 
     def _judge_root(self, final: Note) -> None:
         end = self.owner.end
+        newest = max(self.claims.tree_size, self.largest)
+        if newest > final.size:
+            self.owner.find("old_checkpoint", None, f"the checkpoint is of {final.size} leaves, the log of {newest}")
         if end > final.size:
-            self._judge_beyond(final)
+            self._judge_beyond(final, is_newer_known=newest > final.size)
             return
         levels = cover(end, final.size)
         if len(levels) != len(self.claims.after):
-            kind = "dropped" if self.bad >= 0 else "truncated"
-            self.owner.find(kind, end, f"leaves {end} to {final.size - 1} were sealed, and are not here")
+            self._judge_missing_end(final)
             return
         roots = self.tree.roots(zip(levels, self.claims.after, strict=True))
         if end == final.size:
@@ -895,28 +904,41 @@ class _Walk:
         elif self.tree.bad_blocks:
             self.owner.find("file_changed", None, "the inner nodes of the bundle are not those of the tree")
 
-    def _judge_beyond(self, final: Note) -> None:
+    def _judge_beyond(self, final: Note, *, is_newer_known: bool) -> None:
         """There are more leaves than the checkpoint counts."""
-        if self.claims.tree_size > final.size or self.largest > final.size:
-            size = max(self.claims.tree_size, self.largest)
-            self.owner.find("old_checkpoint", None, f"the checkpoint is of {final.size} leaves, the bundle of {size}")
-            if final.root not in self.seen.get(final.size, [final.root]):
-                self.owner.find("fork", None, f"the first {final.size} leaves are not those of the checkpoint")
-        else:
+        if not is_newer_known:
             count = self.owner.end - final.size
             where = f"between leaf {self.good} and {self.bad}" if self.bad >= 0 else f"from leaf {self.good} on"
             self.owner.find("inserted", None, f"there are {count} more leaves than were sealed, {where}")
+        elif final.root not in self.seen.get(final.size, [final.root]):
+            self._name_in(self.good, final.size)
+
+    def _judge_missing_end(self, final: Note) -> None:
+        """More was sealed than is here."""
+        end = self.owner.end
+        if not self._name_missing(final.size - end):
+            self.owner.find("truncated", end, f"leaves {end} to {final.size - 1} were sealed, and are not here")
+
+    def _name_missing(self, count: int) -> bool:
+        if self._name_shift():
+            return True
+        if self.bad >= 0:
+            where = f"between leaf {self.good} and {self.bad}; later ones were renumbered"
+            self.owner.find("dropped", self.good, f"{count} entries are missing {where}")
+        return self.bad >= 0
 
     def _name(self, upto: int) -> None:
         """The lines do not lead to what was signed, and it is not known which of them."""
+        if not self._name_shift():
+            self._name_in(self.good, upto)
+
+    def _name_shift(self) -> bool:
         shift = self._shift()
         if shift:
-            kind = "dropped" if shift > 0 else "inserted"
+            kind, what = ("dropped", "are missing") if shift > 0 else ("inserted", "are too many")
             first = self.tree.bad_blocks[0] * BLOCK
-            what = "are missing" if shift > 0 else "are too many"
             self.owner.find(kind, first, f"{abs(shift)} entries {what} behind leaf {first}; later ones were renumbered")
-            return
-        self._name_in(self.good, upto)
+        return bool(shift)
 
     def _name_in(self, first: int, end: int) -> None:
         named = {"edited", "dropped", "inserted", "reordered", "truncated", "swapped_tenant"}
@@ -1196,6 +1218,7 @@ _ENDS = frozenset(
     f"approval.{word}"
     for word in ("executed", "failed", "outcome_unknown", "refused", "cancelled", "expired", "invalidated", "edited")
 )
+_NONE = (0, "", "")
 _STEPS = {
     "approval.requested": "shown",
     "approval.voted": "approved",
@@ -1214,8 +1237,8 @@ class _Joined:
     and executed, and the arguments that ran those that were permitted. Entries of one moment may stand in any order, so an
     action is judged some time after it ended."""
 
-    def __init__(self, report: Report, *, is_whole: bool) -> None:
-        self.report, self.is_whole = report, is_whole
+    def __init__(self, report: Report, *, is_complete: bool, is_whole: bool) -> None:
+        self.report, self.is_complete, self.is_whole = report, is_complete, is_whole
         self.open: OrderedDict[str, dict[str, tuple[int, str, str]]] = OrderedDict()
         self.ended: OrderedDict[str, dict[str, tuple[int, str, str]]] = OrderedDict()
 
@@ -1251,19 +1274,17 @@ class _Joined:
         if step and len(digests) > 1 and "told" not in known:
             said = ", ".join(f"{name} {digest[:12]}…" for name, (_, digest, _) in known.items() if digest)
             self.report.find("mismatch", leaf, f"the action is not one and the same: {said}")
-            known["told"] = (leaf, "", "")
+            known["told"] = _NONE
 
     def _judge(self, known: dict[str, tuple[int, str, str]]) -> None:
         self.report.counts["sensitive_actions"] += 1
         permitted, executed = known.get("permitted"), known.get("executed")
-        if permitted and executed and permitted[2] and executed[2] and permitted[2] != executed[2]:
-            self.report.find(
-                "mismatch",
-                executed[0],
-                f"arguments {permitted[2][:12]}… were permitted, and {executed[2][:12]}… were executed",
-            )
-        if not ("shown" in known or self.is_whole):
-            return  # it began before the first leaf here
+        arguments = {step: known[step][2] for step in ("shown", "permitted", "executed") if known.get(step, _NONE)[2]}
+        if len(set(arguments.values())) > 1:
+            said = ", ".join(f"{step} {digest[:12]}…" for step, digest in arguments.items())
+            self.report.find("mismatch", (executed or permitted or _NONE)[0], f"the arguments differ: {said}")
+        if not self.is_complete or not ("shown" in known or self.is_whole):
+            return  # a filter left steps out, or it began before the first leaf here
         if permitted and not _APPROVALS & known.keys():
             self.report.find("mismatch", permitted[0], "an action was permitted that nobody approved")
         if executed and not permitted:
@@ -1369,8 +1390,8 @@ class Opened:
                 nodes_first=int(nodes["first"]),
                 nodes=_hashes(nodes["hashes"]),
                 checkpoints=proof["checkpoints"],
-                consistency={int(size): _hashes(path) for size, path in proof.get("consistency", {}).items()},
-                lines_note=str(proof.get("lines_checkpoint", "")),
+                consistency={int(size): _hashes(path) for size, path in proof["consistency"].items()},
+                lines_note=str(proof["lines_checkpoint"]),
             )
         except (*_UNREADABLE, ValueError, TypeError, AttributeError) as error:
             raise NotABundle(f"the proofs of {self.place} cannot be read ({error})") from error

@@ -149,6 +149,12 @@ SWITCH = {
     "lifted": Mark("Lifted", "tick", "quiet", "It stops nothing any more"),
     "asked": Mark("Lift asked for", "bars", "warn", "It stops agents until a second person agrees"),
 }
+ERASURE = {
+    "asked": Mark("Waits for a second person", "bars", "warn", "Nobody is erased until somebody else agrees"),
+    "approved": Mark("Being erased", "ring", "busy", "Two people agreed; it is done within a minute"),
+    "refused": Mark("Not erased", "dash", "quiet", "It was refused or taken back"),
+    "done": Mark("Erased", "tick", "ok", "It was done, and there is a certificate"),
+}
 EFFECT = {
     "read": Mark("Reads", "arrow", "quiet", "Looks something up"),
     "write": Mark("Writes", "bolt", "quiet", "Changes something"),

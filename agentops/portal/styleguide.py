@@ -71,6 +71,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "reviews": list(marks.REVIEW),
         "grades": list(marks.ENFORCEMENT),
         "switch_states": list(marks.SWITCH),
+        "erasure_states": list(marks.ERASURE),
         "confirmation_states": list(marks.CONFIRMATION),
         "matches": [True, False, None],
         "delivery_states": list(marks.DELIVERY),

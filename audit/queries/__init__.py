@@ -2,6 +2,7 @@
 
 from audit.queries.checkpoints import checkpoints, last_checkpoint, public_keys
 from audit.queries.entries import LOOK_BACK, Found, Listed, Page, blob_of, find_entries, get_entry
+from audit.queries.erased import Mentions, erased_lines, mentions
 from audit.queries.exports import (
     Part,
     all_exports,
@@ -25,13 +26,19 @@ from audit.queries.gathered import (
 )
 from audit.queries.keeping import (
     Certificate,
+    Pruning,
     certificate,
     due_erasures,
+    entries_before,
     erasure,
     erasures,
+    hold,
     holds,
     kept_days,
+    knows_run,
+    oldest_entry_at,
     pruned_below,
+    prunings,
 )
 from audit.queries.proofs import Inclusion, StoredTree, consistency, inclusion
 from audit.queries.streams import (
@@ -64,8 +71,10 @@ __all__ = [
     "Gathered",
     "Inclusion",
     "Listed",
+    "Mentions",
     "Page",
     "Part",
+    "Pruning",
     "SealingState",
     "Sort",
     "StandingStream",
@@ -83,6 +92,8 @@ __all__ = [
     "delivery",
     "due_erasures",
     "ends_before_vote",
+    "entries_before",
+    "erased_lines",
     "erasure",
     "erasures",
     "export",
@@ -90,19 +101,24 @@ __all__ = [
     "find_entries",
     "gather",
     "get_entry",
+    "hold",
     "holds",
     "inclusion",
     "is_open",
     "is_waiting",
     "kept_days",
+    "knows_run",
     "last_checkpoint",
+    "mentions",
     "newer_neighbour",
     "numbers",
     "of_confirmation",
     "older_neighbour",
+    "oldest_entry_at",
     "parts",
     "progress",
     "pruned_below",
+    "prunings",
     "public_keys",
     "sealing_state",
     "stopped_streams",

@@ -151,7 +151,7 @@ def _attached(response: HttpResponseBase, name: str, kind: str) -> HttpResponseB
 
 
 def _params(request: TenantRequest) -> dict[str, str]:
-    return request.POST.dict() if request.method == "POST" else request.GET.dict()  # type: ignore[return-value]
+    return request.POST.dict() if request.method == "POST" else request.GET.dict()
 
 
 def _days(given: dict[str, str]) -> dict[str, str]:

@@ -103,6 +103,11 @@ def switch_mark(state: Any) -> SafeString:
 
 
 @register.filter
+def erasure_mark(state: Any) -> SafeString:
+    """The mark of a request to erase a person: asked, approved, refused, done."""
+    return marks.render(marks.ERASURE, state)
+
+
 def export_mark(state: Any) -> SafeString:
     """The mark of an export of the audit log: waiting, running, done, failed, cancelled."""
     return marks.render(marks.EXPORT, state)
