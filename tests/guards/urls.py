@@ -304,6 +304,50 @@ class Things:
         with tenant_scope(self.organisation.id):
             return Leaf.objects.get(tenant_id=self.organisation.id, leaf_index=0).entry_id
 
+    def export(self) -> uuid.UUID:
+        """One that is done, with its files; at once, as if there were nothing to look through."""
+        audit.seal_all(tenant=self.organisation.id, at=clock.now())
+        with tenant_scope(self.organisation.id):
+            made = audit.ask_export(
+                tenant=self.organisation.id, form="csv", filters=Filters(), by=OPERATOR, at=clock.now()
+            )
+        with tenant_scope(self.organisation.id):
+            claim = audit.claim_export(tenant=self.organisation.id, export=made.id, at=clock.now())
+        while claim is not None:
+            at = clock.now() + timedelta(minutes=5)
+            with tenant_scope(self.organisation.id):
+                claim = audit.write_export(tenant=self.organisation.id, slug=self.organisation.slug, claim=claim, at=at)
+        return made.id
+
+    def number(self) -> int:
+        """Its first file."""
+        return 1
+
+    def stream(self) -> uuid.UUID:
+        with tenant_scope(self.organisation.id):
+            made = audit.set_stream(
+                tenant=self.organisation.id,
+                destination=f"https://siem.example.com/{uuid.uuid4()}",
+                form="ndjson",
+                from_beginning=False,
+                by=OPERATOR,
+                at=clock.now(),
+            )
+        return made.id
+
+    def delivery(self) -> uuid.UUID:
+        """Where checkpoints are sent."""
+        with tenant_scope(self.organisation.id):
+            made = audit.set_checkpoint_delivery(
+                tenant=self.organisation.id,
+                channel="webhook",
+                destination=f"https://keep.example.com/{uuid.uuid4()}",
+                every="day",
+                by=OPERATOR,
+                at=clock.now(),
+            )
+        return made.id
+
     def hold(self) -> uuid.UUID:
         with tenant_scope(self.organisation.id):
             made = audit.set_hold(
