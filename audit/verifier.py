@@ -1161,7 +1161,7 @@ class _Blobs:
             self.report.find("blob_edited", None, f"the large data of {self.next[0]} belongs to no entry here")
 
 
-_RUN_ENTRIES = 500_000  # ids that are remembered for manifests to come
+_RUN_ENTRIES = 200_000  # ids that are remembered for manifests to come
 
 
 class _Runs:

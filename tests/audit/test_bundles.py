@@ -28,6 +28,7 @@ from audit.types import Actor, Outcome, Target
 from tests.audit.acting import act, erase
 from tests.audit.bundling import ENTRIES, Directory, export, public_keys
 from tests.audit.logs import Log
+from tests.confirmations.asked import Desk
 from tests.world import World
 
 
@@ -433,3 +434,21 @@ def test_keys_are_made_and_rotated_by_the_command(
     log.seal()
     assert log.head().key_id == made["key_id"]
     assert export(log, tmp_path / "b").verify(keys=[public_keys()[0]]).findings == []
+
+
+def test_what_the_first_of_two_said_is_not_exported_before_the_second_has_spoken(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, desk = Log(world.acme), Desk(world.acme)
+    asked = desk.ask(4)
+    desk.approve(asked, world.ada)
+    log.seal()
+    call_command("audit", "export", "acme", "--out", str(tmp_path / "half"))
+    assert "one of two has agreed" in capsys.readouterr().out
+    assert not any(b"approval.voted" in line for line in Directory(tmp_path / "half").lines())
+    assert Directory(tmp_path / "half").verify().findings == []
+    desk.approve(asked, world.ben)
+    log.seal()
+    call_command("audit", "export", "acme", "--out", str(tmp_path / "both"))
+    assert sum(b"approval.voted" in line for line in Directory(tmp_path / "both").lines()) == 2
+    assert Directory(tmp_path / "both").verify().findings == []

@@ -17,9 +17,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from agentops.common import clock
 from agentops.common.errors import DomainError
 from agentops.common.scope import tenant_scope
+from agentops.confirmations import queries as confirmations
 from audit import bundles, checking, keys, services, verifier
 from audit.bundles import Plan, Sink
 from audit.errors import KeyMissing, NotSealedYet
+from audit.queries.exports import first_vote
 from audit.searching import NAMES, Filters
 from audit.services.sealing import key_name
 from audit.types import Outcome, Target
@@ -84,12 +86,18 @@ class Command(BaseCommand):
         asked = {name: options[f"filter_{name}"] for name in NAMES if options[f"filter_{name}"]}
         filters, held = Filters.parse(asked), _held(options)
         with tenant_scope(tenant.id):
-            made = bundles.plan(tenant=tenant.id, slug=tenant.slug, filters=filters)
+            # What one of two people said is told to nobody before the other has spoken.
+            held_back = first_vote(tenant=tenant.id, confirmations=confirmations.half_agreed(tenant=tenant.id))
+            made = bundles.plan(tenant=tenant.id, slug=tenant.slug, filters=filters, before_leaf=held_back)
             _tell(made)
         with _sink(Path(options["out"])) as sink:
             manifest = _write(made, sink, held)
         what = f"{manifest['leaf_count']} entries of {tenant.slug}"
         self.stdout.write(self.style.SUCCESS(f"{options['out']}: {what}, proves {manifest['proves']}"))
+        if made.end == held_back:
+            self.stdout.write(
+                f"It ends before leaf {held_back}: there, one of two has agreed and the other has not yet."
+            )
         if made.only:
             self.stdout.write("Filtered: it proves that these entries are genuine, not that no other one fits.")
         return manifest, True
