@@ -35,6 +35,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "beat the heart of the audit log": {"task": "audit.tasks.heartbeat", "schedule": _HOUR},
     "prune the audit log": {"task": "audit.tasks.prune", "schedule": _HOUR},
     "erase who is to be forgotten": {"task": "audit.tasks.erase", "schedule": _MINUTE},
+    "write exports of the audit log": {"task": "audit.tasks.write_exports", "schedule": 10.0},
+    "purge exports of the audit log": {"task": "audit.tasks.purge_exports", "schedule": _HOUR},
+    "stream the audit log": {"task": "audit.tasks.send_streams", "schedule": 10.0},
+    "watch streams of the audit log": {"task": "audit.tasks.watch_streams", "schedule": _MINUTE},
+    "send checkpoints": {"task": "audit.tasks.send_checkpoints", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

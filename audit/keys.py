@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import functools
 import hashlib
 import os
 from collections.abc import Iterator
@@ -85,7 +86,7 @@ def get(key_id: str) -> SignsAs:
     path = directory() / f"{key_id}{_SUFFIX}"
     if not key_id.isalnum() or not path.is_file():
         raise KeyMissing(f"the key {key_id} is not in {directory()}")
-    return _read(path)
+    return _read_once(path, path.stat().st_mtime_ns)
 
 
 def make(*, name: str, at: datetime, where: Path | None = None) -> SignsAs:
@@ -124,6 +125,11 @@ def as_json(key: PublicKey) -> dict[str, str | None]:
         "created_at": key.created_at.isoformat(),
         "retired_at": key.retired_at.isoformat() if key.retired_at else None,
     }
+
+
+@functools.lru_cache(maxsize=16)
+def _read_once(path: Path, changed_ns: int) -> SignsAs:
+    return _read(path)
 
 
 def _read(path: Path) -> SignsAs:

@@ -156,6 +156,7 @@ ACTIONS: dict[str, Action] = dict(
             "call",
             "confirmation",
             "action_digest",
+            "args_digest",
         ),
         _action(
             "permit.refused",
@@ -183,6 +184,7 @@ ACTIONS: dict[str, Action] = dict(
             "tool_version",
             "tier",
             "action_digest",
+            "args_digest",
             "raised_because",
         ),
         _action("approval.invalidated", Category.APPROVAL, "the request to call {tool} lapsed", "tool"),
@@ -462,6 +464,15 @@ ACTIONS: dict[str, Action] = dict(
             "format",
             "filters",
         ),
+        _action(
+            "audit.export_downloaded",
+            Category.INTEGRITY,
+            "{actor} downloaded {file} of an export",
+            "export",
+            "format",
+            "file",
+        ),
+        _action("audit.export_cancelled", Category.INTEGRITY, "{actor} cancelled an export", "export"),
         _action("audit.export_removed", Category.INTEGRITY, "{actor} removed an export", "export"),
         _action(
             "audit.stream_set",
@@ -535,6 +546,10 @@ ACTIONS: dict[str, Action] = dict(
             "fields",
             "digest",
         ),
+        _action("auth.signed_in", Category.AUTH, "{actor} signed in by {method}", "method"),
+        _action("auth.signed_out", Category.AUTH, "{actor} signed out"),
+        _action("auth.sign_in_failed", Category.AUTH, "a sign-in as {member} failed: {why}", "member", "why"),
+        _action("auth.credentials_changed", Category.AUTH, "{actor} changed how they sign in: {what}", "what"),
         _action("staff.read", Category.DATA, "{actor} of agentops read {what}", "what"),
     ]
 )

@@ -6,4 +6,4 @@ class TenantsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from tenants import openapi  # noqa: F401  drf-spectacular learns of it by its being defined
+        from tenants import openapi, sign_in_entries  # noqa: F401  drf-spectacular and allauth learn of them by their being defined

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
@@ -18,16 +18,35 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.core.mail import send_mail
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
+from tenants import sign_in_entries
 from tenants.models import Tenant, User
+from tenants.services import SignIn
 
 
 class ClosedDoor(DefaultAccountAdapter):
     """Nobody signs up by themselves; people are invited by an admin of their organisation."""
+
+    def pre_login(self, request: HttpRequest, user: Any, **told: Any) -> HttpResponse | None:
+        if not user.is_active:
+            sign_in_entries.tell(user, SignIn.FAILED, "the account is deactivated")
+        return cast("HttpResponse | None", super().pre_login(request, user, **told))
+
+    def login(self, request: HttpRequest, user: Any) -> None:
+        sign_in_entries.tell(user, SignIn.IN, sign_in_entries.proof(request, user))
+        super().login(request, user)
+
+    def logout(self, request: HttpRequest) -> None:
+        sign_in_entries.tell(cast(User, request.user), SignIn.OUT)
+        super().logout(request)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Also of somebody who is signed in and is asked again."""
+        sign_in_entries.tell_wrong_password(str(credentials.get("email") or credentials.get("username") or ""))
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False

@@ -127,6 +127,18 @@ SEAL = {
     "pending": Mark("Pending", "ring", "quiet", "It gets its place within a minute; until then nothing proves it"),
     "deleted": Mark("Deleted", "dash", "quiet", "Its time was over; its place in the log is kept"),
 }
+EXPORT = {
+    "waiting": Mark("Waiting", "bars", "busy", "A worker begins with it in a moment"),
+    "running": Mark("Being written", "ring", "busy", "Part by part; the page may be left"),
+    "done": Mark("Done", "tick", "ok", "Its files can be downloaded"),
+    "failed": Mark("Failed", "cross", "bad", "It was tried several times"),
+    "cancelled": Mark("Cancelled", "dash", "quiet", "Somebody stopped it"),
+}
+STREAM = {
+    "active": Mark("Active", "arrow", "ok", "Entries are sent as they are sealed"),
+    "paused": Mark("Paused", "bars", "warn", "Somebody paused it; nothing is lost"),
+    "stopped": Mark("Stopped", "cross", "bad", "A batch could not be delivered; nothing is lost"),
+}
 MATCH = {
     "true": Mark("Matches", "tick", "ok", "The digest is that of the bytes that are kept"),
     "false": Mark("Does not match", "cross", "bad", "The digest is another than that of the bytes that are kept"),
@@ -136,6 +148,12 @@ SWITCH = {
     "on": Mark("On", "octagon", "bad", "It stops agents now"),
     "lifted": Mark("Lifted", "tick", "quiet", "It stops nothing any more"),
     "asked": Mark("Lift asked for", "bars", "warn", "It stops agents until a second person agrees"),
+}
+ERASURE = {
+    "asked": Mark("Waits for a second person", "bars", "warn", "Nobody is erased until somebody else agrees"),
+    "approved": Mark("Being erased", "ring", "busy", "Two people agreed; it is done within a minute"),
+    "refused": Mark("Not erased", "dash", "quiet", "It was refused or taken back"),
+    "done": Mark("Erased", "tick", "ok", "It was done, and there is a certificate"),
 }
 EFFECT = {
     "read": Mark("Reads", "arrow", "quiet", "Looks something up"),

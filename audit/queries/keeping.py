@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connections
@@ -12,7 +13,7 @@ from agentops.common import clock
 from agentops.common.errors import NotFound
 from audit.models import Entry, Erasure, Head, Hold, Keeping
 from audit.queries.proofs import Inclusion, inclusion
-from audit.types import ErasureState
+from audit.types import Category, ErasureState
 
 OWNER = "owner"
 _DUE = "SELECT tenant_id, id FROM audit_erasure WHERE state = 'approved' ORDER BY decided_at, id"
@@ -29,10 +30,55 @@ def pruned_below(*, tenant: uuid.UUID) -> int:
     return Head.objects.filter(tenant_id=tenant).values_list("pruned_below", flat=True).first() or 0
 
 
+def knows_run(*, tenant: uuid.UUID, run: uuid.UUID) -> bool:
+    """Does the log have an entry of this run?"""
+    return Entry.objects.filter(tenant_id=tenant, run_id=run).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """One deletion: how many entries recorded before a time went, and how many a hold kept."""
+
+    id: uuid.UUID
+    at: datetime
+    before: datetime
+    entries: int
+    kept: int
+
+
+def prunings(*, tenant: uuid.UUID, most: int = 10) -> list[Pruning]:
+    """The newest first."""
+    found = Entry.objects.filter(tenant_id=tenant, action="audit.pruned").order_by("-recorded_at", "-id")[:most]
+    told = [(entry, entry.told()) for entry in found]
+    return [
+        Pruning(entry.id, entry.recorded_at, datetime.fromisoformat(data["before"]), data["entries"], data["kept"])
+        for entry, data in told
+    ]
+
+
+def oldest_entry_at(*, tenant: uuid.UUID) -> datetime | None:
+    """When the oldest entry that is still there was recorded; what the log says of itself does not count."""
+    found = Entry.objects.filter(tenant_id=tenant).exclude(category=Category.INTEGRITY).order_by("recorded_at", "id")
+    return found.values_list("recorded_at", flat=True).first()
+
+
+def entries_before(*, tenant: uuid.UUID, before: datetime, most: int) -> int:
+    """How many entries were recorded before a time, counted up to `most`."""
+    return len(Entry.objects.filter(tenant_id=tenant, recorded_at__lt=before).values_list("id", flat=True)[:most])
+
+
 def holds(*, tenant: uuid.UUID) -> list[Hold]:
     """Legal holds, those in force first, then the newest."""
     found = Hold.objects.filter(tenant_id=tenant).order_by("-set_at", "-id")
     return sorted(found, key=lambda hold: hold.lifted_at is not None)
+
+
+def hold(*, tenant: uuid.UUID, hold: uuid.UUID) -> Hold:
+    """Raises NotFound."""
+    found = Hold.objects.filter(tenant_id=tenant, id=hold).first()
+    if found is None:
+        raise NotFound("There is no such hold.")
+    return found
 
 
 def erasures(*, tenant: uuid.UUID) -> list[Erasure]:

@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from django.db import connections
 
 from audit import tree
+from audit.errors import TreeIncomplete
 from audit.models import Checkpoint, Leaf
 from audit.queries.checkpoints import last_checkpoint
 from audit.tree import HASH_BYTES, TILE_LEVELS
 
 _TILE = 1 << TILE_LEVELS
 _LEAVES = """
-SELECT string_agg(leaf_hash, ''::bytea ORDER BY leaf_index) FROM audit_leaf
+SELECT string_agg(leaf_hash, ''::bytea ORDER BY leaf_index), min(leaf_index), max(leaf_index) FROM audit_leaf
 WHERE tenant_id = %s AND leaf_index >= %s AND leaf_index < %s
 """
 _NODES = """
-SELECT string_agg(hash, ''::bytea ORDER BY position) FROM audit_node
+SELECT string_agg(hash, ''::bytea ORDER BY position), min(position), max(position) FROM audit_node
 WHERE tenant_id = %s AND level = %s AND position >= %s AND position < %s
 """
 
@@ -47,14 +48,14 @@ class StoredTree:
     _tiles: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
 
     def __call__(self, level: int, position: int) -> bytes:
-        """The root of the 2 ** level leaves that begin at position * 2 ** level. Raises LookupError where a row is gone."""
+        """The root of the 2 ** level leaves that begin at position * 2 ** level. Raises TreeIncomplete."""
         below = level % TILE_LEVELS
         first, count = position << below, 1 << below
         tile = self._tile(level - below, first // _TILE)
         start = first % _TILE
         hashes = tile[start : start + count]
         if len(hashes) != count:
-            raise LookupError(f"the tree of {self.tenant} lacks hashes of level {level - below} at {first}")
+            raise TreeIncomplete(f"the tree lacks rows of level {level - below} at {first}")
         return _root(hashes)
 
     def _tile(self, level: int, number: int) -> list[bytes]:
@@ -69,7 +70,10 @@ class StoredTree:
                 cursor.execute(_NODES, [self.tenant, level, begin, end])
             else:
                 cursor.execute(_LEAVES, [self.tenant, begin, end])
-            packed = bytes(cursor.fetchone()[0] or b"")
+            packed, first, last = cursor.fetchone()
+        packed = bytes(packed or b"")
+        if packed and (first != begin or len(packed) != (last - first + 1) * HASH_BYTES):
+            raise TreeIncomplete(f"the tree lacks rows of level {level} from {begin} on")
         return [packed[place : place + HASH_BYTES] for place in range(0, len(packed), HASH_BYTES)]
 
 

@@ -21,7 +21,7 @@ _BEATEN = "UPDATE audit_head SET heartbeat_on = %s WHERE tenant_id = %s"
 def beat(*, tenant: uuid.UUID, at: datetime) -> bool:
     """Say how far the tree was when the last day (UTC) ended, and how many entries that day sealed; once a day.
 
-    False where it was said, or nothing was ever sealed. It works as the owner, whose lock on the head makes one
+    False where it was said, or nothing was sealed by then. It works as the owner, whose lock on the head makes one
     heartbeat of two workers, and opens the tenant's scope for the entry.
     """
     today = at.astimezone(UTC).date()
@@ -42,6 +42,8 @@ def _record(tenant: uuid.UUID, begins: datetime, at: datetime) -> bool:
         if Entry.objects.filter(tenant_id=tenant, action=HEARTBEAT, recorded_at__gte=begins).exists():
             return False
         size, before = _size_at(tenant, begins), _size_at(tenant, day)
+        if not size:  # its log began today
+            return False
         record(
             tenant=tenant,
             action=HEARTBEAT,

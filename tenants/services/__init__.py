@@ -5,9 +5,11 @@ from tenants.services.groups import change_group, create_group, remove_group
 from tenants.services.keys import create_key, revoke_key
 from tenants.services.members import add_member, change_role, remove_member
 from tenants.services.organisations import change_settings, create_tenant
+from tenants.services.sign_ins import SignIn, tell_sign_in
 from tenants.services.staff import create_staff
 
 __all__ = [
+    "SignIn",
     "add_member",
     "change_group",
     "change_role",
@@ -20,5 +22,6 @@ __all__ = [
     "remove_group",
     "remove_member",
     "revoke_key",
+    "tell_sign_in",
     "unlink_end_user",
 ]

@@ -11,8 +11,8 @@ from django.db import connections
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
-from audit import services, tree
-from audit.models import Checkpoint, Finding, Head, Leaf, Node, Pending
+from audit import keys, notes, services, tree
+from audit.models import Checkpoint, Entry, Finding, Head, Leaf, Node, Pending
 from audit.services import NewEntry
 from audit.services.sealing import BATCH, Sealed
 from audit.types import SYSTEM, Outcome, Target
@@ -96,3 +96,32 @@ def naive_root(leaves: list[bytes]) -> bytes:
     while split * 2 < len(leaves):
         split *= 2
     return tree.node_hash(naive_root(leaves[:split]), naive_root(leaves[split:]))
+
+
+def assert_one_whole_history(log: Log) -> None:
+    services.seal_all(tenant=log.id, at=clock.now())
+    leaves = log.leaves()
+    with tenant_scope(log.id):
+        recorded = list(Entry.objects.filter(tenant_id=log.id).values_list("id", flat=True))
+    assert [leaf.leaf_index for leaf in leaves] == list(range(len(leaves))), "a gap"
+    assert sorted(leaf.entry_id for leaf in leaves) == sorted(recorded), "an entry without a place, or with two"
+    assert log.pending() == [] and log.findings() == []
+    hashes = [bytes(leaf.leaf_hash) for leaf in leaves]
+    assert log.head().tree_size == len(leaves) > 0
+    for checkpoint in log.checkpoints():
+        head = notes.read(checkpoint.note)
+        assert notes.is_signed_by(checkpoint.note, keys.get(checkpoint.key_id))
+        assert head.root == bytes(checkpoint.root) == naive_root(hashes[: head.size]), "a fork"
+
+
+def assert_named_before_they_sign(log: Log) -> None:
+    """Every key but the first is named, by an entry whose leaf an earlier trusted checkpoint holds."""
+    places = {leaf.entry_id: leaf.leaf_index for leaf in log.leaves()}
+    with tenant_scope(log.id):
+        told = Entry.objects.filter(tenant_id=log.id, action="audit.key_rotated")
+        named = [(places[one.id], one.told()["new"]) for one in told]
+    held, trusted = 0, {log.checkpoints()[0].key_id}
+    for checkpoint in log.checkpoints():
+        trusted |= {key for place, key in named if place < held}
+        assert checkpoint.key_id in trusted
+        held = checkpoint.tree_size

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from agentops.common.scope import tenant_scope
 from audit import keys, notes, queries, tree
 from audit.keys import PublicKey
 from tenants import machines
-from tests.audit.logs import Log
+from tests.audit.logs import Log, naive_root
 from tests.world import World
 
 
@@ -142,3 +145,44 @@ def test_before_anything_is_sealed_there_is_no_checkpoint(world: World, key_for:
     assert api.get("checkpoints").json() == {"results": [], "next": None}
     assert json.loads(api.get("checkpoint", status=409).content)["code"] == "not_sealed"
     assert api.get("consistency?first=1", status=400).json()["code"] == "invalid"
+
+
+def test_a_proof_in_a_large_tree_reads_a_few_tiles(world: World) -> None:
+    log = Log(world.acme)
+    log.execute(
+        "INSERT INTO audit_pending SELECT %s, now() + number * interval '1 microsecond', gen_random_uuid(), "
+        "sha256(number::text::bytea) FROM generate_series(1, 66500) AS made (number)",
+        log.id,
+    )
+    while log.seal(most=30_000):
+        pass
+    hashes = log.hashes()
+    assert len(hashes) > 66_500 and (16, 0) in log.nodes()
+    [first, second, newest] = log.checkpoints()
+    assert bytes(newest.root) == naive_root(hashes)
+    entries = {leaf.leaf_index: leaf.entry_id for leaf in log.leaves()}
+    with tenant_scope(log.id):
+        for index in (0, 65_535, 65_536, 66_000, len(hashes) - 1):
+            with CaptureQueriesContext(connection) as asked:
+                proof = queries.inclusion(tenant=log.id, entry_id=entries[index])
+            assert proof is not None
+            assert tree.root_from_inclusion(hashes[index], index, len(hashes), proof.path) == bytes(newest.root)
+            assert len(asked) <= 8, "the leaf, the checkpoint, and at most two tiles of each of three levels"
+        for older in (first, second):
+            path = queries.consistency(tenant=log.id, first=older.tree_size, second=newest.tree_size)
+            roots = bytes(older.root), bytes(newest.root)
+            assert tree.is_consistent(older.tree_size, roots[0], newest.tree_size, roots[1], path)
+
+
+@pytest.mark.parametrize("gone", [5, 0, 599])
+def test_where_a_leaf_is_gone_no_proof_is_made_up(log: Log, api: Api, gone: int) -> None:
+    leaves = log.leaves()
+    entry_id = leaves[gone + 1 if gone != 599 else 598].entry_id
+    log.execute("DELETE FROM audit_leaf WHERE tenant_id = %s AND leaf_index = %s", log.id, gone)
+    assert api.get(f"entries/{entry_id}/proof", status=500).json()["code"] == "tree_incomplete"
+
+
+def test_where_a_node_is_gone_no_proof_is_made_up(log: Log, api: Api) -> None:
+    entry_id = log.leaves()[300].entry_id
+    log.execute("DELETE FROM audit_node WHERE tenant_id = %s AND position = 0", log.id)
+    assert api.get(f"entries/{entry_id}/proof", status=500).json()["code"] == "tree_incomplete"

@@ -136,10 +136,18 @@ def test_a_day_has_one_heartbeat(log: Log) -> None:
     assert len(entries(log, "audit.heartbeat")) == 2
 
 
+def test_the_day_on_which_a_log_begins_is_not_told_of_before_it_is_over(log: Log) -> None:
+    assert not services.beat(tenant=log.id, at=clock.now())
+    assert services.beat(tenant=log.id, at=clock.now() + timedelta(days=1))
+
+
 def test_the_task_beats_for_every_organisation_that_has_a_tree(log: Log, world: World) -> None:
-    assert tasks.heartbeat() == 1
-    Log(world.globex).seal()
-    assert tasks.heartbeat() == 1
+    other = Log(world.globex)
+    for tree, at in ((log, clock.now()), (other, clock.now() - timedelta(days=1))):
+        tree.write(1)
+        tree.seal(at=at)
+    assert tasks.heartbeat() == 1, "the other log began today"
+    assert [len(entries(tree, "audit.heartbeat")) for tree in (log, other)] == [0, 1]
     assert tasks.heartbeat() == 0
 
 

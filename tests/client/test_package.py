@@ -65,3 +65,8 @@ def test_importing_it_loads_no_framework_and_nothing_of_the_portal(tmp_path: Pat
     loaded = set(done.stdout.split())
     assert "agentops_client" in loaded
     assert not loaded & {"django", "agentops", "tenants", "pydantic_ai", "agents", "langchain", "langgraph", "mcp"}
+
+
+def test_the_audit_logs_verifier_is_the_one_of_the_portal() -> None:
+    assert (PACKAGE / "verifier.py").resolve() == ROOT / "audit" / "verifier.py"
+    assert PROJECT["project"]["scripts"] == {"agentops-audit-verify": "agentops_client.verifier:main"}

@@ -134,3 +134,29 @@ def test_the_secret_key_is_long_or_refused(place: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("AGENTOPS_SECRET_KEY", "short")
     with pytest.raises(env.EnvError, match="at least 32 characters"):
         env.secret_key()
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "found"),
+    [
+        (None, None, "agentops.local"),
+        ("http://localhost:8001", None, "agentops.local"),  # `up` gives its programs one, a command beside it has none
+        ("https://agentops.example:8443", None, "agentops.example"),
+        ("https://agentops.example", "audit.example/eu", "audit.example/eu"),
+    ],
+)
+def test_checkpoints_have_one_name_in_every_process(
+    monkeypatch: pytest.MonkeyPatch, url: str | None, origin: str | None, found: str
+) -> None:
+    for name, value in (("AGENTOPS_PUBLIC_URL", url), ("AGENTOPS_AUDIT_ORIGIN", origin)):
+        monkeypatch.delenv(name, raising=False)
+        if value:
+            monkeypatch.setenv(name, value)
+    assert env.audit_origin(default="agentops.local") == found
+
+
+@pytest.mark.parametrize("name", ["https://agentops.example", "a b", "a+b", "/x", "x/"])
+def test_a_name_that_no_checkpoint_may_have_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("AGENTOPS_AUDIT_ORIGIN", name)
+    with pytest.raises(env.EnvError, match="AGENTOPS_AUDIT_ORIGIN must be"):
+        env.audit_origin(default="agentops.local")

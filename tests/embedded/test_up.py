@@ -128,10 +128,14 @@ def test_up_serves_survives_kills_and_stops_without_a_trace(data: Path, up: Call
     first.await_line(rf"^ready http://localhost:{first.port}$")
     assert first.is_ready()
     assert (data / "secrets" / "secret_key").stat().st_mode & 0o777 == 0o600
+    [signing_key] = (data / "secrets" / "audit").glob("*.pem")
+    assert signing_key.stat().st_mode & 0o777 == 0o600
 
     second = up()
     assert second.await_end(20) == 1
     assert f"in use by another `up` (process {first.process.pid})" in second.said()
+
+    assert [*(data / "secrets" / "audit").glob("*.pem")] == [signing_key], "a second start makes no second key"
 
     for words, line in (("gunicorn", "^web was ended by SIGKILL"), ("bin/postgres", "^PostgreSQL answers again")):
         os.kill(first.child(words), signal.SIGKILL)

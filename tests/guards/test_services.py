@@ -59,6 +59,9 @@ WITHOUT_SCOPE = {
                 "beat",
                 "note_finding",
                 "end_finding",
+                "prune",
+                "thin_checkpoints",
+                "erase",
             ]
         ),
         "done by the owner of the tables, who has no scope: each statement names its tenant",

@@ -310,6 +310,24 @@ class Things:
             page = audited.find_entries(tenant=self.organisation.id, filters=Filters(), at=clock.now(), limit=1)
         return page.entries[0].id
 
+    def hold(self) -> uuid.UUID:
+        with tenant_scope(self.organisation.id):
+            made = audit.set_hold(
+                tenant=self.organisation.id, run=uuid.uuid4(), reason="case 7", by=OPERATOR, at=clock.now()
+            )
+        return made.id
+
+    def erasure(self) -> uuid.UUID:
+        """Of somebody whom no entry names: done, so that there is a certificate."""
+        tenant, at = self.organisation.id, clock.now()
+        with tenant_scope(tenant):
+            made = audit.ask_erasure(
+                tenant=tenant, person="nobody@acme.example", legal_basis="GDPR 17", by=self.world.ada.actor, at=at
+            )
+            audit.approve_erasure(tenant=tenant, erasure=made.id, by=self.world.ben.actor, at=at)
+        audit.erase(tenant=tenant, erasure=made.id, at=at)
+        return made.id
+
     def decision(self) -> str:
         """The start of a run that was refused: its agent is unknown."""
         Caller(self.organisation).start(status=403, agent="nobody")

@@ -13,7 +13,7 @@ import rfc8785
 from agentops.common import scope
 from agentops.common.ids import new_id
 from agentops.confirmations import queries
-from agentops.confirmations.digests import action_digest, is_bound
+from agentops.confirmations.digests import action_digest, arguments_digest, is_bound
 from agentops.confirmations.errors import NotRedeemable
 from agentops.confirmations.models import Confirmation
 from agentops.confirmations.services import moving
@@ -115,6 +115,7 @@ def _announce(tenant: uuid.UUID, confirmation: Confirmation, at: datetime, *, te
             "tool_version": confirmation.tool_version,
             "tier": confirmation.tier,
             "action_digest": bytes(confirmation.action_digest).hex(),
+            "args_digest": arguments_digest(bytes(confirmation.arguments)).hex(),
             "raised_because": list(confirmation.raised_because),
         },
         at=at,

@@ -103,6 +103,23 @@ def switch_mark(state: Any) -> SafeString:
 
 
 @register.filter
+def erasure_mark(state: Any) -> SafeString:
+    """The mark of a request to erase a person: asked, approved, refused, done."""
+    return marks.render(marks.ERASURE, state)
+
+
+def export_mark(state: Any) -> SafeString:
+    """The mark of an export of the audit log: waiting, running, done, failed, cancelled."""
+    return marks.render(marks.EXPORT, state)
+
+
+@register.filter
+def stream_mark(state: Any) -> SafeString:
+    """The mark of a stream of the audit log: active, paused, stopped."""
+    return marks.render(marks.STREAM, state)
+
+
+@register.filter
 def effect_mark(effect: Any) -> SafeString:
     """The mark of what a tool does to the world: read, write, delete, send, charge, escalate."""
     return marks.render(marks.EFFECT, effect)

@@ -12,7 +12,8 @@ from agentops.catalog.types import AgentPolicy, ToolPolicy
 from agentops.common import clock, strictjson
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
-from agentops.confirmations.types import Action, Asked, ToolFacts
+from agentops.confirmations.types import Action, Asked, Redeemed, ToolFacts
+from agentops.runtime import permits
 from agentops.runtime.rows import Facts, NewCall
 from agentops.runtime.services import entry
 from agentops.runtime.services.permitting import permit, permit_id
@@ -141,7 +142,7 @@ def _stood(
         resource=resource_of(tool, proposal.value),
         resource_version=proposal.resource_version,
     )
-    note_redeemed(facts, tool.name, asked.id, redeemed.action_digest)
+    note_redeemed(facts, tool.name, redeemed)
     verdict = Verdict(Answer.ALLOW, body={"permit": token}, tier=asked.tier, tool_version=tool.version)
     verdict.data = {"because": "a standing approval answered for a person"}
     return verdict, _call(proposal, CallState.ADMITTED, like, asked, permit_until=until)
@@ -153,14 +154,19 @@ def _call(
     return NewCall(state=state, digest=proposal.digest, likeness=like, confirmation=asked.id, permit_until=permit_until)
 
 
-def note_redeemed(facts: Facts, tool: str, confirmation: uuid.UUID, action_digest: bytes) -> None:
+def note_redeemed(facts: Facts, tool: str, redeemed: Redeemed) -> None:
     audit.record(
         tenant=facts.tenant_id,
         action="tool_call.redeemed",
         actor=entry.actor(facts),
         target=Target(type="tool", id=tool),
         outcome=Outcome.SUCCESS,
-        data={"call": facts.call_id, "confirmation": str(confirmation), "action_digest": action_digest.hex()},
+        data={
+            "call": facts.call_id,
+            "confirmation": str(redeemed.id),
+            "action_digest": redeemed.action_digest.hex(),
+            "args_digest": permits.digest(redeemed.arguments).removeprefix("sha256:"),
+        },
         at=facts.now,
         run=facts.run_id,
         on_behalf_of=facts.user_id,

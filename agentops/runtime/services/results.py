@@ -146,7 +146,7 @@ def _released(facts: Facts, tool: ToolPolicy, confirmation: uuid.UUID, held: Hel
         cursor.execute(_REDEEMED, [facts.root.steps, until, by.key_id, token, *_place(facts)])
     verdict = Verdict(Answer.ALLOW, tier=redeemed.tier, tool_version=tool.version)
     rows.write(facts, verb=Verb.REDEMPTION, verdict=verdict, by=by, tool=tool.name)
-    asking.note_redeemed(facts, tool.name, confirmation, redeemed.action_digest)
+    asking.note_redeemed(facts, tool.name, redeemed)
     return _told(token, redeemed)
 
 

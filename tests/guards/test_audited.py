@@ -1,0 +1,161 @@
+"""Every service that changes something leaves an audit entry: followed through the code, from each service to the writer.
+
+The services are walked as they are offered (test_services.py). From each, every call that its code makes is followed
+through functions, methods and classes of this project, until one is the audit log's writer. Whether the entry is the right
+one, other tests say; here none can be forgotten. What may leave none stands below, each with its reason; a reason for
+something that does leave one is refused.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import textwrap
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from audit.services import record, record_many
+from tests.guards.test_services import SERVICES
+
+PACKAGES = ("agentops.", "tenants.", "audit.")
+WRITERS = (record, record_many)
+_OF_THE_VERB = "a step of a verb of the guard, or of ingest, which leaves the entry in the same transaction"
+_OF_THE_CLOCK = (
+    "housekeeping: it changes nothing that anybody decided, and deletes only what was recorded when it was made"
+)
+_OF_NO_TENANT = "it belongs to no tenant, so to no tenant's log; its own row says who, when and why"
+_OF_THE_LOG = "it is how the log itself is kept: checkpoints and findings say what was done"
+WITHOUT_ENTRY = {
+    **dict.fromkeys(
+        [
+            f"agentops.budgets.services.{name}"
+            for name in (
+                "charge_many",
+                "close_lease",
+                "close_leases",
+                "expire_hold",
+                "guarded_calls",
+                "reserve",
+                "settle",
+            )
+        ],
+        _OF_THE_VERB,
+    ),
+    **dict.fromkeys(
+        [
+            f"agentops.confirmations.services.{name}"
+            for name in ("note_executed", "note_paid", "note_payment", "redeem", "standing_answer_for", "weigh_payment")
+        ],
+        _OF_THE_VERB,
+    ),
+    "agentops.traces.services.add_guard_charge": _OF_THE_VERB,
+    "agentops.catalog.services.renew_policies": "makes caches forget: whoever changed the rule has left the entry",
+    "agentops.confirmations.services.tell_asked": "a message to those who may decide; the request has its entry",
+    "agentops.confirmations.services.open_link": "the first to open a link may decide, with an entry; whoever comes second leaves one",
+    "agentops.confirmations.services.presented": "a look at what a link shows",
+    "agentops.outbox.services.send": "a message follows from something that has its entry; one that is given up leaves its own",
+    "agentops.outbox.services.claim": "an attempt is a row of its own, shown on the page Deliveries",
+    "agentops.traces.services.take_logs": "messages that belong to spans: nothing is done by them; what agents do are spans",
+    **dict.fromkeys(
+        [
+            "agentops.budgets.services.forget_old",
+            "agentops.confirmations.services.purge",
+            "agentops.outbox.services.purge",
+            "agentops.runtime.services.compute_baselines",
+            "agentops.traces.services.finalise_idle_runs",
+            "agentops.traces.services.register_end_users",
+        ],
+        _OF_THE_CLOCK,
+    ),
+    **dict.fromkeys(
+        [
+            "agentops.runtime.services.ask_product_lift",
+            "agentops.runtime.services.lift_product_switch",
+            "agentops.runtime.services.set_product_switch",
+            "tenants.services.create_staff",
+        ],
+        _OF_NO_TENANT,
+    ),
+    **dict.fromkeys(
+        [
+            f"audit.services.{name}"
+            for name in ("end_finding", "note_finding", "publish_keys", "seal", "seal_all", "thin_checkpoints")
+        ],
+        _OF_THE_LOG,
+    ),
+}
+
+
+def _functions(module: ModuleType, node: ast.AST, owner: type | None) -> Iterator[Any]:
+    """What the calls (and the functions handed on) inside a piece of code refer to, as far as names tell."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Attribute | ast.Name):
+            yield from _referred(module, inner, owner)
+
+
+def _referred(module: ModuleType, node: ast.Attribute | ast.Name, owner: type | None) -> Iterator[Any]:
+    names: list[str] = []
+    place: ast.expr = node
+    while isinstance(place, ast.Attribute):
+        names.insert(0, place.attr)
+        place = place.value
+    if not isinstance(place, ast.Name):
+        return
+    found: Any = owner if place.id in ("self", "cls") and owner is not None else vars(module).get(place.id)
+    for name in names:
+        if found is None:
+            return
+        found = inspect.getattr_static(found, name, None) if isinstance(found, type) else getattr(found, name, None)
+    yield found
+
+
+@functools.cache
+def _calls(function: Any) -> frozenset[Any]:
+    """The functions of this project that a function of this project refers to."""
+    function = inspect.unwrap(function)
+    module = inspect.getmodule(function)
+    if module is None or not module.__name__.startswith(PACKAGES):
+        return frozenset()
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return frozenset()
+    owner = _owner(function, module)
+    found: set[Any] = set()
+    for referred in _functions(module, tree, owner):
+        if isinstance(referred, FunctionType | staticmethod | classmethod):
+            found.add(getattr(referred, "__func__", referred))
+        elif isinstance(referred, type) and referred.__module__.startswith(PACKAGES):
+            found.update(one for one in vars(referred).values() if isinstance(one, FunctionType))
+    return frozenset(one for one in found if str(getattr(one, "__module__", "")).startswith(PACKAGES))
+
+
+def _owner(function: Any, module: ModuleType) -> type | None:
+    name, dot, _ = function.__qualname__.rpartition(".")
+    found = vars(module).get(name) if dot else None
+    return found if isinstance(found, type) else None
+
+
+def leaves_an_entry(service: Any) -> bool:
+    waiting, seen = [inspect.unwrap(service)], set()
+    while waiting:
+        function = waiting.pop()
+        if function in WRITERS:
+            return True
+        if function not in seen:
+            seen.add(function)
+            waiting += _calls(function)
+    return False
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_service_leaves_an_entry_or_has_a_reason(name: str) -> None:
+    assert leaves_an_entry(SERVICES[name]) != (name in WITHOUT_ENTRY)
+
+
+def test_reasons_are_of_services_that_there_are() -> None:
+    assert set(WITHOUT_ENTRY) <= set(SERVICES)
