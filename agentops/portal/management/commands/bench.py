@@ -15,7 +15,9 @@ FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", 
 
 
 class Command(BaseCommand):
-    help = "Measure: ingest, search, guard, faults. Works on the engines of a running `up`, or of the environment."
+    help = (
+        "Measure: ingest, search, guard, audit, faults. Works on the engines of a running `up`, or of the environment."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True)
@@ -46,14 +48,37 @@ class Command(BaseCommand):
         )
         guard_faults.add_argument("--rounds", type=int, default=200)
         guard_faults.add_argument("--seed", type=int, help="the seed of an earlier run, to play its dice again")
-        for one in (ingest, search, faults, guard, guard_faults):
+        audit = benches.add_parser(
+            "audit",
+            help="the audit log written, sealed, browsed and verified; what it costs ingest (needs a running `up`)",
+        )
+        audit.add_argument("--parts", default="ingest,seal,browse,verify", help="which of these, by commas")
+        audit.add_argument("--entries", type=int, default=10_000_000, help="stored while pages are asked for")
+        audit.add_argument("--tenants", type=int, default=200)
+        audit.add_argument("--spans", type=int, default=40_000, help="sent in each turn of ingest")
+        audit.add_argument("--many", type=int, default=200_000, help="entries that are written, sealed and verified")
+        audit.add_argument("--repeat", type=int, default=20, help="requests per question and tenant")
+        audit.add_argument("--fill-only", action="store_true", help="fill the tables for browsing and measure nothing")
+        audit.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
+        for one in (ingest, search, faults, guard, guard_faults, audit):
             one.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from agentops.portal.bench import faults, guard, guard_faults, ingest, search
+        from agentops.portal.bench import audit, faults, guard, guard_faults, ingest, search
 
         benches: dict[str, Callable[[], dict[str, Any]]] = {
             "guard": lambda: guard.run(seconds=options["seconds"]),
+            "audit": lambda: audit.run(
+                parts=options["parts"].split(","),
+                entries=options["entries"],
+                tenants=options["tenants"],
+                spans=options["spans"],
+                many=options["many"],
+                repeat=options["repeat"],
+                keep=options["keep"],
+                fill_only=options["fill_only"],
+                say=self.stdout.write,
+            ),
             "ingest": lambda: ingest.run(spans=options["spans"]),
             "faults": lambda: faults.run(
                 rounds=options["rounds"], seed=options["seed"], only=options["only"], say=self.stdout.write
