@@ -10,7 +10,7 @@ from datetime import datetime
 
 from agentops.common import clock
 from agentops.common.ids import span_hex
-from agentops.traces.rollup import Counted
+from agentops.traces.rollup import Counted, RunState
 from agentops.traces.types import Span, SpanKind, SpanStatus
 from audit.services import NewEntry
 from audit.types import Actor, Outcome, Target
@@ -23,9 +23,10 @@ def is_audited(counted: Counted) -> bool:
     return counted.span.kind in _KINDS and counted.is_counted and not counted.is_guarded
 
 
-def entry_of(counted: Counted, *, at: datetime) -> NewEntry:
-    """The entry of a span that is_audited."""
+def entry_of(counted: Counted, run: RunState, *, at: datetime) -> NewEntry:
+    """The entry of a span that is_audited. Who acted, and for whom, is said by the run where the span does not say it."""
     span = counted.span
+    agent = span.agent or run.agent
     is_tool = span.kind == SpanKind.TOOL
     data = {
         "span": span_hex(span.span_id),
@@ -39,13 +40,13 @@ def entry_of(counted: Counted, *, at: datetime) -> NewEntry:
         data |= {"name": span.name[:200]}
     return NewEntry(
         action="tool.observed" if is_tool else "side_effect.observed",
-        actor=Actor(type="agent", id=f"agent:{span.agent or 'unknown'}", label=span.agent or "an agent without a name"),
+        actor=Actor(type="agent", id=f"agent:{agent or 'unknown'}", label=agent or "an agent without a name"),
         target=_target(span),
         outcome=Outcome.FAILURE if span.status == SpanStatus.ERROR else Outcome.SUCCESS,
         data=data,
         at=at,
         run=span.trace_id,
-        on_behalf_of=span.user_id,
+        on_behalf_of=span.user_id or run.user_id,
         occurred_at=clock.from_ns(span.started_ns),
     )
 

@@ -80,7 +80,10 @@ def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Writt
     charges += [charge for found in corrections.values() for charge in found]
     budgets.charge_many(tenant=tenant, charges=charges, at=at)
     entries = [
-        audited.entry_of(one, at=at) for found in batch.values() for one in found.values() if audited.is_audited(one)
+        audited.entry_of(one, runs[run_id], at=at)
+        for run_id, found in batch.items()
+        for one in found.values()
+        if audited.is_audited(one)
     ]
     audit.record_many(tenant=tenant, entries=entries)
     return Written(accepted=accepted, duplicates=len(spans) - accepted, new_runs=len(new))

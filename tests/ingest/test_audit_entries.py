@@ -69,6 +69,13 @@ def test_a_span_that_names_nobody_is_an_entry_all_the_same(world: World, acme: S
     assert (entry.actor_id, entry.target_id) == ("agent:unknown", "look up")
 
 
+def test_a_span_below_its_run_acts_as_the_runs_agent_for_the_runs_user(world: World, acme: Sender) -> None:
+    root = native(kind="run", agent="refund-desk", user_id="u-7")
+    acme.native(root, native(kind="tool", tool="refund", trace_id=root["trace_id"], parent_span_id=root["span_id"]))
+    [entry] = entries(world)
+    assert (entry.actor_id, entry.on_behalf_of_id) == ("agent:refund-desk", "u-7")
+
+
 def test_names_at_their_longest_fit(world: World, acme: Sender) -> None:
     long = "ü" * 4_000
     answer = acme.native(
