@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -76,11 +75,6 @@ class Line:
     @property
     def reason(self) -> str:
         return sentences.ERASED if "reason" in sentences.erased(self.entry) else plain(self.entry.reason)
-
-    @property
-    def address(self) -> Mapping[str, str]:
-        """What the page shows, by which a browser compares it with the sealed bytes."""
-        return {"id": str(self.entry.id), "action": self.entry.action}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +209,3 @@ def outcome_name(outcome: int) -> str:
 def exact(moment: datetime) -> str:
     """To the microsecond, as it is hashed."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
-
-
-def run_of(entry: Tellable) -> uuid.UUID | None:
-    return getattr(entry, "run_id", None)

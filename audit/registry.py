@@ -27,8 +27,10 @@ class Action:
     is_sealed_at_once: bool = False
 
 
-# Fields that can name a person, whatever the action.
-_PERSONAL = frozenset({"member", "members", "end_user", "user", "who", "owner", "destination", "of", "id", "email"})
+# Fields that can name a person, whatever the action; the last three are what somebody searched for or looked at.
+_PERSONAL = frozenset(
+    {"member", "members", "end_user", "user", "who", "owner", "destination", "of", "id", "email", "filters", "query", "what"}
+)  # fmt: skip
 # A switch or budget can be that of one end user; what an agent touched outside can be a person's mailbox.
 _PERSON_TARGETS = ("end_user.", "kill_switch.", "budget.", "tool.observed", "side_effect.observed")
 _AT_ONCE = (
@@ -550,7 +552,7 @@ ACTIONS: dict[str, Action] = dict(
         _action("auth.signed_in", Category.AUTH, "{actor} signed in by {method}", "method"),
         _action("auth.signed_out", Category.AUTH, "{actor} signed out"),
         _action("auth.sign_in_failed", Category.AUTH, "a sign-in as {member} failed: {why}", "member", "why"),
-        _action("auth.credentials_changed", Category.AUTH, "{actor} changed how they sign in: {what}", "what"),
+        _action("auth.credentials_changed", Category.AUTH, "{actor} changed how they sign in: {change}", "change"),
         _action("staff.read", Category.DATA, "{actor} of agentops read {what}", "what"),
     ]
 )

@@ -23,7 +23,7 @@ BUDGET_ROWS = 50_000
 BUDGET_SECONDS = 0.02
 FIRST_CHUNK = 400
 DATA_BYTES = 4_096  # a list shows a sentence; larger data is for the entry's own page
-RUN_MOST = 1_000
+WAITING_MOST = 10_000
 _ID_SLACK = timedelta(minutes=10)
 
 _COLUMNS = (
@@ -186,12 +186,15 @@ def get_entry(*, tenant: uuid.UUID, entry: uuid.UUID, held: Collection[uuid.UUID
 
 
 def _waiting_since(tenant: uuid.UUID, entry: uuid.UUID) -> datetime | None:
-    """When an entry was recorded that has no place yet: its id tells about when, and few wait at a time."""
-    if entry.version != 7:
-        return None
-    made = datetime.fromtimestamp((entry.int >> 80) / 1000, tz=UTC)
-    near = Pending.objects.filter(tenant_id=tenant, recorded_at__range=(made - _ID_SLACK, made + _ID_SLACK))
-    return near.filter(entry_id=entry).values_list("recorded_at", flat=True).first()
+    """When an entry was recorded that has no place yet: its id tells about when; else it is among those that wait longest."""
+    waiting = Pending.objects.filter(tenant_id=tenant)
+    if entry.version == 7:
+        made = datetime.fromtimestamp((entry.int >> 80) / 1000, tz=UTC)
+        near = waiting.filter(recorded_at__range=(made - _ID_SLACK, made + _ID_SLACK), entry_id=entry)
+        if (found := near.values_list("recorded_at", flat=True).first()) is not None:
+            return found
+    oldest = waiting.order_by("recorded_at", "entry_id").values_list("entry_id", "recorded_at")[:WAITING_MOST]
+    return dict(oldest).get(entry)
 
 
 def blob_of(*, tenant: uuid.UUID, entry: uuid.UUID) -> bytes | None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from django.db import connection
@@ -24,9 +25,17 @@ FROM (
            strpos(private, '"on_behalf_of_id":') > 0 AND lower(on_behalf_of_id) = %(person)s AS is_behalf,
            strpos(private, '"target_id":') > 0 AND lower(target_id) = %(person)s AS is_target,
            strpos(private, '"reason":') > 0 AND strpos(lower(reason), %(person)s) > 0 AS is_reason,
-           strpos(private, '"data.') > 0 AND strpos(lower(private), %(quoted)s) > 0 AS is_data
+           strpos(private, '"data.') > 0 AND (
+               strpos(lower(private), %(quoted)s) > 0 OR strpos(lower(searched), %(person)s) > 0
+               OR strpos(lower(searched), %(encoded)s) > 0
+           ) AS is_data
     FROM (
-        SELECT actor_type, actor_id, actor_label, on_behalf_of_id, target_id, reason, private FROM audit_entry
+        SELECT actor_type, actor_id, actor_label, on_behalf_of_id, target_id, reason, private,
+               CASE WHEN strpos(private, '"data.what":') + strpos(private, '"data.query":') + strpos(private, '"data.filters":') > 0
+                   THEN concat_ws(' ', private::jsonb #>> '{data.what,1}', private::jsonb #>> '{data.query,1}',
+                                  private::jsonb #>> '{data.filters,1}')
+                   ELSE '' END AS searched
+        FROM audit_entry
         WHERE tenant_id = %(tenant)s ORDER BY recorded_at DESC, id DESC LIMIT %(most)s
     ) AS newest
 ) AS looked
@@ -69,6 +78,7 @@ def mentions(*, tenant: uuid.UUID, person: str) -> Mentions:
         "tenant": tenant,
         "person": sought,
         "quoted": orjson.dumps(sought).decode(),
+        "encoded": quote(sought, safe="").lower(),
         "most": NEWEST,
     }
     with connection.cursor() as cursor:

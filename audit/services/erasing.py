@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from celery import signature
@@ -33,6 +34,7 @@ ERASE = "audit.tasks.erase"
 ERASED = "privacy.erased"
 _PERSON_MOST, _BASIS_MOST = 200, 300
 _AT_ONCE = 2_000
+_SEARCHES = frozenset({"data.what", "data.query", "data.filters"})  # a page, a saved search, an export
 _COLUMNS = ("actor_label", "on_behalf_of_id", "target_id", "reason", "src_ip", "user_agent")
 
 _LOCK = (
@@ -45,7 +47,8 @@ DECLARE people NO SCROLL CURSOR FOR
 SELECT recorded_at, id, run_id, actor_type, actor_id, private, {", ".join(_COLUMNS)} FROM audit_entry
 WHERE tenant_id = %(tenant)s AND private <> '{{}}' AND (
     lower(on_behalf_of_id) = %(person)s OR lower(actor_id) = %(person)s OR lower(actor_label) = %(person)s
-    OR lower(target_id) = %(person)s OR strpos(lower(reason), %(person)s) > 0 OR strpos(lower(private), %(quoted)s) > 0
+    OR lower(target_id) = %(person)s OR strpos(lower(reason), %(person)s) > 0
+    OR strpos(lower(private), %(bare)s) > 0 OR strpos(lower(private), %(encoded)s) > 0
 )
 """  # noqa: S608  constants only
 _WIPE = f"""
@@ -61,6 +64,19 @@ SELECT %s, %s, n.* FROM unnest(%s::uuid[], %s::text[]) AS n
 _DONE = """
 UPDATE audit_erasure SET state = 'done', done_at = %s, entries = %s, fields = %s, entry_id = %s, person = '', why_not = ''
 WHERE tenant_id = %s AND id = %s
+"""
+# What stands beside the log of who asked for erasures and exports, and what they searched for.
+_FORGET_ASKERS = """
+UPDATE audit_erasure SET
+    asked_by_label = CASE WHEN lower(asked_by_label) = %(person)s THEN '(erased)' ELSE asked_by_label END,
+    decided_by_label = CASE WHEN lower(decided_by_label) = %(person)s THEN '(erased)' ELSE decided_by_label END
+WHERE tenant_id = %(tenant)s AND %(person)s IN (lower(asked_by_label), lower(decided_by_label))
+"""
+_FORGET_SEARCHES = """
+UPDATE audit_export SET
+    asked_by_label = CASE WHEN lower(asked_by_label) = %(person)s THEN '(erased)' ELSE asked_by_label END,
+    filters = CASE WHEN strpos(lower(filters::text), %(bare)s) > 0 THEN '{}' ELSE filters END
+WHERE tenant_id = %(tenant)s AND (lower(asked_by_label) = %(person)s OR strpos(lower(filters::text), %(bare)s) > 0)
 """
 # Copies of the log that still lie here hold what was erased.
 _FORGET_EXPORTS = """
@@ -146,6 +162,9 @@ def erase(*, tenant: uuid.UUID, erasure: uuid.UUID, at: datetime) -> bool:
         digest = hashlib.sha256("".join(f"{entry}:{names}\n" for entry, names in listed).encode()).hexdigest()
         count = sum(names.count(",") + 1 for _, names in listed)
         cursor.execute(_FORGET_EXPORTS, {"tenant": tenant, "at": at})
+        spelled: dict[str, Any] = {"tenant": tenant, **_spellings(person)}
+        cursor.execute(_FORGET_ASKERS, spelled)
+        cursor.execute(_FORGET_SEARCHES, spelled)
         data = {
             "erasure": str(erasure), "legal_basis": legal_basis, "entries": len(listed), "fields": count, "digest": digest,
         }  # fmt: skip
@@ -172,12 +191,11 @@ def _wipe_all(
     cursor: CursorWrapper, tenant: uuid.UUID, erasure: uuid.UUID, person: str, held: set[uuid.UUID | None]
 ) -> list[tuple[str, str]]:
     """Erase the person from every entry that is not held; answers entries and the names of what went."""
-    sought = person.lower()
-    quoted = orjson.dumps(sought).decode()
-    cursor.execute(_FIND, {"tenant": tenant, "person": sought, "quoted": quoted})
+    spelled = _spellings(person)
+    cursor.execute(_FIND, {"tenant": tenant, **spelled})
     listed = []
     while rows := _fetched(cursor):
-        found = [one for row in rows if row[2] not in held and (one := _named(row, sought)) is not None]
+        found = [one for row in rows if row[2] not in held and (one := _named(row, spelled)) is not None]
         if found:
             _wipe(cursor, tenant, erasure, found)
         listed += [(str(one.id), ",".join(one.names)) for one in found]
@@ -190,8 +208,15 @@ def _fetched(cursor: CursorWrapper) -> list[Sequence[Any]]:
     return list(cursor.fetchall())
 
 
-def _named(row: Sequence[Any], person: str) -> _Found | None:
+def _spellings(person: str) -> dict[str, str]:
+    """How a person is written in a column, inside a JSON text, and in an address of a page."""
+    sought = person.lower()
+    return {"person": sought, "bare": orjson.dumps(sought).decode()[1:-1], "encoded": quote(sought, safe="").lower()}
+
+
+def _named(row: Sequence[Any], spelled: dict[str, str]) -> _Found | None:
     """What of an entry is about the person; None where it only looked so."""
+    person = spelled["person"]
     recorded_at, entry, _, actor_type, actor_id, private_text, *values = row
     columns, private = dict(zip(_COLUMNS, values, strict=True)), orjson.loads(private_text)
     is_actor = actor_type in ("user", "staff") and person in (actor_id.lower(), columns["actor_label"].lower())
@@ -201,6 +226,8 @@ def _named(row: Sequence[Any], person: str) -> _Found | None:
     if person in columns["reason"].lower():
         about.add("reason")
     about |= {name for name, kept in private.items() if name.startswith("data.") and _names_person(kept[1], person)}
+    searched = _SEARCHES & private.keys()
+    about |= {name for name in searched if _is_sought(private[name][1], person, spelled["encoded"])}
     names = sorted(about & private.keys())  # what was never committed to stands in the envelope, and names nobody
     if not names:
         return None
@@ -217,6 +244,13 @@ def _names_person(value: Any, person: str) -> bool:
     if isinstance(value, list):
         return any(_names_person(one, person) for one in value)
     return isinstance(value, dict) and any(_names_person(one, person) for one in value.values())
+
+
+def _is_sought(value: Any, *written: str) -> bool:
+    """Was the person searched for? Whatever else was, goes with it."""
+    if isinstance(value, dict):
+        return any(_is_sought(one, *written) for one in value.values())
+    return isinstance(value, str) and any(each in value.lower() for each in written)
 
 
 def _wipe(cursor: CursorWrapper, tenant: uuid.UUID, erasure: uuid.UUID, found: Sequence[_Found]) -> None:

@@ -31,6 +31,12 @@ from tenants.access import TenantRequest
 
 WRITE = "audit.tasks.write_export"
 _OWN_FIELDS = ("from", "to")
+_NAMES = {
+    ExportFormat.BUNDLE: "Bundle",
+    ExportFormat.NDJSON: "NDJSON",
+    ExportFormat.CSV: "CSV",
+    ExportFormat.OCSF: "OCSF",
+}
 
 
 @require_GET
@@ -179,7 +185,7 @@ def _shown(found: Export) -> dict[str, Any]:
     period = Filters.from_json({name: found.filters[name] for name in _OWN_FIELDS if name in found.filters})
     return {
         "export": found,
-        "format": ExportFormat(found.format),
+        "name": _NAMES[ExportFormat(found.format)],
         "filters": filters,
         "since": period.since,
         "until": period.until,

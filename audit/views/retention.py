@@ -39,7 +39,7 @@ class HoldView:
 def retention(request: TenantRequest) -> HttpResponse:
     """For how long, since when, what was deleted and what is held."""
     tenant, most = request.access.tenant.id, _plan_days(request)
-    days = queries.kept_days(tenant=tenant, most=most)
+    days, may_manage = queries.kept_days(tenant=tenant, most=most), request.access.may(Permission.AUDIT_MANAGE)
     context = {
         "days": days,
         "most": most,
@@ -47,7 +47,8 @@ def retention(request: TenantRequest) -> HttpResponse:
         "oldest": queries.oldest_entry_at(tenant=tenant),
         "prunings": queries.prunings(tenant=tenant),
         "holds": _named(tenant, queries.holds(tenant=tenant)),
-        "may_manage": request.access.may(Permission.AUDIT_MANAGE),
+        "may_manage": may_manage,
+        "hold_url": place(request, "audit-hold-new") if may_manage else "",
     }
     return TemplateResponse(request, "audit/retention.html", context)
 
@@ -58,17 +59,16 @@ def retention_period(request: TenantRequest) -> HttpResponse:
     tenant, most, at = request.access.tenant.id, _plan_days(request), clock.now()
     days = queries.kept_days(tenant=tenant, most=most)
     form = PeriodForm(request.POST or None, now_days=days, most=most, initial={"days": days})
-    if request.method == "POST":
+    if request.method == "POST" and form.is_valid():
         require_recent_sign_in(request)
-        if form.is_valid():
-            chosen = form.cleaned_data["days"]
-            try:
-                services.set_period(tenant=tenant, days=chosen, most=most, by=request.access.actor, at=at)
-            except DomainError as refusal:
-                show_refusal(form, refusal)
-            else:
-                messages.success(request, f"Entries are kept for {chosen} days.")
-                return redirect(place(request, "audit-retention"))
+        chosen = form.cleaned_data["days"]
+        try:
+            services.set_period(tenant=tenant, days=chosen, most=most, by=request.access.actor, at=at)
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, f"Entries are kept for {chosen} days.")
+            return redirect(place(request, "audit-retention"))
     context = {
         "form": form,
         "days": days,
@@ -111,13 +111,12 @@ def hold_lift(request: TenantRequest, hold: uuid.UUID) -> HttpResponse:
     tenant = request.access.tenant.id
     found = queries.hold(tenant=tenant, hold=hold)
     back, form = place(request, "audit-retention"), LiftForm(request.POST or None)
-    if request.method == "POST":
+    if request.method == "POST" and form.is_valid():
         require_recent_sign_in(request)
-        if form.is_valid():
-            reason, by = form.cleaned_data["reason"], request.access.actor
-            services.lift_hold(tenant=tenant, hold=hold, reason=reason, by=by, at=clock.now())
-            messages.success(request, "The hold is lifted.")
-            return redirect(back)
+        reason, by = form.cleaned_data["reason"], request.access.actor
+        services.lift_hold(tenant=tenant, hold=hold, reason=reason, by=by, at=clock.now())
+        messages.success(request, "The hold is lifted.")
+        return redirect(back)
     [view] = _named(tenant, [found])
     return question(
         request,

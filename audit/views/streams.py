@@ -27,6 +27,11 @@ from tenants.access import TenantRequest
 from tenants.roles import Permission
 
 _HOME = "audit-streams"
+_NAMES = {
+    ExportFormat.NDJSON: "Records",
+    ExportFormat.OCSF: "OCSF",
+    ExportFormat.BUNDLE: "Lines that can be checked",
+}
 
 
 @require_GET
@@ -156,7 +161,7 @@ def _shown(request: TenantRequest, standing: StandingStream) -> dict[str, Any]:
     return {
         "stream": stream,
         "behind": standing.behind,
-        "format": ExportFormat(stream.format).label.partition(" (")[0].partition(" that")[0],
+        "format": _NAMES[ExportFormat(stream.format)],
         "message": message if message is not None and message.last_error else None,
     }
 

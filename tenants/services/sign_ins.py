@@ -34,7 +34,7 @@ def tell_sign_in(*, tenant: uuid.UUID, user: User, event: SignIn, told: str, at:
         SignIn.IN: {"method": told},
         SignIn.OUT: {},
         SignIn.FAILED: {"member": user.email, "why": told},
-        SignIn.CREDENTIALS: {"what": told},
+        SignIn.CREDENTIALS: {"change": told},
     }[event]
     audit.record(
         tenant=tenant,

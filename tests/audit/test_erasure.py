@@ -15,7 +15,7 @@ from agentops.common import clock
 from agentops.common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from agentops.common.scope import tenant_scope
 from audit import canonical, queries, services, tasks
-from audit.models import ErasedFields, Erasure
+from audit.models import ErasedFields, Erasure, Export
 from audit.origin import origin
 from audit.types import Actor, ErasureState, Outcome, Target
 from tests.audit.logs import Log
@@ -266,3 +266,36 @@ def test_a_certificate_is_only_of_what_is_done(log: Log) -> None:
     for wanted in (erasure, uuid.uuid4()):
         with pytest.raises(NotFound), tenant_scope(log.id):
             queries.certificate(tenant=log.id, erasure=wanted)
+
+
+def test_what_was_searched_for_is_forgotten_and_who_asked_for_other_erasures(log: Log) -> None:
+    """The address of a page that staff opened, a saved search, an export: each can hold the name of a person."""
+    told = [
+        told_of(log, action="staff.read", data={"what": f"/staff/t/acme/audit/?text={MARA.replace('@', '%40')}"}),
+        told_of(log, action="search.saved", data={"name": "hers", "query": f"end_user={MARA}"}),
+        told_of(
+            log, action="audit.exported", data={"export": "1", "format": "csv", "filters": {"actor": MARA.upper()}}
+        ),
+    ]
+    other = told_of(log, action="staff.read", data={"what": "/staff/t/acme/audit/?text=somebody"})
+    earlier = ask(log, person=BEN.label)
+    with tenant_scope(log.id):
+        services.refuse_erasure(tenant=log.id, erasure=earlier, reason="no", by=ADA, at=clock.now())
+        Export.objects.create(
+            tenant_id=log.id, format="csv", filters={"actor": MARA}, asked_at=clock.now(), asked_by=ADA.id,
+            asked_by_label=ADA.label, upto=clock.now(), state="done",
+        )  # fmt: skip
+    erase(log)
+    assert MARA not in stored(log) and MARA.replace("@", "%40") not in stored(log)
+    assert [canonical.erased(row_of(log, entry)) for entry in told] == [["data.what"], ["data.query"], ["data.filters"]]
+    assert canonical.erased(row_of(log, other)) == []
+    with tenant_scope(log.id):
+        [export] = Export.objects.filter(tenant_id=log.id)
+    assert (export.filters, export.asked_by_label) == ({}, ADA.label)
+    second = ask(log, person=ADA.label)
+    agree(log, second)
+    services.erase(tenant=log.id, erasure=second, at=clock.now())
+    assert state_of(log, earlier).asked_by_label == state_of(log, second).asked_by_label == "(erased)"
+    assert state_of(log, second).decided_by_label == BEN.label
+    with tenant_scope(log.id):
+        assert Export.objects.get(tenant_id=log.id).asked_by_label == "(erased)"

@@ -224,3 +224,11 @@ def test_machines_are_told_what_is_wrong_with_a_search(world: World, key_for: Ca
     headers = {"Authorization": f"Bearer {key_for(world.acme, 'read')}"}
     answer = Client().get(f"/api/v1/audit/entries{query}", headers=headers)
     assert answer.status_code == 400 and answer.json()["errors"][0]["pointer"] == f"/{query[1:].partition('=')[0]}"
+
+
+def test_each_filter_in_force_is_a_chip_that_takes_it_away(world: World, auditor: Client) -> None:
+    page = text(auditor, world.acme.url("audit/?category=approval&outcome=denied"))
+    assert f'href="{world.acme.url("audit/?outcome=denied")}"' in page
+    assert 'aria-label="Remove filter Kind approval"' in page
+    who = text(auditor, world.acme.url("audit/who/?actor=agent:desk&outcome=denied"))
+    assert f'href="{world.acme.url("audit/who/?actor=agent%3Adesk")}"' in who and "Remove filter Who" not in who

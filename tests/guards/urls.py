@@ -32,8 +32,10 @@ from agentops.runtime import services as runtime
 from agentops.runtime.decisionview import decision_key
 from agentops.runtime.types import SwitchMode, SwitchScope
 from agentops.traces.models import SavedSearch
+from audit import queries as audited
 from audit import services as audit
 from audit.models import Leaf
+from audit.searching import Filters
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -302,6 +304,50 @@ class Things:
         with tenant_scope(self.organisation.id):
             return Leaf.objects.get(tenant_id=self.organisation.id, leaf_index=0).entry_id
 
+    def export(self) -> uuid.UUID:
+        """One that is done, with its files; at once, as if there were nothing to look through."""
+        audit.seal_all(tenant=self.organisation.id, at=clock.now())
+        with tenant_scope(self.organisation.id):
+            made = audit.ask_export(
+                tenant=self.organisation.id, form="csv", filters=Filters(), by=OPERATOR, at=clock.now()
+            )
+        with tenant_scope(self.organisation.id):
+            claim = audit.claim_export(tenant=self.organisation.id, export=made.id, at=clock.now())
+        while claim is not None:
+            at = clock.now() + timedelta(minutes=5)
+            with tenant_scope(self.organisation.id):
+                claim = audit.write_export(tenant=self.organisation.id, slug=self.organisation.slug, claim=claim, at=at)
+        return made.id
+
+    def number(self) -> int:
+        """Its first file."""
+        return 1
+
+    def stream(self) -> uuid.UUID:
+        with tenant_scope(self.organisation.id):
+            made = audit.set_stream(
+                tenant=self.organisation.id,
+                destination=f"https://siem.example.com/{uuid.uuid4()}",
+                form="ndjson",
+                from_beginning=False,
+                by=OPERATOR,
+                at=clock.now(),
+            )
+        return made.id
+
+    def delivery(self) -> uuid.UUID:
+        """Where checkpoints are sent."""
+        with tenant_scope(self.organisation.id):
+            made = audit.set_checkpoint_delivery(
+                tenant=self.organisation.id,
+                channel="webhook",
+                destination=f"https://keep.example.com/{uuid.uuid4()}",
+                every="day",
+                by=OPERATOR,
+                at=clock.now(),
+            )
+        return made.id
+
     def hold(self) -> uuid.UUID:
         with tenant_scope(self.organisation.id):
             made = audit.set_hold(
@@ -320,6 +366,12 @@ class Things:
         audit.erase(tenant=tenant, erasure=made.id, at=at)
         return made.id
 
+    def entry(self) -> uuid.UUID:
+        """The newest entry of the audit log; it waits for its place."""
+        with tenant_scope(self.organisation.id):
+            page = audited.find_entries(tenant=self.organisation.id, filters=Filters(), at=clock.now(), limit=1)
+        return page.entries[0].id
+
     def decision(self) -> str:
         """The start of a run that was refused: its agent is unknown."""
         Caller(self.organisation).start(status=403, agent="nobody")
@@ -334,6 +386,9 @@ class Things:
 QUERIES = {
     **dict.fromkeys(("run-children", "staff-tenant-run-children"), "?of=00000000000000aa&depth=1"),
     "api-audit-consistency": "?first=1",
+    **dict.fromkeys(("audit-who", "staff-tenant-audit-who"), "?actor=agent:desk"),
+    **dict.fromkeys(("audit-what", "staff-tenant-audit-what"), "?target_type=tool&target_id=refund"),
+    **dict.fromkeys(("audit-entry-proofs", "staff-tenant-audit-entry-proofs"), f"?entry={uuid.UUID(int=7)}"),
 }
 
 

@@ -104,7 +104,7 @@ def test_a_new_password_is_told_of_however_it_came(world: World, client_for: Cal
     other = Client()
     form = other.get(link.partition("testserver")[2] or link, follow=True)
     other.post(form.redirect_chain[-1][0], {"password1": PASSWORD, "password2": PASSWORD})
-    what = [data["what"] for action, data in told(world.acme) if action == "auth.credentials_changed"]
+    what = [data["change"] for action, data in told(world.acme) if action == "auth.credentials_changed"]
     assert what == ["a new password", "a new password, by a link that was mailed"]
 
 
