@@ -457,6 +457,7 @@ ACTIONS: dict[str, Action] = dict(
             "old",
             "new",
             "public_key",
+            "signature",
         ),
         _action(
             "audit.exported",

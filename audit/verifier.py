@@ -326,13 +326,18 @@ class _Check:
                     self._take_rotation(told, size)
 
     def _take_rotation(self, told: Told, size: int) -> None:
+        """A key hands over to the next. That the entry is in the log is not enough: the key itself must have signed it,
+        or whoever can write an entry could make their own key trusted."""
         leaf, _, action, _, _, data = told
-        if action == "audit.key_rotated":
-            try:
-                public = base64.b64decode(str(data.get("public_key", "")), validate=True)
-            except (binascii.Error, ValueError):
-                public = b""
-            self.trust.rotate(leaf, size, str(data.get("old", "")), public)
+        if action != "audit.key_rotated":
+            return
+        try:
+            public = base64.b64decode(str(data.get("public_key")), validate=True)
+            signature = base64.b64decode(str(data.get("signature")), validate=True)
+        except (binascii.Error, ValueError):
+            public = signature = b""
+        if not self.trust.rotate(self.claims.tenant, leaf, size, str(data.get("old")), public, signature):
+            self.find("unknown_key", leaf, "another key is named that the one before it has not signed")
 
     def _judge_prunings(self) -> None:
         """What is gone must be what the log says was pruned."""
@@ -495,18 +500,22 @@ def canonical(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    """A number as ECMAScript writes it (ECMA-262, Number::toString)."""
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
-    text = repr(value)
-    digits, _, exponent = text.partition("e")
-    if not exponent:
-        return text
-    power = int(exponent)
-    if -7 < power < 0:
-        sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
-        return f"{sign}0.{'0' * (-power - 1)}{digits.replace('.', '')}"
-    return f"{digits.removesuffix('.0')}e{'+' if power > 0 else '-'}{abs(power)}"
+    """A number as ECMAScript writes it (ECMA-262, Number::toString): the shortest digits, which Python's repr has too."""
+    sign, (mantissa, _, exponent) = "-" if value < 0 else "", repr(abs(value)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    point = len(whole) - (len(whole + fraction) - len(digits)) + int(exponent or 0)  # how many digits stand before it
+    digits = digits.rstrip("0")
+    if not digits:
+        return "0"
+    if len(digits) <= point <= 21:
+        return sign + digits + "0" * (point - len(digits))
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    rest = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{sign}{digits[0]}{rest}e{'+' if point > 0 else '-'}{abs(point - 1)}"
 
 
 # -- the tree ---------------------------------------------------------------------------------------------------------
@@ -573,6 +582,11 @@ class _Tree:
 
     def add_unknown(self, count: int) -> None:
         """Leaves that are missing. What follows can still be proven, by the node over their block."""
+        if count > BLOCK * (len(self.nodes) + 2):  # more than there are nodes for: nothing behind can be proven
+            self.outer, self.mended, self.inner = None, None, []
+            self.block, self.is_torn = bytearray(), True
+            self.size += count
+            return
         while count:
             self.is_torn = True
             taken = min(count, BLOCK - self.size % BLOCK)
@@ -1056,7 +1070,6 @@ class _Trust:
         self.ended: dict[str, tuple[int, int]] = {}  # key id: the leaf of its rotation, and the last size it signs
         for public in keys:
             self.keys[public] = Ed25519PublicKey.from_public_bytes(public)
-        self.pinned = set(self.keys)
 
     def why_not(self, note: Note) -> tuple[str, str] | None:
         """Why a checkpoint is not to be believed: the kind of the finding and the rest of its sentence; None if it is."""
@@ -1074,12 +1087,24 @@ class _Trust:
                 return None
         return "unknown_key", "is not signed by a key that you trust"
 
-    def rotate(self, leaf: int, size: int, old: str, public: bytes) -> None:
-        """A trusted checkpoint of `size` leaves holds the entry that the key `old` is followed by another."""
-        if len(public) == 32:
-            self.keys.setdefault(public, Ed25519PublicKey.from_public_bytes(public))
+    def rotate(self, tenant: str, leaf: int, size: int, old: str, public: bytes, signature: bytes) -> bool:
+        """Trust the key that a trusted one has signed over to, in an entry that a checkpoint of `size` leaves holds."""
+        key = next((key for known, key in self.keys.items() if _key_id(known) == old), None)
+        if key is None or len(public) != 32:
+            return False
+        try:
+            key.verify(signature, rotation_text(tenant, public))
+        except InvalidSignature:
+            return False
+        self.keys.setdefault(public, Ed25519PublicKey.from_public_bytes(public))
         known, last = self.ended.get(old, (leaf, size))
         self.ended[old] = (leaf, max(last, size) if known == leaf else last)
+        return True
+
+
+def rotation_text(tenant: str, public: bytes) -> bytes:
+    """What a key signs to hand over to another in one organisation's log."""
+    return f"agentops audit key rotation v1\n{tenant}\n{base64.b64encode(public).decode()}\n".encode()
 
 
 def _key_hash(name: str, public: bytes) -> bytes:
@@ -1378,6 +1403,8 @@ class Opened:
         try:
             proof = json.loads(self.read("proof.json"))
             nodes = proof["nodes"].get("8") or {"first": 0, "hashes": []}
+            if not 0 <= int(said["first_leaf"]) <= int(said["first_leaf"]) + int(said["leaf_count"]) < 1 << 60:
+                raise ValueError("there is no such range of leaves")
             return Claims(
                 tenant=str(said["tenant"]),
                 first_leaf=int(said["first_leaf"]),
@@ -1538,7 +1565,11 @@ def in_words(report: Report) -> str:
         return "\n".join(lines)
     if report.proves == "complete":
         total = counts["entries"] + counts["pruned"]
-        what = f"complete: leaves {report.first_leaf} to {report.first_leaf + total - 1} are all here, unchanged, in order."
+        last = report.first_leaf + total - 1
+        what = (
+            f"complete: of {report.tree_size} leaves, {report.first_leaf} to {last} are all here, unchanged, in order."
+        )
+        what = what if total else "complete: no leaf was asked for."
     else:
         what = "genuine: each entry here is in the log, unchanged. The bundle was filtered: others may fit as well."
     return "\n".join([*lines, "", f"SOUND, {what}"])

@@ -1,7 +1,8 @@
 """Another key from here on, said by the key before it.
 
-The entry that names the new key is sealed under the old one, so whoever trusts the old key learns of the new one from
-the log itself; a key that the database's owner made up is named by no such entry.
+The entry that names the new key is sealed under the old one, and the old key has signed what it says, so whoever trusts the
+old key learns of the new one from the log itself. A key that somebody made up who can write entries, or owns the tables, has
+no such signature.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from audit.models import Entry, Head
 from audit.services import sealing
 from audit.services.recording import record
 from audit.types import SYSTEM, Outcome, Target
+from audit.verifier import rotation_text
 
 OWNER = "owner"
 ROTATED = "audit.key_rotated"
@@ -77,6 +79,11 @@ def _tell(tenant: uuid.UUID, old: SignsAs, new: SignsAs, at: datetime) -> None:
             actor=SYSTEM,
             target=Target("signing_key", new.id),
             outcome=Outcome.SUCCESS,
-            data={"old": old.id, "new": new.id, "public_key": base64.b64encode(new.public).decode()},
+            data={
+                "old": old.id,
+                "new": new.id,
+                "public_key": base64.b64encode(new.public).decode(),
+                "signature": base64.b64encode(old.sign(rotation_text(str(tenant), new.public))).decode(),
+            },
             at=at,
         )

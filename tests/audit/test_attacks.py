@@ -18,15 +18,15 @@ import pytest
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
-from audit import keys, notes, services, tree
+from audit import keys, notes, services, tree, verifier
 from audit.canonical import leaf_hash
 from audit.keys import SignsAs
 from audit.notes import TreeHead
 from audit.searching import Filters
 from audit.types import Actor, Outcome, Target
-from audit.verifier import MAX_FINDINGS, Report
+from audit.verifier import MAX_FINDINGS, NotABundle, Report
 from tests.audit.bundling import ENTRIES, Directory, export, public_keys, rehashed, renumbered
-from tests.audit.logs import Log, entry
+from tests.audit.logs import Log
 from tests.world import World
 
 BIG = 1_000  # leaves of the large log: three full blocks of 256 and a part of one
@@ -523,6 +523,24 @@ def test_a_complete_bundle_cannot_pass_for_a_filtered_one(small: Directory) -> N
 # -- no end of findings -----------------------------------------------------------------------------------------------
 
 
+def test_a_bundle_that_claims_more_leaves_than_there_are_stars_is_answered_at_once(small: Directory) -> None:
+    for claim in ({"leaf_count": 10**17}, {"leaf_count": 10**17, "tree_size": 10**17}):
+        small.change_manifest(lambda manifest, claim=claim: manifest.update(claim))  # type: ignore[misc]
+        assert "truncated" in kinds(small.verify())
+    for wrong in (
+        {"leaf_count": -1},
+        {"first_leaf": -5},
+        {"leaf_count": 1 << 70},
+        {"leaf_count": "x"},
+        {"tenant": None},
+    ):
+        small.change_manifest(lambda manifest, wrong=wrong: manifest.update({"leaf_count": 1, **wrong}))  # type: ignore[misc]
+        try:
+            assert not small.verify().is_sound
+        except NotABundle:
+            continue
+
+
 def test_findings_are_counted_beyond_some(large: Directory) -> None:
     lines = large.lines()
     large.write_lines([line.replace(b'"schema":2', b'"schema":3') for line in lines] * 2)
@@ -532,14 +550,8 @@ def test_findings_are_counted_beyond_some(large: Directory) -> None:
 
 def test_a_zip_is_checked_like_a_directory(small: Directory, tmp_path: Path) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", small.place))
-    from audit import verifier
-
     assert verifier.verify(packed, keys=public_keys()).is_sound
     lines = small.lines()
     small.write_lines([*lines[:5], *lines[6:]])
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", small.place))
     assert kinds(verifier.verify(packed, keys=public_keys())) == {"dropped"}
-
-
-def test_entries_are_made_up_for_these_tests_as_the_writer_makes_them() -> None:
-    assert entry().action == "ingest.discarded"

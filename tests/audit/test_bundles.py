@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -245,6 +246,29 @@ def test_a_key_that_was_replaced_signs_nothing_more(log: Log, tmp_path: Path, se
     report = bundle.verify(keys=[first.public])
     assert [found.kind for found in report.findings] == ["unknown_key"]
     assert "was replaced" in report.findings[0].detail
+
+
+def test_whoever_can_write_entries_cannot_make_their_own_key_trusted(
+    log: Log, tmp_path: Path, second_key: keys.SignsAs
+) -> None:
+    """An entry that names a key is sealed like any other; without the old key's own signature it hands nothing over."""
+    first = keys.all_keys()[0]
+    for signature in ("", base64.b64encode(second_key.sign(b"anything")).decode()):
+        with tenant_scope(log.id):
+            services.record(
+                tenant=log.id, action="audit.key_rotated", actor=Actor("system", "agentops", "agentops"),
+                target=Target("signing_key", second_key.id), outcome=Outcome.SUCCESS, at=clock.now(),
+                data={
+                    "old": first.id, "new": second_key.id,
+                    "public_key": base64.b64encode(second_key.public).decode(), "signature": signature,
+                },
+            )  # fmt: skip
+        log.seal()
+    bundle = export(log, tmp_path / "b")
+    assert {found.kind for found in bundle.verify(keys=[first.public]).findings} == {"unknown_key"}
+    bundle.write("checkpoint.txt", notes.signed(notes.read(bundle.note()), second_key).encode())
+    report = bundle.verify(keys=[first.public])
+    assert any("not signed by a key that you trust" in found.detail for found in report.findings)
 
 
 # -- what is no more ---------------------------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
-from audit import keys, notes, queries, services, tasks
+from audit import keys, notes, queries, services, tasks, verifier
 from audit.errors import KeyMissing
 from audit.keys import SignsAs
 from audit.models import Entry, SigningKey
@@ -54,11 +55,11 @@ def test_the_new_key_is_named_by_an_entry_under_a_checkpoint_of_the_old_one(log:
     log.write(2)
     assert services.rotate_key(tenant=log.id, new_key_id=new_key.id, at=clock.now())
     [told] = entries(log, "audit.key_rotated")
-    assert told.told() == {
-        "old": old.id,
-        "new": new_key.id,
-        "public_key": base64.b64encode(new_key.public).decode(),
-    }
+    said = told.told()
+    assert (said["old"], said["new"]) == (old.id, new_key.id)
+    assert said["public_key"] == base64.b64encode(new_key.public).decode()
+    text = verifier.rotation_text(str(log.id), new_key.public)
+    Ed25519PublicKey.from_public_bytes(old.public).verify(base64.b64decode(said["signature"]), text)
     assert log.leaves()[-1].entry_id == told.id and log.pending() == []
     assert notes.is_signed_by(log.checkpoints()[-1].note, old)
     log.write(1)
