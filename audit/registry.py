@@ -475,6 +475,7 @@ ACTIONS: dict[str, Action] = dict(
             "format",
             "file",
         ),
+        _action("audit.export_failed", Category.INTEGRITY, "an export could not be written", "export"),
         _action("audit.export_cancelled", Category.INTEGRITY, "{actor} cancelled an export", "export"),
         _action("audit.export_removed", Category.INTEGRITY, "{actor} removed an export", "export"),
         _action(

@@ -29,7 +29,7 @@ from audit.queries import exports, ranges
 from audit.queries.ranges import Placed
 from audit.searching import Filters
 from audit.services.recording import record
-from audit.types import Actor, ExportFormat, ExportState, Outcome, Target
+from audit.types import SYSTEM, Actor, ExportFormat, ExportState, Outcome, Target
 
 OPEN_MOST = 3  # at once, of one organisation
 KEPT = timedelta(days=7)  # the files; that there was an export is told for longer
@@ -135,13 +135,21 @@ def take_export(*, tenant: uuid.UUID, export: uuid.UUID, name: str, by: Actor, a
     _record(tenant, "audit.export_downloaded", found, by, at, format=found.format, file=name)
 
 
-def _record(tenant: uuid.UUID, action: str, export: Export, by: Actor, at: datetime, **data: Any) -> None:
+def _record(
+    tenant: uuid.UUID,
+    action: str,
+    export: Export,
+    by: Actor,
+    at: datetime,
+    outcome: Outcome = Outcome.SUCCESS,
+    **data: Any,
+) -> None:
     record(
         tenant=tenant,
         action=action,
         actor=by,
         target=Target("audit_export", str(export.id)),
-        outcome=Outcome.SUCCESS,
+        outcome=outcome,
         data={"export": str(export.id), **data},
         at=at,
     )
@@ -164,7 +172,7 @@ def claim_export(*, tenant: uuid.UUID, export: uuid.UUID | None = None, at: date
         return None
     claim = Claim(*row)
     if claim.attempts > ATTEMPTS_MOST:
-        _end(tenant, claim, ExportState.FAILED, at, "It was begun several times and never came to the end of a part.")
+        _fail(tenant, claim, at, "It was begun several times and never came to the end of a part.")
         return None
     return claim
 
@@ -196,7 +204,7 @@ def let_go_export(*, tenant: uuid.UUID, claim: Claim, why: str, is_fault: bool, 
     """It could not go on. What is no fault is tried again in seconds; a fault later each time, and five times at most."""
     require_tenant(tenant)
     if is_fault and claim.attempts >= ATTEMPTS_MOST:
-        _end(tenant, claim, ExportState.FAILED, at, why)
+        _fail(tenant, claim, at, why)
         return
     values: dict[str, Any] = {
         "tenant": tenant,
@@ -337,6 +345,13 @@ def _advance(tenant: uuid.UUID, claim: Claim, cursor: dict[str, Any], rows: int,
     if renewed is None:
         raise ClaimLost
     return Claim(claim.export, renewed[0], 1)
+
+
+def _fail(tenant: uuid.UUID, claim: Claim, at: datetime, why: str) -> None:
+    _end(tenant, claim, ExportState.FAILED, at, why)
+    ExportPart.objects.filter(tenant_id=tenant, export_id=claim.export).delete()
+    found = exports.export(tenant=tenant, export=claim.export)
+    _record(tenant, "audit.export_failed", found, SYSTEM, at, Outcome.FAILURE)
 
 
 def _end(tenant: uuid.UUID, claim: Claim, state: ExportState, at: datetime, error: str) -> None:

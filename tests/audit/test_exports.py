@@ -279,6 +279,7 @@ def test_an_export_that_cannot_be_written_is_given_up_and_says_so(
         found = queries.export(tenant=log.id, export=export)
     assert found.state == ExportState.FAILED
     assert "could not be written" in found.error
+    assert log.organisation.actions()[-1] == "audit.export_failed"
 
 
 def test_entries_that_wait_for_their_seal_are_waited_for(log: Log, world: World) -> None:

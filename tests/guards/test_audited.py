@@ -29,6 +29,7 @@ _OF_THE_CLOCK = (
 )
 _OF_NO_TENANT = "it belongs to no tenant, so to no tenant's log; its own row says who, when and why"
 _OF_THE_LOG = "it is how the log itself is kept: checkpoints and findings say what was done"
+_OF_WHAT_WAS_ASKED = "a step of an export, a stream or a delivery that a person asked for, which left the entry"
 WITHOUT_ENTRY = {
     **dict.fromkeys(
         [
@@ -68,6 +69,7 @@ WITHOUT_ENTRY = {
             "agentops.runtime.services.compute_baselines",
             "agentops.traces.services.finalise_idle_runs",
             "agentops.traces.services.register_end_users",
+            "audit.services.purge_exports",
         ],
         _OF_THE_CLOCK,
     ),
@@ -79,6 +81,13 @@ WITHOUT_ENTRY = {
             "tenants.services.create_staff",
         ],
         _OF_NO_TENANT,
+    ),
+    **dict.fromkeys(
+        [
+            f"audit.services.{name}"
+            for name in ("next_batch", "next_checkpoint", "note_arrived", "note_sent", "write_export")
+        ],
+        _OF_WHAT_WAS_ASKED,
     ),
     **dict.fromkeys(
         [

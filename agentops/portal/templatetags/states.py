@@ -108,6 +108,7 @@ def erasure_mark(state: Any) -> SafeString:
     return marks.render(marks.ERASURE, state)
 
 
+@register.filter
 def export_mark(state: Any) -> SafeString:
     """The mark of an export of the audit log: waiting, running, done, failed, cancelled."""
     return marks.render(marks.EXPORT, state)
