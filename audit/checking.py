@@ -15,7 +15,7 @@ from django.db import connections, transaction
 
 from agentops.common.errors import NotFound
 from audit import bundles, canonical, keys, notes, tree, verifier
-from audit.errors import NotANote
+from audit.errors import NotANote, TreeIncomplete
 from audit.models import Checkpoint, Head
 from audit.queries import ranges
 from audit.queries.checkpoints import public_keys
@@ -162,7 +162,7 @@ class _Live:
     def _is_frontier_of_leaves(self) -> bool:
         try:
             found = ranges.frontier(StoredTree(self.tenant, OWNER), self.size)
-        except LookupError:
+        except TreeIncomplete:
             return True  # a row is missing: the walk over the lines says which
         return b"".join(found) == bytes(self.head.frontier) or tree.root_of(found) != self._signed_root()
 
