@@ -46,9 +46,16 @@ class StoredTree:
     tenant: uuid.UUID
     using: str = "default"
     _tiles: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
+    _roots: dict[tuple[int, int], bytes] = field(default_factory=dict)  # an export proves many leaves of the same tiles
 
     def __call__(self, level: int, position: int) -> bytes:
         """The root of the 2 ** level leaves that begin at position * 2 ** level. Raises TreeIncomplete."""
+        found = self._roots.get((level, position))
+        if found is None:
+            found = self._roots[level, position] = self._root_of(level, position)
+        return found
+
+    def _root_of(self, level: int, position: int) -> bytes:
         below = level % TILE_LEVELS
         first, count = position << below, 1 << below
         tile = self._tile(level - below, first // _TILE)
