@@ -14,6 +14,7 @@ import rfc8785
 
 from agentops.common.errors import InputProblem, InvalidInput, TooLarge
 
+_MAX_DEPTH = 200  # far beyond what any door takes
 MAX_INTEGER = 2**53 - 1  # beyond it JavaScript, and RFC 8785, no longer tell integers apart
 
 
@@ -41,11 +42,12 @@ def loads(raw: bytes, *, max_bytes: int, max_depth: int) -> Any:
 
 
 def canonical(value: Any) -> bytes:
-    """The RFC 8785 bytes of a value that `loads` gave (or that keeps its rules)."""
+    """The RFC 8785 bytes of a value that keeps the rules of `loads`. Raises InvalidInput for one that does not."""
     if _is_plain(
         value
     ):  # sorted by bytes is sorted by UTF-16 units there, nothing is a float, and texts are escaped alike
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    _check(value, _MAX_DEPTH)
     return rfc8785.dumps(value)
 
 
@@ -142,7 +144,7 @@ def _check(value: Any, max_depth: int) -> None:
                 if not name.isascii() and _has_surrogate(name):
                     _refuse(_pointer((path, name)), "surrogate", "a lone surrogate is no character")
                 stack.append((inner, depth + 1, (path, name)))
-        elif isinstance(found, list):
+        elif isinstance(found, list | tuple):
             if depth > max_depth:
                 _refuse(_pointer(path), "too_deep", f"at most {max_depth} levels of nesting are taken")
             stack.extend((inner, depth + 1, (path, place)) for place, inner in enumerate(found))
