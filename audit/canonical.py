@@ -145,7 +145,7 @@ def commit(values: Mapping[str, Any]) -> tuple[dict[str, str], str, str]:
 
 def commitment(salt: bytes, name: str, value: Any) -> bytes:
     """The commitment of one personal value, 32 bytes."""
-    text = strictjson.canonical(value)
+    text = strictjson.canonical_checked(value)
     return hashlib.sha256(COMMITMENT_PREFIX + salt + name.encode() + b"\x00" + text).digest()
 
 

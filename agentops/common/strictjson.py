@@ -42,13 +42,19 @@ def loads(raw: bytes, *, max_bytes: int, max_depth: int) -> Any:
 
 
 def canonical(value: Any) -> bytes:
-    """The RFC 8785 bytes of a value that keeps the rules of `loads`. Raises InvalidInput for one that does not."""
+    """The RFC 8785 bytes of a value that `loads` gave (or that keeps its rules)."""
     if _is_plain(
         value
     ):  # sorted by bytes is sorted by UTF-16 units there, nothing is a float, and texts are escaped alike
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    _check(value, _MAX_DEPTH)
     return rfc8785.dumps(value)
+
+
+def canonical_checked(value: Any) -> bytes:
+    """The RFC 8785 bytes of any value. Raises InvalidInput for what has no form that all programs write alike."""
+    if not isinstance(value, str):
+        _check(value, _MAX_DEPTH)
+    return canonical(value)
 
 
 _SLOW = object()

@@ -195,7 +195,7 @@ def _personal(action: Action, entry: NewEntry, columns: Mapping[str, str]) -> di
 
 def _data(action: str, public: Mapping[str, Any], nonce: bytes) -> tuple[str, bytes]:
     """The canonical text of an entry's data, and the blob in its place where it is large."""
-    text = strictjson.canonical(dict(public))
+    text = strictjson.canonical_checked(dict(public))
     if len(text) <= MAX_DATA_BYTES:
         return text.decode(), b""
     if len(text) > MAX_BLOB_BYTES:

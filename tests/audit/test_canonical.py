@@ -193,4 +193,4 @@ def test_every_character_is_escaped_as_rfc_8785_has_it() -> None:
 @pytest.mark.parametrize("value", [2**53, -(2**53), 2**70, 46000645505258008.0, float("nan"), float("inf")])
 def test_a_number_that_not_every_reader_can_hold_is_refused(value: float) -> None:
     with pytest.raises(InvalidInput):
-        strictjson.canonical({"n": value})
+        strictjson.canonical_checked({"n": value})

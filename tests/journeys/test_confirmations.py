@@ -219,6 +219,8 @@ def test_two_people_release_a_change_and_a_third_stops_another(
     ben.get_by_role("button", name="Stop it").click()
     expect(ben.get_by_text("It was stopped, and nothing was done")).to_be_visible()
     assert [change.state for change in changes] == ["cooling", "cancelled"]
+    # Ada's page learns of it by itself, and loads anew: to leave before would be two ways at once.
+    expect(ada.get_by_text("It was stopped, and nothing was done")).to_be_visible(timeout=ASKED_AGAIN)
 
     release(world, changes[0].id)
     ada.goto(changes[0].url())
