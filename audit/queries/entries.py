@@ -103,16 +103,19 @@ def find_entries(
     keys: list[Cursor] = []
     place, walked, chunk = after, 0, FIRST_CHUNK if search.beside(way) else limit + 1
     while True:
+        begun = time.monotonic()
         hits, last = _scanned(search, way, place, chunk, limit + 1 - len(keys))
         keys += hits
         if len(keys) > limit:
             return Page(_load(tenant, keys[:limit], with_data), keys[limit - 1])
         if last is None:
             return Page(_load(tenant, keys, with_data), None)
-        place, walked = last, walked + chunk * _width(way)
-        if walked >= BUDGET_ROWS or time.monotonic() >= until:
+        place, walked, now = last, walked + chunk * _width(way), time.monotonic()
+        if walked >= BUDGET_ROWS or now >= until:
             return Page(_load(tenant, keys, with_data), place, searched_to=place.at)
-        chunk *= 3
+        # Not more than fits into what is left of the time, at the speed of this chunk: rows that nobody read lately are slow.
+        fits = int(chunk * (until - now) / max(now - begun, 1e-6))
+        chunk = max(FIRST_CHUNK // 4, min(chunk * 3, fits))
 
 
 def _width(way: Way) -> int:
