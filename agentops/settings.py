@@ -140,6 +140,8 @@ GLOBAL_TABLES = {
     "auth_group",
     "auth_group_permissions",
     "auth_permission",
+    "budgets_productfinding",
+    "budgets_productplan",
     "django_cache",
     "django_content_type",
     "django_session",

@@ -41,6 +41,8 @@ class Permission(enum.StrEnum):
     STAFF_TOOLS = "staff.tools"
     STAFF_TOOLS_REVIEW = "staff.tools.review"
     STAFF_AUDIT = "staff.audit"
+    STAFF_SPEND = "staff.spend"
+    STAFF_SPEND_MANAGE = "staff.spend.manage"
     STAFF_KILL_READ = "staff.kill.read"
     STAFF_KILL = "staff.kill"
 
@@ -122,17 +124,18 @@ _STAFF_TRACES = _STAFF_ALL | {
     Permission.STAFF_INGEST,
     Permission.STAFF_TOOLS,
     Permission.STAFF_AUDIT,
+    Permission.STAFF_SPEND,
     Permission.STAFF_KILL_READ,
 }
 
 STAFF_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
     StaffRole.ON_CALL: frozenset(_STAFF_TRACES | {Permission.STAFF_KILL}),
     StaffRole.EVAL_OWNER: frozenset(_STAFF_TRACES),
-    StaffRole.COST_OWNER: frozenset(_STAFF_TRACES),
+    StaffRole.COST_OWNER: frozenset(_STAFF_TRACES | {Permission.STAFF_SPEND_MANAGE}),
     StaffRole.QUALITY_OWNER: frozenset(_STAFF_TRACES),
     StaffRole.INCIDENT_COMMANDER: frozenset(_STAFF_TRACES | {Permission.STAFF_KILL}),
     StaffRole.TOOL_REVIEWER: frozenset(_STAFF_TRACES | {Permission.STAFF_TOOLS_REVIEW}),
-    StaffRole.SUCCESS_MANAGER: frozenset(_STAFF_ALL),
+    StaffRole.SUCCESS_MANAGER: frozenset(_STAFF_ALL | {Permission.STAFF_SPEND}),
 }
 
 

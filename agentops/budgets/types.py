@@ -19,6 +19,7 @@ class EntryKind(models.IntegerChoices):
     CHARGE = 1, "Charge"  # a model call that was observed
     CORRECTION = 2, "Correction"  # takes back what an earlier entry charged, for a stated reason
     GUARDED = 3, "Guarded call"  # a model call that was reserved first; its `span_id` is GUARD_SPAN
+    CACHED = 4, "Stored answer"  # a stored answer served instead of a run: no cost, and what was saved
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,11 +46,17 @@ class Charge:
     amount_nano_usd: int | None
     price_version: str
     reason: str = ""
+    saved_nano_usd: int = 0  # by caches; negative where writing one cost more than it saved
 
     @property
     def sign(self) -> int:
-        """How the number of calls changes: a correction takes one back."""
-        return -1 if self.kind == EntryKind.CORRECTION else 1
+        """How the number of calls changes: a correction takes one back, a stored answer is none."""
+        return {EntryKind.CORRECTION: -1, EntryKind.CACHED: 0}.get(self.kind, 1)
+
+    @property
+    def guarded_nano_usd(self) -> int:
+        """The part of the amount that was reserved first."""
+        return (self.amount_nano_usd or 0) if self.span_id == GUARD_SPAN else 0
 
 
 class Scope(models.TextChoices):
@@ -72,6 +79,14 @@ class Action(models.TextChoices):
     THROTTLE = "throttle", "One run at a time"
     DOWNGRADE = "downgrade", "The cheapest allowed model"
     BLOCK = "block", "No more calls"
+
+
+class Because(models.TextChoices):
+    """How a threshold came to be crossed."""
+
+    SPENT = "spent", "Spent"
+    REFUSED = "refused", "The next call did not fit"
+    CHANGED = "changed", "The budget was changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

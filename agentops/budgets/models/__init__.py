@@ -1,9 +1,31 @@
-"""Money: the ledger, its hourly roll-up, budgets, and what is held in them."""
+"""Money: the ledger, its roll-ups, budgets and what is held in them, prices, and what is watched."""
 
-from agentops.budgets.models.budget import Budget, Counter
+from agentops.budgets.models.budget import Budget, Calendar, Counter, Notice
 from agentops.budgets.models.hold import Lease, Reservation
 from agentops.budgets.models.ledger import LedgerEntry
-from agentops.budgets.models.price import PriceOverride
-from agentops.budgets.models.usage import UsageHour
+from agentops.budgets.models.price import Discount, PriceOverride, Repricing
+from agentops.budgets.models.product import Finding, ProductFinding, ProductPlan, Revenue
+from agentops.budgets.models.usage import FoldedDay, SpendDay, SpendMinute, StaleDay, UsageDay, UsageHour
 
-__all__ = ["Budget", "Counter", "Lease", "LedgerEntry", "PriceOverride", "Reservation", "UsageHour"]
+__all__ = [
+    "Budget",
+    "Calendar",
+    "Counter",
+    "Discount",
+    "Finding",
+    "FoldedDay",
+    "Lease",
+    "LedgerEntry",
+    "Notice",
+    "PriceOverride",
+    "ProductFinding",
+    "ProductPlan",
+    "Repricing",
+    "Reservation",
+    "Revenue",
+    "SpendDay",
+    "SpendMinute",
+    "StaleDay",
+    "UsageDay",
+    "UsageHour",
+]

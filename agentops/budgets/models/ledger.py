@@ -30,6 +30,7 @@ class LedgerEntry(AppendOnly):
     cache_write_tokens = models.BigIntegerField()
     reasoning_tokens = models.BigIntegerField()
     amount_nano_usd = models.BigIntegerField()
+    saved_nano_usd = models.BigIntegerField(default=0, db_default=0)  # by caches; below 0: writing one cost more
     is_priced = models.BooleanField()
     price_version = models.TextField(blank=True)
     reason = models.TextField(blank=True)

@@ -20,7 +20,7 @@ _STAGING = Staging.of(LedgerEntry)
 _EXPECTED = (
     "tenant_id", "id", "occurred_at", "recorded_at", "kind", "run_id", "span_id", "call_id", "agent", "user_id",
     "model", "provider", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
-    "reasoning_tokens", "amount_nano_usd", "is_priced", "price_version", "reason",
+    "reasoning_tokens", "amount_nano_usd", "saved_nano_usd", "is_priced", "price_version", "reason",
 )  # fmt: skip
 assert _STAGING.columns == _EXPECTED
 KEY_BYTES = 512
@@ -99,6 +99,7 @@ def _row(tenant: uuid.UUID, charge: Charge, at: datetime) -> tuple[object, ...]:
         charge.cache_write_tokens,
         charge.reasoning_tokens,
         charge.amount_nano_usd or 0,
+        charge.saved_nano_usd,
         charge.amount_nano_usd is not None,
         charge.price_version,
         charge.reason,

@@ -29,7 +29,10 @@ def set_price(
     _check(model, rates)
     values = {f"{name}_usd": rates.get(name) for name in CLASSES}
     price, _ = PriceOverride.objects.update_or_create(
-        tenant_id=tenant, provider=provider, model=model, defaults={**values, "set_at": at, "set_by": by.id}
+        tenant_id=tenant,
+        provider=provider,
+        model=model,
+        defaults={**values, "valid_from": at, "set_at": at, "set_by": by.id},
     )
     told = {name: str(rate) for name, rate in rates.items() if rate is not None}
     _record(price, "price.set", {"model": str(price), "rates": told}, by, at)

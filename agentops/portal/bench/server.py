@@ -14,7 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-WORKERS, THREADS = 2, 4  # as `up` starts them
+from agentops import env
+
+WORKERS = env.env_int("AGENTOPS_WEB_WORKERS", 2, at_least=1)  # as `up` starts them
+THREADS = env.env_int("AGENTOPS_WEB_THREADS", 4, at_least=1)
 
 
 @dataclass(frozen=True)

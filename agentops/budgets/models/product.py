@@ -1,0 +1,86 @@
+"""What is watched beyond one budget: spikes, baselines, plans, and spend against revenue."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from agentops.common.models import HasId, TenantOwned
+
+
+class _Found(HasId):
+    """Something about money that somebody should look at. Incidents reads them and makes alerts.
+
+    One is open per kind and fingerprint (what it is about, such as an agent); seen again, it says so.
+    """
+
+    kind = models.CharField(max_length=40)
+    fingerprint = models.CharField(max_length=200, blank=True)
+    detail = models.TextField()
+    data = models.JSONField(default=dict)  # the figures it was found by, as text or integers of nano-dollars
+    found_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
+
+
+class Finding(_Found, TenantOwned):
+    """Of one organisation."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "kind", "fingerprint"],
+                name="budgets_finding_open",
+                condition=models.Q(ended_at__isnull=True),
+            )
+        ]
+        indexes = [models.Index(fields=["tenant_id", "-found_at"], name="budgets_finding_newest")]
+
+
+class ProductFinding(_Found):
+    """Of the whole product."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "fingerprint"],
+                name="budgets_product_finding_open",
+                condition=models.Q(ended_at__isnull=True),
+            )
+        ]
+
+
+class ProductPlan(HasId):
+    """What the whole product is planned to spend in a week, from a Monday (UTC) on until the next plan."""
+
+    starts_on = models.DateField(unique=True)
+    weekly_nano_usd = models.BigIntegerField()
+    set_at = models.DateTimeField()
+    set_by = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return f"from {self.starts_on}: {self.weekly_nano_usd} n$ a week"
+
+
+class Revenue(HasId, TenantOwned):
+    """What an organisation paid for agent features in a month. A source (an invoice system) says it once; the last holds."""
+
+    month = models.DateField()  # its first day
+    source = models.CharField(max_length=100, blank=True)
+    amount_nano_usd = models.BigIntegerField()
+    set_at = models.DateTimeField()
+    set_by = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "month", "source"], name="revenue_once"),
+            models.CheckConstraint(name="revenue_month", condition=models.Q(month__day=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}: {self.amount_nano_usd} n$"
