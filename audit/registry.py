@@ -92,6 +92,18 @@ ACTIONS: dict[str, Action] = dict(
             "thresholds",
         ),
         _action(
+            "budget.threshold_crossed",
+            Category.AGENT,
+            "The budget per {period} of {scope} {of} has reached {percent} % of {limit_usd} USD",
+            "scope",
+            "of",
+            "period",
+            "percent",
+            "limit_usd",
+            "used_usd",
+            "because",
+        ),
+        _action(
             "budget.removed",
             Category.ADMIN,
             "{actor} removed the budget per {period} of {scope} {of}",

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.db import connection
 
-from agentops.budgets.types import GUARD_SPAN, HOLDS_KEPT
+from agentops.budgets.services.days import HOUR_IN_ZONE
+from agentops.budgets.types import GUARD_SPAN, HOLDS_KEPT, SUMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +36,53 @@ class Check:
     first: list[Difference]
 
 
-GUARD = f"(span_id = {GUARD_SPAN})"  # entries of the ledger that come from the guard
+# Entries of the ledger that come from the guard's calls; a stored answer that served was no call.
+GUARD = f"(span_id = {GUARD_SPAN} AND kind <> 4)"
 _KEPT = f"now() - interval '{HOLDS_KEPT.days - 1} days'"
 OVERDUE = "1 hour"  # how long after its expiry a hold may wait for the sweep, which runs every ten seconds
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
-_SIGN = "CASE kind WHEN 2 THEN -1 ELSE 1 END"
-_HOUR_KEY = ("hour", "agent", "user_id", "provider", "model")
-_HOUR_SUMS = ("calls", "unpriced_calls", *TOKENS, "amount_nano_usd")
+_SIGN = "CASE kind WHEN 2 THEN -1 WHEN 4 THEN 0 ELSE 1 END"
+_SUMS_OF_ROWS = (
+    f"sum({_SIGN}) AS calls, coalesce(sum({_SIGN}) FILTER (WHERE NOT is_priced), 0) AS unpriced_calls, "
+    f"{', '.join(f'coalesce(sum({name}), 0) AS {name}' for name in (*TOKENS, 'amount_nano_usd', 'saved_nano_usd'))}, "
+    f"coalesce(sum(amount_nano_usd) FILTER (WHERE span_id = {GUARD_SPAN}), 0) AS guarded_nano_usd, "
+    "count(*) FILTER (WHERE kind = 4) AS cached_answers"
+)
+_KEY = ("agent", "user_id", "provider", "model")
+_ZONE = "coalesce(time_zone, 'UTC')"
+_ENTRIES = "budgets_ledgerentry LEFT JOIN budgets_calendar USING (tenant_id)"
 
 
 def usage_is_the_ledger(*, show: int = 20) -> Check:
     """The hourly sums of every tenant against the ledger's entries. Needs staff's scope."""
     rows = (
-        "SELECT tenant_id, date_trunc('hour', occurred_at, 'UTC') AS hour, agent, user_id, provider, model, "
-        f"sum({_SIGN}) AS calls, coalesce(sum({_SIGN}) FILTER (WHERE NOT is_priced), 0) AS unpriced_calls, "
-        f"{sums_of((*TOKENS, 'amount_nano_usd'))} FROM budgets_ledgerentry GROUP BY 1, 2, 3, 4, 5, 6"
+        f"SELECT tenant_id, {HOUR_IN_ZONE.format(zone=_ZONE)} AS hour, {', '.join(_KEY)}, {_SUMS_OF_ROWS} "
+        f"FROM {_ENTRIES} GROUP BY 1, 2, 3, 4, 5, 6"
     )
-    stored = f"SELECT tenant_id, {', '.join((*_HOUR_KEY, *_HOUR_SUMS))} FROM budgets_usagehour"
-    return compare("hourly sums and ledger", rows=rows, stored=stored, key=_HOUR_KEY, fields=_HOUR_SUMS, show=show)
+    stored = f"SELECT tenant_id, {', '.join(('hour', *_KEY, *SUMS))} FROM budgets_usagehour"
+    return compare("hourly sums and ledger", rows=rows, stored=stored, key=("hour", *_KEY), fields=SUMS, show=show)
+
+
+def folded_days_are_the_ledger(*, show: int = 20) -> Check:
+    """The sums of days that are folded against the ledger's entries of these days. Needs staff's scope."""
+    day = f"(occurred_at AT TIME ZONE {_ZONE})::date"
+    rows = (
+        f"SELECT tenant_id, {day} AS day, {', '.join(_KEY)}, {_SUMS_OF_ROWS} FROM {_ENTRIES} WHERE EXISTS "
+        f"(SELECT 1 FROM budgets_foldedday f WHERE f.tenant_id = budgets_ledgerentry.tenant_id AND f.day = {day}) "
+        "GROUP BY 1, 2, 3, 4, 5, 6"
+    )
+    stored = f"SELECT tenant_id, {', '.join(('day', *_KEY, *SUMS))} FROM budgets_usageday"
+    return compare("folded days and ledger", rows=rows, stored=stored, key=("day", *_KEY), fields=SUMS, show=show)
+
+
+def calendars_are_the_settings(*, show: int = 20) -> Check:
+    """The clock by which budgets begin against what the organisation set. Needs staff's scope."""
+    rows = "SELECT tenant_id, hashtext(time_zone)::int8 AS time_zone FROM tenants_tenantsettings"
+    stored = (
+        "SELECT tenant_id, hashtext(coalesce(c.time_zone, 'UTC'))::int8 AS time_zone FROM tenants_tenantsettings "
+        "LEFT JOIN budgets_calendar c USING (tenant_id)"
+    )
+    return compare("clocks of budgets and settings", rows=rows, stored=stored, key=(), fields=("time_zone",), show=show)
 
 
 def guard_charges_are_the_reservations(*, show: int = 20) -> Check:

@@ -12,6 +12,11 @@ from agentops.common.partitions import Partitioned
 
 GUARD_SPAN = 0  # stands in a charge of the guard, and in its corrections: no span has the id 0
 HOLDS_KEPT = timedelta(days=92)  # as long as the guard keeps its calls
+# What the roll-ups add up, in the order of their columns.
+SUMS = (
+    "calls", "unpriced_calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
+    "reasoning_tokens", "amount_nano_usd", "saved_nano_usd", "guarded_nano_usd", "cached_answers",
+)  # fmt: skip
 LEDGER_PARTITIONS = Partitioned(table="budgets_ledgerentry", every="month", ahead=2, back=4)
 
 
@@ -130,6 +135,7 @@ class BudgetState:
     terms: BudgetTerms
     set_at: datetime
     set_by: str
+    is_plan_default: bool  # made from the plan; follows it until somebody sets it
     period_start: datetime
     resets_at: datetime
     used_nano_usd: int | None  # charged and held in the period

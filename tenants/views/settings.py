@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from agentops.budgets import services as budgets
 from agentops.common import clock
 from agentops.common.errors import DomainError
 from agentops.common.pages import show_refusal
@@ -36,7 +37,10 @@ def settings_change(request: TenantRequest) -> HttpResponse:
     form = SettingsForm(request.POST, plan=access.tenant.plan)
     if form.is_valid():
         try:
-            services.change_settings(tenant=access.tenant.id, **form.cleaned_data, by=access.actor, at=clock.now())
+            found = services.change_settings(
+                tenant=access.tenant.id, **form.cleaned_data, by=access.actor, at=clock.now()
+            )
+            budgets.adopt_calendar(tenant=access.tenant.id, time_zone=found.time_zone, at=clock.now())
         except DomainError as refusal:
             show_refusal(form, refusal)
         else:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -25,15 +26,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from agentops.budgets import queries
 from agentops.budgets import services as budgets
-from agentops.budgets.policies import Place, Terms, bounds, places
+from agentops.budgets.policies import Place, Terms, bounds, crossed, places, start_of
 from agentops.budgets.types import Action, Hold, Period, Refused, Scope, Usage
 from agentops.common import clock
-from agentops.common.scope import tenant_scope
+from agentops.common.scope import staff_scope, tenant_scope
 from agentops.traces import services as traces
 from agentops.traces import writing
 from agentops.traces.rollup import Counted
 from agentops.traces.types import Span, SpanKind
+from tenants.models import TenantSettings
 from tests import database
 from tests.budgets.money import MODEL, TOKEN, Purse
 from tests.ingest.test_ledger_check import check
@@ -43,6 +46,7 @@ RUNS = {"a": ("u1", "bot"), "b": ("u1", "cat"), "c": ("u2", "bot"), "d": ("u2", 
 # Three days before the last end of a month that spans of now are taken back to: days, weeks and a month end on the way.
 START = datetime.now(UTC).replace(day=1, hour=12, minute=30, second=0, microsecond=0) - timedelta(days=3)
 TENS = st.integers(0, 60)
+DAY = timedelta(days=1)
 BUDGETS = (
     (Scope.TENANT, ""), (Scope.USER, ""), (Scope.USER, "u1"), (Scope.AGENT, ""), (Scope.AGENT, "cat"),
 )  # fmt: skip
@@ -82,7 +86,7 @@ class Money(RuleBasedStateMachine):
         self.calls: list[Call] = []
         self.sent: list[Sent] = []
         self.budgets: dict[tuple[Scope, str, Period], Terms] = {}
-        self.limits: dict[tuple[Scope, str, Period], int] = {}
+        self.zone: tzinfo = UTC
 
     # -- what happens -------------------------------------------------------------------------------------------------
 
@@ -102,7 +106,9 @@ class Money(RuleBasedStateMachine):
         scope, name = of
         budget = self.purse.budget(f"{limit / 1e6:.6f}", scope=scope, of=name, period=period, action=action)
         ceiling = limit * TOKEN if action is Action.BLOCK else limit * TOKEN * 110 // 100
-        self.budgets[scope, name, period] = Terms(budget, scope, name, period, limit * TOKEN, ceiling, action)
+        self.budgets[scope, name, period] = Terms(
+            budget, scope, name, period, limit * TOKEN, ceiling, action, (50, 75, 100)
+        )
 
     @precondition(lambda self: self.budgets)
     @rule(data=st.data())
@@ -115,11 +121,42 @@ class Money(RuleBasedStateMachine):
                 tenant=self.purse.tenant, budget_id=self.budgets.pop(key).id, by=OPERATOR, at=self.purse.at
             )
 
+    @rule(zone=st.sampled_from(["UTC", "Asia/Kolkata", "America/New_York", "Pacific/Chatham"]))
+    def set_clock(self, zone: str) -> None:
+        """The organisation moves: days, weeks and months begin by other clocks, for all that was charged, too."""
+        with tenant_scope(self.purse.tenant):
+            TenantSettings.objects.filter(tenant_id=self.purse.tenant).update(time_zone=zone)
+            budgets.adopt_calendar(tenant=self.purse.tenant, time_zone=zone, at=self.purse.at)
+        self.zone = ZoneInfo(zone)
+
+    @rule()
+    def fold(self) -> None:
+        with tenant_scope(self.purse.tenant):
+            budgets.fold_days(tenant=self.purse.tenant, at=self.purse.at)
+
+    @rule()
+    def look_at_thresholds(self) -> None:
+        """What the sweep does every five seconds; whatever was spent by then has told its thresholds."""
+        with staff_scope():
+            spending = queries.spending_in_slices().get(self.purse.tenant, [])
+        with tenant_scope(self.purse.tenant):
+            budgets.begin_counters(tenant=self.purse.tenant, at=self.purse.at)
+            budgets.look_at_slices(tenant=self.purse.tenant, counters=spending)
+        for user, agent in set(RUNS.values()):
+            for place in places(self.budgets.values(), user=user, agent=agent, at=self.purse.at, zone=self.zone):
+                spent = self.used(place, held=False)
+                told = self.purse.rows(
+                    "SELECT percent FROM budgets_notice WHERE budget_id = %s AND subject = %s AND period_start = %s",
+                    place.terms.id, place.subject, place.start,
+                )  # fmt: skip
+                reached = crossed((50, 75, 100), limit_nano_usd=place.terms.limit_nano_usd, used_nano_usd=spent)
+                assert {(percent,) for percent in reached} <= set(told), "a threshold was crossed and not told"
+
     @rule(run=st.sampled_from(sorted(RUNS)), hold=TENS, past_limit=st.booleans())
     def reserve(self, run: str, hold: int, past_limit: bool) -> None:
         user, agent = RUNS[run]
         name, at = f"c{len(self.calls)}", self.purse.at
-        found = places(self.budgets.values(), user=user, agent=agent, at=at)
+        found = places(self.budgets.values(), user=user, agent=agent, at=at, zone=self.zone)
         used = {place: self.used(place) for place in found}
         answer = self.purse.reserve(run, name, hold, user=user, agent=agent, past_limit=past_limit)
         over = [one for one in found if used[one] + hold * TOKEN > one.terms.ceiling_nano_usd]
@@ -219,12 +256,12 @@ class Money(RuleBasedStateMachine):
 
     # -- what must hold -----------------------------------------------------------------------------------------------
 
-    def used(self, place: Place) -> int:
-        """What the model says is charged and held at a place."""
+    def used(self, place: Place, *, held: bool = True) -> int:
+        """What the model says is charged (and held) at a place."""
         total = 0
         for call in self.calls:
             if self.is_at(place, call.run, call.at):
-                total += call.hold if call.state == "held" else call.cost
+                total += (call.hold if held else 0) if call.state == "held" else call.cost
         for sent in self.sent:
             if not sent.is_guarded and self.is_at(place, sent.run, clock.from_ns(sent.span.started_ns)):
                 total += sent.tokens
@@ -240,6 +277,13 @@ class Money(RuleBasedStateMachine):
         assert self.purse.charged() == charged
         assert self.purse.held() == sum(call.hold for call in self.calls if call.state == "held")
         assert self.purse.sum("SELECT sum(amount_nano_usd) FROM budgets_usagehour") == charged * TOKEN
+        with tenant_scope(self.purse.tenant):
+            since, until = start_of((START - DAY).date(), self.zone), start_of((START + 30 * DAY).date(), self.zone)
+            by_day = queries.sums(tenant=self.purse.tenant, since=since, until=until, by=("day", "user_id"))
+            by_hour = queries.sums(tenant=self.purse.tenant, since=since, until=until, by=("hour", "agent"))
+        assert sum(row.amount_nano_usd for row in by_day) == charged * TOKEN
+        assert sum(row.amount_nano_usd for row in by_hour) == charged * TOKEN
+        assert sum(row.guarded_nano_usd for row in by_day) == sum(call.cost for call in self.calls) * TOKEN
         for run in {one.run for one in self.sent}:
             cost = sum(call.cost for call in self.calls if call.run == run)
             cost += sum(one.tokens for one in self.sent if one.run == run and not one.is_guarded)
@@ -250,7 +294,7 @@ class Money(RuleBasedStateMachine):
     def budgets_show_what_was_spent_and_held(self) -> None:
         for terms in self.budgets.values():
             if terms.scope is Scope.TENANT or terms.scope_id:
-                place = Place(terms, terms.scope_id, *bounds(terms.period, self.purse.at))
+                place = Place(terms, terms.scope_id, *bounds(terms.period, self.purse.at, self.zone))
                 assert (self.purse.used(terms.id) or 0) * TOKEN == self.used(place)
 
     def teardown(self) -> None:

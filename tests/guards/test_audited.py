@@ -32,18 +32,7 @@ _OF_THE_LOG = "it is how the log itself is kept: checkpoints and findings say wh
 _OF_WHAT_WAS_ASKED = "a step of an export, a stream or a delivery that a person asked for, which left the entry"
 WITHOUT_ENTRY = {
     **dict.fromkeys(
-        [
-            f"agentops.budgets.services.{name}"
-            for name in (
-                "charge_many",
-                "close_lease",
-                "close_leases",
-                "expire_hold",
-                "guarded_calls",
-                "reserve",
-                "settle",
-            )
-        ],
+        [f"agentops.budgets.services.{name}" for name in ("guarded_calls",)],
         _OF_THE_VERB,
     ),
     **dict.fromkeys(
@@ -63,9 +52,12 @@ WITHOUT_ENTRY = {
     "agentops.traces.services.take_logs": "messages that belong to spans: nothing is done by them; what agents do are spans",
     **dict.fromkeys(
         [
+            "agentops.budgets.services.fold_days",
             "agentops.budgets.services.forget_old",
+            "agentops.budgets.services.write_spend_day",
             "agentops.confirmations.services.purge",
             "agentops.outbox.services.purge",
+            "agentops.runtime.services.add_up_days",
             "agentops.runtime.services.compute_baselines",
             "agentops.traces.services.finalise_idle_runs",
             "agentops.traces.services.register_end_users",

@@ -58,6 +58,7 @@ class Counter(HasId, TenantOwned):
                 fields=["tenant_id", "budget_id", "subject", "period_start"], name="budget_counter_once"
             ),
         ]
+        indexes = [models.Index(fields=["period_end"], name="budget_counter_new", condition=Q(is_based=False))]
 
     def __str__(self) -> str:
         return f"{self.subject} {self.period_start:%Y-%m-%d}: {self.charged_nano_usd} n$"

@@ -30,7 +30,7 @@ class Lease(TenantOwned):
     is_open = models.BooleanField()
     is_past_limit = models.BooleanField()  # taken between limit and ceiling: only for calls that may go there
     valid_from = models.DateTimeField()
-    valid_until = models.DateTimeField()  # one UTC day: no period ends within it
+    valid_until = models.DateTimeField()  # one day of the organisation: no period ends within it
 
     class Meta:
         constraints = [

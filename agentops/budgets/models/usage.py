@@ -72,15 +72,15 @@ class FoldedDay(TenantOwned):
 class SpendDay(TenantOwned):
     """What a day's spend was for: by what became of the run, and by the tools that it used. Added up anew by a sweep.
 
-    Each run's spend is divided over its tools by their calls (equal parts of a nano-dollar's whole; the rest to the
-    first), so the rows of a day add up to the ledger of when it was added up. A run stands in `runs` once, on the day
-    it began, in the row of its first tool.
+    Each run's spend is divided over its tools in equal parts (what does not divide goes to the first), so the rows of a
+    day add up to the ledger of when they were added up. A run stands in `runs` once, on the day it began, in the row of
+    its first tool.
     """
 
     pk = models.CompositePrimaryKey("tenant_id", "day", "agent", "outcome", "tool")
     day = models.DateField()
     agent = models.TextField(blank=True)
-    outcome = models.TextField()  # running, ok, error, aborted
+    outcome = models.TextField()  # running, ok, error, refused, aborted
     tool = models.TextField(blank=True)  # "": the run used none
     runs = models.BigIntegerField()
     amount_nano_usd = models.BigIntegerField()

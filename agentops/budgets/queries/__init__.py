@@ -1,7 +1,11 @@
 """Reads of money: usage, prices, budgets and what is held in them."""
 
 from agentops.budgets.queries.budgets import budget_state, budget_states, due_holds, guarded_calls_of, is_throttled
+from agentops.budgets.queries.calendar import calendar, period_around
+from agentops.budgets.queries.due import spending_in_slices, stale_days, tenants_with_new_counters
+from agentops.budgets.queries.plans import behind_plan, tenants_behind_plan
 from agentops.budgets.queries.prices import overrides, price_override, price_overrides
+from agentops.budgets.queries.sums import Only, SumRow, sums, total
 from agentops.budgets.queries.usage import (
     Spend,
     UnpricedModel,
@@ -14,20 +18,31 @@ from agentops.budgets.queries.usage import (
 )
 
 __all__ = [
+    "Only",
     "Spend",
+    "SumRow",
     "UnpricedModel",
     "UsageFilter",
     "UsagePage",
     "UsageRow",
+    "behind_plan",
     "budget_state",
     "budget_states",
+    "calendar",
     "due_holds",
     "guarded_calls_of",
     "is_throttled",
     "overrides",
+    "period_around",
     "price_override",
     "price_overrides",
     "spend",
+    "spending_in_slices",
+    "stale_days",
+    "sums",
+    "tenants_behind_plan",
+    "tenants_with_new_counters",
+    "total",
     "unpriced_models",
     "usage_page",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from django.db import connection
 
 from agentops.budgets.models import Budget, Reservation
 from agentops.budgets.policies import TERMS_COLUMNS, Place, Terms, bounds, places
+from agentops.budgets.queries.calendar import calendar
 from agentops.budgets.types import Action, BudgetState, BudgetTerms, GuardedCall, HoldState, Period, Scope
 from agentops.common.errors import NotFound
 
@@ -51,7 +52,10 @@ def is_throttled(*, tenant: uuid.UUID, user: str, agent: str, at: datetime) -> b
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {TERMS_COLUMNS} FROM budgets_budget WHERE tenant_id = %s", [tenant])  # noqa: S608
         terms = [Terms.of(row) for row in cursor.fetchall()]
-    found = [one for one in places(terms, user=user, agent=agent, at=at) if one.terms.action is Action.THROTTLE]
+    zone = calendar(tenant=tenant)
+    found = [
+        one for one in places(terms, user=user, agent=agent, at=at, zone=zone) if one.terms.action is Action.THROTTLE
+    ]
     used = _used(tenant, found)
     return any(amount >= place.terms.limit_nano_usd for place, amount in zip(found, used, strict=True))
 
@@ -84,11 +88,12 @@ def _states(tenant: uuid.UUID, budgets: list[Budget], at: datetime) -> list[Budg
     budgets.sort(
         key=lambda one: (list(Scope).index(Scope(one.scope)), one.scope_id, list(Period).index(Period(one.period)))
     )
-    own = {one.id: _place(one, at) for one in budgets if one.scope_id or one.scope == Scope.TENANT}
+    zone = calendar(tenant=tenant)
+    own = {one.id: _place(one, at, zone) for one in budgets if one.scope_id or one.scope == Scope.TENANT}
     used = dict(zip(own, _used(tenant, list(own.values())), strict=True))
     found = []
     for one in budgets:
-        start, end = bounds(Period(one.period), at)
+        start, end = bounds(Period(one.period), at, zone)
         terms = BudgetTerms(
             scope=Scope(one.scope),
             scope_id=one.scope_id,
@@ -104,6 +109,7 @@ def _states(tenant: uuid.UUID, budgets: list[Budget], at: datetime) -> list[Budg
                 terms=terms,
                 set_at=one.set_at,
                 set_by=one.set_by,
+                is_plan_default=one.is_plan_default,
                 period_start=start,
                 resets_at=end,
                 used_nano_usd=used.get(one.id),
@@ -112,11 +118,9 @@ def _states(tenant: uuid.UUID, budgets: list[Budget], at: datetime) -> list[Budg
     return found
 
 
-def _place(one: Budget, at: datetime) -> Place:
-    terms = Terms.of(
-        (one.id, one.scope, one.scope_id, one.period, one.limit_nano_usd, one.ceiling_nano_usd, one.action)
-    )
-    return Place(terms, one.scope_id, *bounds(terms.period, at))
+def _place(one: Budget, at: datetime, zone: tzinfo) -> Place:
+    terms = Terms.of(tuple(getattr(one, name) for name in TERMS_COLUMNS.split(", ")))
+    return Place(terms, one.scope_id, *bounds(terms.period, at, zone))
 
 
 def _used(tenant: uuid.UUID, wanted: Sequence[Place]) -> list[int]:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -49,7 +49,7 @@ def unpriced_models(*, tenant: uuid.UUID, since: datetime) -> list[UnpricedModel
 
 def spend(*, tenant: uuid.UUID, since: datetime, user_id: str | None = None) -> Spend:
     """What model calls cost since a time (cut to the hour), for one end user or all."""
-    rows = UsageHour.objects.filter(tenant_id=tenant, hour__gte=since.replace(minute=0, second=0, microsecond=0))
+    rows = UsageHour.objects.filter(tenant_id=tenant, hour__gt=since - timedelta(hours=1))
     if user_id is not None:
         rows = rows.filter(user_id=user_id)
     found = rows.aggregate(calls=Sum("calls"), unpriced=Sum("unpriced_calls"), amount=Sum("amount_nano_usd"))
@@ -133,7 +133,7 @@ def usage_page(*, tenant: uuid.UUID, only: UsageFilter, cursor: UsageCursor | No
     wheres: list[str] = ["tenant_id = %s"]
     params: list[Any] = [tenant]
     bounds: list[tuple[str, Any]] = [
-        ("hour >= date_trunc('hour', %s::timestamptz, 'UTC')", only.since),
+        ("hour > %s::timestamptz - interval '1 hour'", only.since),
         ("hour < %s", only.until),
         ("agent = %s", only.agent),
         ("user_id = %s", only.user),

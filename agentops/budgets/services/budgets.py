@@ -9,8 +9,10 @@ from typing import Any
 from django.db import connection
 
 from agentops.budgets.models import Budget, Counter
+from agentops.budgets.policies import bounds
+from agentops.budgets.queries.calendar import calendar
 from agentops.budgets.services import counters, slices
-from agentops.budgets.types import Action, BudgetTerms, Scope
+from agentops.budgets.types import Action, BudgetTerms, Period, Scope
 from agentops.common import scope
 from agentops.common.errors import InputProblem, InvalidInput, NotFound
 from agentops.common.money import NANO, usd_text
@@ -21,10 +23,12 @@ MOST_NANO_USD = 1_000_000_000 * NANO  # a larger limit is a slip of the keyboard
 MOST_THRESHOLDS = 10
 
 
-def set_budget(*, tenant: uuid.UUID, terms: BudgetTerms, by: Actor, at: datetime) -> Budget:
+def set_budget(
+    *, tenant: uuid.UUID, terms: BudgetTerms, by: Actor, at: datetime, is_plan_default: bool = False
+) -> Budget:
     """Set a budget; an earlier one of the same scope and period is replaced. What was spent in its period counts.
 
-    Raises InvalidInput.
+    A user's or agent's limit may be larger than the organisation's: a call has to fit into both. Raises InvalidInput.
     """
     scope.require_tenant(tenant)
     _check(terms)
@@ -43,9 +47,11 @@ def set_budget(*, tenant: uuid.UUID, terms: BudgetTerms, by: Actor, at: datetime
             "action": terms.action,
             "set_at": at,
             "set_by": by.id,
+            "is_plan_default": is_plan_default,
         },
     )
     _forget_bases(budget)
+    _make_counters(budget, at)
     data: dict[str, Any] = {
         "limit_usd": usd_text(budget.limit_nano_usd),
         "ceiling_usd": usd_text(budget.ceiling_nano_usd),
@@ -78,6 +84,31 @@ def _forget_bases(budget: Budget) -> None:
     """
     of_kind = Budget.objects.filter(tenant_id=budget.tenant_id, scope=budget.scope, period=budget.period)
     Counter.objects.filter(tenant_id=budget.tenant_id, budget_id__in=of_kind.values("id")).update(is_based=False)
+
+
+def _make_counters(budget: Budget, at: datetime) -> None:
+    """A counter for everybody who has spent in the period: the sweep begins them, and finds thresholds that are crossed."""
+    start, end = bounds(Period(budget.period), at, calendar(tenant=budget.tenant_id))
+    subject = {Scope.TENANT: "''", Scope.USER: "user_id", Scope.AGENT: "agent"}[Scope(budget.scope)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO budgets_counter (tenant_id, id, budget_id, subject, period_start, period_end, charged_nano_usd, "  # noqa: S608
+            "is_based) SELECT %(tenant)s, gen_random_uuid(), %(budget)s, s.subject, %(start)s, %(end)s, 0, false "
+            f"FROM (SELECT DISTINCT {subject} AS subject FROM budgets_usagehour WHERE tenant_id = %(tenant)s "
+            "AND hour >= %(start)s AND hour < %(end)s) s WHERE (%(of)s = '' OR s.subject = %(of)s) "
+            "AND (%(scope)s = 'tenant' OR s.subject <> '' AND (%(of)s <> '' OR NOT EXISTS (SELECT 1 FROM budgets_budget b "
+            "WHERE b.tenant_id = %(tenant)s AND b.scope = %(scope)s AND b.period = %(period)s AND b.scope_id = s.subject))) "
+            "ON CONFLICT DO NOTHING",
+            {
+                "tenant": budget.tenant_id,
+                "budget": budget.id,
+                "start": start,
+                "end": end,
+                "of": budget.scope_id,
+                "scope": str(budget.scope),
+                "period": str(budget.period),
+            },
+        )
 
 
 def _check(terms: BudgetTerms) -> None:

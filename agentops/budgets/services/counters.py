@@ -12,18 +12,23 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
 from agentops.budgets.policies import TERMS_COLUMNS, Place, Standing, Terms, places
-from agentops.budgets.types import Charge, Scope
+from agentops.budgets.queries.calendar import ZONE_OF, zone_called
+from agentops.budgets.services import notices
+from agentops.budgets.types import Because, Charge, Scope
 
 # A statement of its own, before the one that reads: a snapshot taken together with the lock would be of before it.
 SHARE = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%(budgets_of)s, 8))"
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 8))"
-_TERMS = f"SELECT {TERMS_COLUMNS} FROM budgets_budget WHERE tenant_id = %(tenant)s"  # noqa: S608  our own names
+_TERMS = f"""
+SELECT {ZONE_OF.format(tenant="%(tenant)s")}, {TERMS_COLUMNS}
+FROM (VALUES (1)) AS one LEFT JOIN budgets_budget ON tenant_id = %(tenant)s
+"""  # noqa: S608  our own names
 _WANTED = """
 unnest(%(budgets)s::uuid[], %(subjects)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
 AS w (budget_id, subject, period_start, period_end)
@@ -69,7 +74,27 @@ FROM unnest(%(budgets)s::uuid[], %(subjects)s::text[], %(starts)s::timestamptz[]
 ORDER BY w.budget_id, w.subject COLLATE "C", w.period_start
 ON CONFLICT (tenant_id, budget_id, subject, period_start)
 DO UPDATE SET charged_nano_usd = c.charged_nano_usd + excluded.charged_nano_usd
+RETURNING c.id, c.budget_id, c.subject, c.period_start, c.is_based,
+    coalesce(c.charged_nano_usd >= c.next_notice_nano_usd, false)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A tenant's budgets, and the clock by which their periods begin."""
+
+    terms: list[Terms]
+    zone: tzinfo
+
+    def places(self, *, user: str, agent: str, at: datetime) -> list[Place]:
+        return places(self.terms, user=user, agent=agent, at=at, zone=self.zone)
+
+    def place(self, budget: uuid.UUID, subject: str, at: datetime) -> Place | None:
+        """Where a budget counts a subject now; None where it is no more, or another one stands instead."""
+        of = next((terms.scope for terms in self.terms if terms.id == budget), None)
+        user, agent = subject if of is Scope.USER else "", subject if of is Scope.AGENT else ""
+        found = (place for place in self.places(user=user, agent=agent, at=at) if place.terms.id == budget)
+        return next(found, None) if of else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +105,12 @@ class Read:
     standings: list[Standing]
 
 
-def terms_of(cursor: CursorWrapper, tenant: uuid.UUID) -> list[Terms]:
-    """The tenant's budgets, which nobody changes until the transaction ends."""
+def kept_by(cursor: CursorWrapper, tenant: uuid.UUID) -> Kept:
+    """The tenant's budgets and clock, which nobody changes until the transaction ends."""
     cursor.execute(f"{SHARE}; {_TERMS}", {"budgets_of": share_key(tenant), "tenant": tenant})
     cursor.nextset()
-    return [Terms.of(row) for row in cursor.fetchall()]
+    rows = cursor.fetchall()
+    return Kept([Terms.of(row[1:]) for row in rows if row[1] is not None], zone_called(rows[0][0]))
 
 
 def share_key(tenant: uuid.UUID) -> str:
@@ -113,7 +139,7 @@ def read(cursor: CursorWrapper, tenant: uuid.UUID, wanted: Sequence[Place], *, o
     ]
     if new:
         for place, counter in new:
-            _base(cursor, tenant, place, counter)
+            base(cursor, tenant, place, counter)
         rows = _read(cursor, tenant, wanted, own)
     return Read(
         ids=[row[3] for row in rows],
@@ -128,11 +154,12 @@ def _read(
     return list(cursor.fetchall())
 
 
-def _base(cursor: CursorWrapper, tenant: uuid.UUID, place: Place, counter: uuid.UUID) -> None:
+def base(cursor: CursorWrapper, tenant: uuid.UUID, place: Place, counter: uuid.UUID, *, and_own: int = 0) -> None:
     """Begin a counter with what its period has seen already, from the hourly sums, and with what is held.
 
     Exact under its lock: who charges locks the counter before the sums, so whoever is in the sums is through with the
-    counter, and whoever is not comes after us. No open slice stands under a counter that has no base.
+    counter, and whoever is not comes after us. No open slice stands under a counter that has no base. `and_own` is what
+    the caller charges now and adds to the sums next.
     """
     params: dict[str, Any] = {
         "tenant": tenant,
@@ -143,34 +170,59 @@ def _base(cursor: CursorWrapper, tenant: uuid.UUID, place: Place, counter: uuid.
     }
     for statement in (_BASE, _TAKE_OVER):
         cursor.execute(statement.format(of=_OF[place.terms.scope]), params)
+    notices.look(cursor, tenant, [counter], because=Because.CHANGED)
+    if and_own:
+        post(cursor, tenant, {counter: and_own})
 
 
-def charge(cursor: CursorWrapper, tenant: uuid.UUID, charges: Iterable[Charge]) -> None:
-    """Add charges to the counters of their budgets, each in the period in which it occurred. Tenants without: nothing."""
-    terms = terms_of(cursor, tenant)
-    if not terms:
-        return
+def charge(cursor: CursorWrapper, tenant: uuid.UUID, charges: Iterable[Charge]) -> tzinfo:
+    """Add charges to the counters of their budgets, each in the period in which it occurred; answers the tenant's clock.
+
+    Before they are in the hourly sums, from which a counter that is new begins.
+    """
+    kept = kept_by(cursor, tenant)
+    if not kept.terms:
+        return kept.zone
     sums: dict[Place, int] = defaultdict(int)
     seen: dict[tuple[str, str, object], list[Place]] = {}
     for one in charges:
         if not one.amount_nano_usd:
             continue
-        key = (one.user_id, one.agent, one.occurred_at.date())
+        key = (one.user_id, one.agent, one.occurred_at.astimezone(kept.zone).date())
         if key not in seen:
-            seen[key] = places(terms, user=one.user_id, agent=one.agent, at=one.occurred_at)
+            seen[key] = kept.places(user=one.user_id, agent=one.agent, at=one.occurred_at)
         for place in seen[key]:
             sums[place] += one.amount_nano_usd
     if sums:
-        cursor.execute(_CHARGE, {**_columns(tenant, list(sums)), "amounts": list(sums.values())})
+        _add(cursor, tenant, sums)
+    return kept.zone
+
+
+def _add(cursor: CursorWrapper, tenant: uuid.UUID, sums: dict[Place, int]) -> None:
+    cursor.execute(_CHARGE, {**_columns(tenant, list(sums)), "amounts": list(sums.values())})
+    by_key = {place.key: (place, amount) for place, amount in sums.items()}
+    over: list[uuid.UUID] = []
+    for counter, budget, subject, start, is_based, is_over in cursor.fetchall():
+        if not is_based:
+            place, amount = by_key[budget, subject, start]
+            base(cursor, tenant, place, counter, and_own=amount)
+        elif is_over:
+            over.append(counter)
+    if over:
+        notices.look(cursor, tenant, over)
 
 
 def post(cursor: CursorWrapper, tenant: uuid.UUID, amounts: dict[uuid.UUID, int]) -> None:
     """Add amounts to counters that are locked already."""
     cursor.execute(
         "UPDATE budgets_counter c SET charged_nano_usd = c.charged_nano_usd + n.amount "
-        "FROM unnest(%s::uuid[], %s::int8[]) AS n (id, amount) WHERE c.tenant_id = %s AND c.id = n.id",
+        "FROM unnest(%s::uuid[], %s::int8[]) AS n (id, amount) WHERE c.tenant_id = %s AND c.id = n.id "
+        "RETURNING c.id, coalesce(c.charged_nano_usd >= c.next_notice_nano_usd, false)",
         [list(amounts), list(amounts.values()), tenant],
     )
+    over = [counter for counter, is_over in cursor.fetchall() if is_over]
+    if over:
+        notices.look(cursor, tenant, over)
 
 
 def _columns(tenant: uuid.UUID, wanted: Sequence[Place]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from agentops.budgets import policies
-from agentops.budgets.services import counters, slices
+from agentops.budgets.services import counters, notices, slices
 from agentops.budgets.services.ledger import cut
 from agentops.budgets.types import Hold, Period, Refused
 from agentops.common import prepared, scope
@@ -126,11 +126,13 @@ def reserve(
 def _from_budgets(cursor: CursorWrapper, wanted: _Wanted) -> Refused | None:
     """Take a new slice out of every budget of the call, under the locks of their counters."""
     tenant, hold = wanted.tenant, wanted.hold
-    terms = counters.terms_of(cursor, tenant)
+    kept_by = counters.kept_by(cursor, tenant)
     own = slices.own(cursor, tenant, wanted.run)
-    places = policies.places(terms, user=wanted.user, agent=wanted.agent, at=wanted.at)
+    places = kept_by.places(user=wanted.user, agent=wanted.agent, at=wanted.at)
+    # A slice lasts a day of the organisation, so that its holds are of one period, whichever.
+    lasts = policies.bounds(Period.DAY, wanted.at, kept_by.zone)
     if not places and own is None:
-        _open(cursor, wanted, [], beyond=slices.UNLIMITED, is_past=False)
+        _open(cursor, wanted, [], lasts, beyond=slices.UNLIMITED, is_past=False)
         return None
     counters.lock(cursor, tenant, places, also=own.counters if own else ())
     own = slices.own(cursor, tenant, wanted.run, lock=True)
@@ -147,25 +149,33 @@ def _from_budgets(cursor: CursorWrapper, wanted: _Wanted) -> Refused | None:
         read = counters.read(cursor, tenant, places, own=kept)
         refused = policies.refusal(read.standings, hold=hold, past_limit=wanted.past_limit)
     if refused is not None:
+        notices.refused(cursor, tenant, read.standings, read.ids, hold=hold, is_ceiling=refused.is_ceiling)
         return refused
     beyond = policies.slice_beyond(read.standings, hold=hold) if places else slices.UNLIMITED
     is_past = policies.passes_limit(read.standings, hold=hold)
     if own is None:
-        _open(cursor, wanted, read.ids, beyond=beyond, is_past=is_past)
+        _open(cursor, wanted, read.ids, lasts, beyond=beyond, is_past=is_past)
     else:
         cursor.execute(_FILL, {**asdict(wanted), "lease": own.id, "beyond": beyond, "is_past": is_past})
     return None
 
 
-def _open(cursor: CursorWrapper, wanted: _Wanted, ids: list[uuid.UUID], *, beyond: int, is_past: bool) -> None:
-    valid_from, valid_until = policies.bounds(Period.DAY, wanted.at)  # so that its holds are of one period, whichever
+def _open(
+    cursor: CursorWrapper,
+    wanted: _Wanted,
+    ids: list[uuid.UUID],
+    lasts: tuple[datetime, datetime],
+    *,
+    beyond: int,
+    is_past: bool,
+) -> None:
     params: dict[str, Any] = {
         **asdict(wanted),
         "lease": new_id(),
         "counters": ids,
         "beyond": beyond,
         "is_past": is_past,
-        "valid_from": valid_from,
-        "valid_until": valid_until,
+        "valid_from": lasts[0],
+        "valid_until": lasts[1],
     }
     cursor.execute(_OPEN, params)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta, tzinfo
 
 import orjson
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from agentops.budgets.models import LedgerEntry
-from agentops.budgets.services import counters
-from agentops.budgets.types import Charge
+from agentops.budgets.policies import hour_of
+from agentops.budgets.services import counters, days
+from agentops.budgets.types import SUMS, Charge, EntryKind
 from agentops.common import scope
 from agentops.common.bulk import Staging
 from agentops.common.ids import new_id
@@ -24,25 +26,23 @@ _EXPECTED = (
 )  # fmt: skip
 assert _STAGING.columns == _EXPECTED
 KEY_BYTES = 512
-_KEY_TEXTS = ("agent", "user_id", "provider", "model")
-_USAGE_NAMES = (
-    "hour", "agent", "user_id", "provider", "model", "calls", "unpriced_calls", "input_tokens", "output_tokens",
-    "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "amount_nano_usd",
-)  # fmt: skip
-_USAGE_UPSERT = """
-INSERT INTO budgets_usagehour AS u (tenant_id, hour, agent, user_id, provider, model, calls, unpriced_calls,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, amount_nano_usd)
-SELECT %s, n.* FROM json_to_recordset(%s::json) AS n (hour timestamptz, agent text, user_id text, provider text,
-    model text, calls int8, unpriced_calls int8, input_tokens int8, output_tokens int8, cache_read_tokens int8,
-    cache_write_tokens int8, reasoning_tokens int8, amount_nano_usd int8)
-ON CONFLICT (tenant_id, hour, agent, user_id, provider, model) DO UPDATE SET
-    calls = u.calls + excluded.calls, unpriced_calls = u.unpriced_calls + excluded.unpriced_calls,
-    input_tokens = u.input_tokens + excluded.input_tokens, output_tokens = u.output_tokens + excluded.output_tokens,
-    cache_read_tokens = u.cache_read_tokens + excluded.cache_read_tokens,
-    cache_write_tokens = u.cache_write_tokens + excluded.cache_write_tokens,
-    reasoning_tokens = u.reasoning_tokens + excluded.reasoning_tokens,
-    amount_nano_usd = u.amount_nano_usd + excluded.amount_nano_usd
-"""
+_KEY = ("agent", "user_id", "provider", "model")
+
+
+def _upsert(table: str, when: str, kind: str) -> str:
+    """Adds rows of sums, given as JSON, to those of a table."""
+    names = ", ".join((when, *_KEY, *SUMS))
+    types = f"{when} {kind}, {', '.join(f'{name} text' for name in _KEY)}, {', '.join(f'{name} int8' for name in SUMS)}"
+    return (
+        f"INSERT INTO {table} AS u (tenant_id, {names}) SELECT %s, n.* FROM json_to_recordset(%s::json) AS n ({types}) "  # noqa: S608
+        f"ON CONFLICT (tenant_id, {when}, {', '.join(_KEY)}) DO UPDATE SET "
+        + ", ".join(f"{name} = u.{name} + excluded.{name}" for name in SUMS)
+    )
+
+
+_HOURS = _upsert("budgets_usagehour", "hour", "timestamptz")
+_DAYS = _upsert("budgets_usageday", "day", "date")
+_OLD = timedelta(hours=24)  # a charge older than this may be of a day that is folded
 
 
 def charge_many(*, tenant: uuid.UUID, charges: Sequence[Charge], at: datetime) -> int:
@@ -57,16 +57,31 @@ def charge_many(*, tenant: uuid.UUID, charges: Sequence[Charge], at: datetime) -
     for charge in charges:
         _shorten(charge)
     with connection.cursor() as cursor:
+        zone = counters.charge(cursor, tenant, charges)
         _STAGING.insert(cursor, (_row(tenant, charge, at) for charge in charges))
-        counters.charge(cursor, tenant, charges)
         # As JSON: psycopg quotes arrays of hundreds of values ten times slower.
-        cursor.execute(_USAGE_UPSERT, [tenant, orjson.dumps(_by_hour(charges)).decode()])
+        hours = _summed(charges, "hour", lambda charge: hour_of(charge.occurred_at, zone))
+        cursor.execute(_HOURS, [tenant, orjson.dumps(hours).decode()])
+        old = [charge for charge in charges if charge.occurred_at < at - _OLD]
+        if old:
+            _charge_days(cursor, tenant, old, zone)
     return len(charges)
+
+
+def _charge_days(cursor: CursorWrapper, tenant: uuid.UUID, old: Sequence[Charge], zone: tzinfo) -> None:
+    """What comes late: it is added to the days that are folded already, and these are told anew what they were for."""
+    of_day = {charge.occurred_at: charge.occurred_at.astimezone(zone).date() for charge in old}
+    folded = days.folded_among(cursor, tenant, set(of_day.values()))
+    late = [charge for charge in old if of_day[charge.occurred_at] in folded]
+    if late:
+        rows = _summed(late, "day", lambda charge: of_day[charge.occurred_at])
+        cursor.execute(_DAYS, [tenant, orjson.dumps(rows).decode()])
+    days.mark_stale(cursor, tenant, set(of_day.values()))
 
 
 def _shorten(charge: Charge) -> None:
     """Cut the texts that are the key of the hourly sums: a B-tree entry holds 2704 bytes, whatever senders write."""
-    for name in _KEY_TEXTS:
+    for name in _KEY:
         text = getattr(charge, name)
         if len(text) > KEY_BYTES // 4:
             setattr(charge, name, cut(text))
@@ -106,12 +121,13 @@ def _row(tenant: uuid.UUID, charge: Charge, at: datetime) -> tuple[object, ...]:
     )
 
 
-def _by_hour(charges: Sequence[Charge]) -> list[dict[str, object]]:
-    """Sums by hour, agent, user, provider and model, in key order: two batches that lock the same rows never deadlock."""
-    sums: dict[tuple[datetime, str, str, str, str], list[int]] = {}
+def _summed(charges: Sequence[Charge], when: str, of: Callable[[Charge], datetime | date]) -> list[dict[str, object]]:
+    """Sums by time, agent, user, provider and model, in key order: two batches that lock the same rows never deadlock."""
+    sums: dict[tuple[datetime | date, str, str, str, str], list[int]] = {}
     for charge in charges:
-        hour = charge.occurred_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        total = sums.setdefault((hour, charge.agent, charge.user_id, charge.provider, charge.model), [0] * 8)
+        total = sums.setdefault(
+            (of(charge), charge.agent, charge.user_id, charge.provider, charge.model), [0] * len(SUMS)
+        )
         sign = charge.sign
         values = (
             sign,
@@ -122,7 +138,11 @@ def _by_hour(charges: Sequence[Charge]) -> list[dict[str, object]]:
             charge.cache_write_tokens,
             charge.reasoning_tokens,
             charge.amount_nano_usd or 0,
+            charge.saved_nano_usd,
+            charge.guarded_nano_usd,
+            1 if charge.kind == EntryKind.CACHED else 0,
         )
         for place, value in enumerate(values):
             total[place] += value
-    return [dict(zip(_USAGE_NAMES, (*key, *total), strict=True)) for key, total in sorted(sums.items())]
+    names = (when, *_KEY, *SUMS)
+    return [dict(zip(names, (*key, *total), strict=True)) for key, total in sorted(sums.items())]

@@ -16,8 +16,10 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from agentops.budgets.errors import AlreadySettled, HoldUnknown
+from agentops.budgets.policies import hour_of
 from agentops.budgets.prices import price
 from agentops.budgets.queries import overrides
+from agentops.budgets.queries.calendar import ZONE_OF, zone_called
 from agentops.budgets.services import counters, slices
 from agentops.budgets.services.ledger import charge_many
 from agentops.budgets.types import GUARD_SPAN, Charge, EntryKind, GuardedCall, HoldState, Settled, Usage
@@ -27,11 +29,11 @@ from agentops.common.prepared import Statement
 
 GIVEN_UP_WITHIN = timedelta(seconds=5)  # a call that is cancelled so soon is taken as not made
 _MONEY_OF_RUN = "SELECT pg_advisory_xact_lock(hashtextextended(%(run_key)s, 9))"
-_FOUND = """
+_FOUND = f"""
 SELECT r.run_id, r.call_id, r.lease_id, r.state, r.agent, r.user_id, r.provider, r.model, r.hold_nano_usd,
-    r.cost_nano_usd, r.reserved_at, r.expires_at FROM budgets_reservation r
-WHERE r.tenant_id = %(tenant)s AND r.run_id = %(run)s AND r.call_id = %(call_id)s FOR UPDATE
-"""
+    r.cost_nano_usd, r.reserved_at, r.expires_at, {ZONE_OF.format(tenant="%(tenant)s")} FROM budgets_reservation r
+WHERE r.tenant_id = %(tenant)s AND r.run_id = %(run)s AND r.call_id = %(call_id)s FOR UPDATE OF r
+"""  # noqa: S608
 _END = """
 UPDATE budgets_reservation SET state = %(state)s, cost_nano_usd = %(cost)s, settled_at = %(at)s
 WHERE tenant_id = %(tenant)s AND run_id = %(run_id)s AND call_id = %(call_id)s
@@ -45,24 +47,28 @@ WITH lease AS (
 ), ended AS ({_END} AND EXISTS (SELECT 1 FROM lease)), entry AS (
     INSERT INTO budgets_ledgerentry (tenant_id, id, occurred_at, recorded_at, kind, run_id, span_id, call_id, agent, user_id,
         model, provider, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
-        amount_nano_usd, is_priced, price_version, reason)
+        amount_nano_usd, saved_nano_usd, is_priced, price_version, reason)
     SELECT %(tenant)s, %(id)s, %(occurred_at)s, %(at)s, %(kind)s, %(run_id)s, %(span_id)s, %(call_id)s, %(agent)s,
         %(user_id)s, %(model)s, %(provider)s, %(input_tokens)s, %(output_tokens)s, %(cache_read_tokens)s,
-        %(cache_write_tokens)s, %(reasoning_tokens)s, %(amount_nano_usd)s, true, %(price_version)s, %(reason)s
+        %(cache_write_tokens)s, %(reasoning_tokens)s, %(amount_nano_usd)s, %(saved_nano_usd)s, true,
+        %(price_version)s, %(reason)s
     FROM lease
 ), sums AS (
     INSERT INTO budgets_usagehour AS u (tenant_id, hour, agent, user_id, provider, model, calls, unpriced_calls,
-        input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, amount_nano_usd)
-    SELECT %(tenant)s, date_trunc('hour', %(occurred_at)s::timestamptz, 'UTC'), %(agent)s, %(user_id)s, %(provider)s,
-        %(model)s, 1, 0, %(input_tokens)s, %(output_tokens)s, %(cache_read_tokens)s, %(cache_write_tokens)s,
-        %(reasoning_tokens)s, %(amount_nano_usd)s FROM lease
+        input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, amount_nano_usd,
+        saved_nano_usd, guarded_nano_usd, cached_answers)
+    SELECT %(tenant)s, %(hour)s, %(agent)s, %(user_id)s, %(provider)s, %(model)s, 1, 0, %(input_tokens)s,
+        %(output_tokens)s, %(cache_read_tokens)s, %(cache_write_tokens)s, %(reasoning_tokens)s, %(amount_nano_usd)s,
+        %(saved_nano_usd)s, %(amount_nano_usd)s, 0 FROM lease
     ON CONFLICT (tenant_id, hour, agent, user_id, provider, model) DO UPDATE SET
         calls = u.calls + 1, input_tokens = u.input_tokens + excluded.input_tokens,
         output_tokens = u.output_tokens + excluded.output_tokens,
         cache_read_tokens = u.cache_read_tokens + excluded.cache_read_tokens,
         cache_write_tokens = u.cache_write_tokens + excluded.cache_write_tokens,
         reasoning_tokens = u.reasoning_tokens + excluded.reasoning_tokens,
-        amount_nano_usd = u.amount_nano_usd + excluded.amount_nano_usd
+        amount_nano_usd = u.amount_nano_usd + excluded.amount_nano_usd,
+        saved_nano_usd = u.saved_nano_usd + excluded.saved_nano_usd,
+        guarded_nano_usd = u.guarded_nano_usd + excluded.guarded_nano_usd
 )
 SELECT count(*) FROM lease
 """  # noqa: S608
@@ -99,6 +105,7 @@ class _Found:
     cost: int
     reserved_at: datetime
     expires_at: datetime
+    time_zone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +265,13 @@ def _end_held(cursor: CursorWrapper, tenant: uuid.UUID, found: _Found, end: _End
     if end.charge is None:
         [[is_open]] = prepared.run(_RELEASE_IN_SLICE, params)
     else:
-        charged = {**asdict(end.charge), **params, "id": new_id(), "kind": int(end.charge.kind)}
+        charged = {
+            **asdict(end.charge),
+            **params,
+            "id": new_id(),
+            "kind": int(end.charge.kind),
+            "hour": hour_of(found.reserved_at, zone_called(found.time_zone)),
+        }
         [[is_open]] = prepared.run(_IN_SLICE, charged)
     if is_open:
         return
@@ -274,12 +287,14 @@ def _correct(cursor: CursorWrapper, tenant: uuid.UUID, found: _Found, end: _End,
     reason = "settled late: takes back what was charged when nobody knew"
     names = [one.name for one in fields(Usage)]
     cursor.execute(
-        f"SELECT {', '.join(names)} FROM budgets_ledgerentry WHERE tenant_id = %s AND occurred_at = %s AND run_id = %s "  # noqa: S608
+        f"SELECT saved_nano_usd, {', '.join(names)} FROM budgets_ledgerentry WHERE tenant_id = %s AND occurred_at = %s AND run_id = %s "  # noqa: S608
         "AND call_id = %s AND kind = %s",
         [tenant, found.reserved_at, found.run_id, found.call_id, int(EntryKind.GUARDED)],
     )
-    taken_back = Usage(**{name: -count for name, count in zip(names, cursor.fetchone(), strict=True)})
+    saved, *counts = cursor.fetchone()
+    taken_back = Usage(**{name: -count for name, count in zip(names, counts, strict=True)})
     back = _charge(found, -found.cost, taken_back, "", reason)
+    back.saved_nano_usd = -saved
     back.kind = EntryKind.CORRECTION
     charges = [back] if end.charge is None else [back, end.charge]
     charge_many(tenant=tenant, charges=charges, at=at)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from agentops.budgets import services as budgets
 from agentops.catalog import services as catalog
 from agentops.catalog.manifest import read
 from agentops.common.errors import NotFound
@@ -104,6 +105,8 @@ def _tenant(wanted: cast.Organisation, at: datetime) -> Tenant:
             by=_BY,
             at=at,
         )
+        budgets.adopt_calendar(tenant=tenant.id, time_zone=wanted.time_zone, at=at)
+        budgets.apply_plan(tenant=tenant.id, plan=wanted.plan, at=at)
     return tenant
 
 

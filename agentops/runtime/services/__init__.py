@@ -7,6 +7,7 @@ from agentops.runtime.services.finish import finish, sweep
 from agentops.runtime.services.model_calls import reserve
 from agentops.runtime.services.results import consume, redeem, take_result
 from agentops.runtime.services.settlements import settle
+from agentops.runtime.services.spend_days import add_up_days
 from agentops.runtime.services.start import start
 from agentops.runtime.services.switches import (
     ask_product_lift,
@@ -18,6 +19,7 @@ from agentops.runtime.services.switches import (
 from agentops.runtime.services.tool_calls import propose
 
 __all__ = [
+    "add_up_days",
     "ask_product_lift",
     "close_lost",
     "compute_baselines",

@@ -6,7 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from agentops.budgets import services as budgets
 from agentops.common import clock
+from agentops.common.scope import tenant_scope
 from tenants import services
 from tenants.commands import DomainCommand, add_password, read_password
 from tenants.roles import Plan
@@ -33,6 +35,8 @@ class Command(DomainCommand):
             by=self.by(),
             at=clock.now(),
         )
+        with tenant_scope(tenant.id):
+            budgets.apply_plan(tenant=tenant.id, plan=tenant.plan, at=clock.now())
         owner = options["owner"].strip().lower()
         answer = {"tenant": tenant.slug, "tenant_id": str(tenant.id), "owner": owner}
         return answer, f"{tenant.name} is at /t/{tenant.slug}/, owned by {owner}."

@@ -17,6 +17,8 @@ CHECKS = (
     traces.runs_are_their_spans,
     traces.ledger_is_the_spans,
     checks.usage_is_the_ledger,
+    checks.folded_days_are_the_ledger,
+    checks.calendars_are_the_settings,
     checks.guard_charges_are_the_reservations,
     checks.slices_hold_the_reservations,
     checks.counters_are_the_ledger,

@@ -1,0 +1,44 @@
+"""What a day's spend was for: the rows that a sweep adds up (runtime/services/spend_days.py)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import connection
+
+from agentops.budgets.models import SpendDay
+from agentops.common import scope
+
+
+@dataclass(frozen=True, slots=True)
+class SpentOn:
+    """The spend of one agent's runs that ended in one way, as far as one tool has part in it."""
+
+    agent: str
+    outcome: str  # running, ok, error, refused (or handed to a person), aborted
+    tool: str
+    runs: int
+    amount_nano_usd: int
+
+
+def write_spend_day(*, tenant: uuid.UUID, day: date, rows: Sequence[SpentOn]) -> None:
+    """Put these rows in the place of what was added up before for the day, in the caller's transaction."""
+    scope.require_tenant(tenant)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM budgets_staleday WHERE tenant_id = %s AND day = %s", [tenant, day])
+        cursor.execute("DELETE FROM budgets_spendday WHERE tenant_id = %s AND day = %s", [tenant, day])
+    SpendDay.objects.bulk_create(
+        SpendDay(
+            tenant_id=tenant,
+            day=day,
+            agent=row.agent,
+            outcome=row.outcome,
+            tool=row.tool,
+            runs=row.runs,
+            amount_nano_usd=row.amount_nano_usd,
+        )
+        for row in rows
+    )
