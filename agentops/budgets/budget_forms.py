@@ -15,7 +15,7 @@ from agentops.common.money import NANO, nano_usd
 
 ACTION_WORDS = {
     Action.THROTTLE: "One run at a time: Others wait until the limit is raised or the period ends",
-    Action.DOWNGRADE: "The cheapest allowed model: Calls go on with it; what else is asked for is answered with it",
+    Action.DOWNGRADE: "The cheapest allowed model: Calls go on, and are answered by it",
     Action.BLOCK: "No more calls: The limit is the ceiling, too",
 }
 PERIOD_WORDS = {Period.DAY: "Day", Period.WEEK: "Week, from Monday", Period.MONTH: "Calendar month"}

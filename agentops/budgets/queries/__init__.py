@@ -1,6 +1,7 @@
 """Reads of money: usage, prices, budgets and what is held in them."""
 
 from agentops.budgets.queries.budgets import (
+    budget_of,
     budget_state,
     budget_states,
     due_holds,
@@ -29,11 +30,14 @@ from agentops.budgets.queries.sums import Only, SumRow, sums, total
 from agentops.budgets.queries.usage import (
     Spend,
     UnpricedModel,
+    UsageDayCursor,
+    UsageDayPage,
     UsageFilter,
     UsagePage,
     UsageRow,
     spend,
     unpriced_models,
+    usage_day_page,
     usage_page,
 )
 from agentops.budgets.queries.whatif import Hit, WhatIf, only_of, what_if
@@ -51,11 +55,14 @@ __all__ = [
     "ToolRow",
     "Tools",
     "UnpricedModel",
+    "UsageDayCursor",
+    "UsageDayPage",
     "UsageFilter",
     "UsagePage",
     "UsageRow",
     "WhatIf",
     "behind_plan",
+    "budget_of",
     "budget_page",
     "budget_state",
     "budget_states",
@@ -82,6 +89,7 @@ __all__ = [
     "tools",
     "total",
     "unpriced_models",
+    "usage_day_page",
     "usage_page",
     "what_if",
 ]

@@ -74,6 +74,14 @@ def budget_state(*, tenant: uuid.UUID, budget_id: uuid.UUID, at: datetime) -> Bu
     return found[0]
 
 
+def budget_of(
+    *, tenant: uuid.UUID, scope: Scope, scope_id: str = "", period: Period, at: datetime
+) -> BudgetState | None:
+    """The budget of exactly this scope and period, where there is one."""
+    found = Budget.objects.filter(tenant_id=tenant, scope=scope, scope_id=scope_id, period=period)
+    return next(iter(_states(tenant, list(found), at)), None)
+
+
 def standings_of_user(*, tenant: uuid.UUID, user: str, at: datetime) -> list[Standing]:
     """The budgets that hold for one end user, and what is charged and held in each; the shortest period first."""
     with connection.cursor() as cursor:

@@ -168,11 +168,16 @@ def _preview(tenant: uuid.UUID, terms: BudgetTerms, state: BudgetState | None, a
     is_of_one = terms.scope is Scope.TENANT or terms.scope_id != ""
     zone = queries.calendar(tenant=tenant)
     ahead, once = "", []
+    if state is None:
+        state = queries.budget_of(tenant=tenant, scope=terms.scope, scope_id=terms.scope_id, period=terms.period, at=at)
+        once = (
+            [("info", f"There is one of {money_text(state.terms.limit_nano_usd)}: this replaces it.")] if state else []
+        )
     if is_of_one:
         look = queries.outlook(tenant=tenant, period=terms.period, at=at, now=at, only=queries.only_of(terms))
         ahead = presenting.ahead_text(look, terms)
         used = state.used_nano_usd if state and state.used_nano_usd is not None else look.spent_nano_usd
-        once = presenting.at_once(terms, used, presenting.local(look.end, zone))
+        once += presenting.at_once(terms, used, presenting.local(look.end, zone))
     return Preview(
         terms=terms,
         seal=seal(terms),
@@ -187,11 +192,11 @@ def _beside_the_organisation(tenant: uuid.UUID, terms: BudgetTerms, at: datetime
     """A limit beyond the organisation's is no mistake, but the organisation's is reached before it."""
     if terms.scope is Scope.TENANT:
         return []
-    found = queries.budget_page(tenant=tenant, at=at, scope=Scope.TENANT.value, most=3, skip=0).states
-    whole = next((state.terms for state in found if state.terms.period is terms.period), None)
-    if whole is None or terms.limit_nano_usd <= whole.limit_nano_usd:
+    whole = queries.budget_of(tenant=tenant, scope=Scope.TENANT, period=terms.period, at=at)
+    if whole is None or terms.limit_nano_usd <= whole.terms.limit_nano_usd:
         return []
-    words = f"The organisation's limit for the same time is {money_text(whole.limit_nano_usd)}: it is reached before this one."
+    limit = money_text(whole.terms.limit_nano_usd)
+    words = f"The organisation's limit for the same time is {limit}: it is reached before this one."
     return [("warn", words)]
 
 

@@ -43,7 +43,7 @@ def spend(request: TenantRequest) -> HttpResponse:
     }
     if not is_fragment(request):
         look = queries.outlook(tenant=tenant, period=asked.period, at=asked.at, now=now)
-        state = _budget(request, asked)
+        state = queries.budget_of(tenant=tenant, scope=Scope.TENANT, period=asked.period, at=now)
         near, near_count = queries.near_limits(tenant=tenant, at=now, percent=NEAR_PERCENT, most=NEAR_ROWS)
         context |= {
             "zone": presenting.zone_name(zone),
@@ -111,14 +111,6 @@ def _runs_url(request: TenantRequest) -> str:
 
 def _unpriced_url(request: TenantRequest) -> str:
     return place(request, "prices") if request.access.may(Permission.SETTINGS_READ) else ""
-
-
-def _budget(request: TenantRequest, asked: Asked) -> BudgetState | None:
-    """The organisation's budget of such periods, as it stands now."""
-    found = queries.budget_page(
-        tenant=request.access.tenant.id, at=clock.now(), scope=Scope.TENANT.value, most=len(Period), skip=0
-    )
-    return next((state for state in found.states if state.terms.period is asked.period), None)
 
 
 def _periods(asked: Asked) -> list[dict[str, Any]]:
