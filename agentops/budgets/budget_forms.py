@@ -36,17 +36,17 @@ _SCOPES = {
 }
 
 
-def _usd(label: str, *, required: bool = True, help_text: str = "") -> forms.DecimalField:
+def _usd(label: str, *, required: bool = True, help_text: str = "", **more: Any) -> forms.DecimalField:
     return forms.DecimalField(
         label=label, required=required, min_value=0, max_digits=19, decimal_places=9, help_text=help_text,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", **more}),
     )  # fmt: skip
 
 
 class BudgetForm(forms.Form):
     """What a budget says; of whom it is stands fast."""
 
-    limit_usd = _usd("Limit, US dollars")
+    limit_usd = _usd("Limit, US dollars", autofocus=True)
     action = forms.ChoiceField(
         label="At the limit",
         widget=forms.RadioSelect,
