@@ -153,14 +153,15 @@ def days_of(found: Spending) -> list[tuple[int, int | None, int | None]]:
 
 
 def days_figure(found: Spending) -> dict[str, Any]:
-    """Two lines, told apart by dash and symbol as well."""
+    """Two lines, told apart by dash and symbol as well; one, where the month before had nothing."""
     days = days_of(found)
     month, before = found.month.first, found.month.before.first
+    lines = [_line(f"{month:%B}", [(day, amount) for day, amount, _ in days], dash="solid", symbol="circle")]
+    if any(amount for _, _, amount in days):
+        points = [(day, amount) for day, _, amount in days]
+        lines.append(_line(f"{before:%B}", points, dash="dot", symbol="diamond-open"))
     return {
-        "data": [
-            _line(f"{month:%B}", [(day, amount) for day, amount, _ in days], dash="solid", symbol="circle"),
-            _line(f"{before:%B}", [(day, amount) for day, _, amount in days], dash="dot", symbol="diamond-open"),
-        ],
+        "data": lines,
         "layout": {
             "xaxis": {"title": {"text": "Day of the month"}, "dtick": 2, "range": [0.5, 31.5]},
             "yaxis": {"rangemode": "tozero", "tickprefix": "$"},

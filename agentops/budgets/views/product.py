@@ -21,6 +21,15 @@ from agentops.common.scope import staff_scope
 from tenants.access import StaffRequest
 from tenants.roles import Permission
 
+FILE_EXAMPLE = "organisation,month,amount_usd,source\nacme,2026-10,4200.00,invoices\nglobex,2026-10,310.50,invoices"
+REQUEST_EXAMPLE = """PUT /api/v1/revenue
+Authorization: Bearer aos_…
+
+{"lines": [
+  {"organisation": "acme", "month": "2026-10",
+   "amount_usd": "4200.00", "source": "invoices"}
+]}"""
+
 
 @require_http_methods(["GET", "POST"])
 def revenue_new(request: StaffRequest) -> HttpResponse:
@@ -36,7 +45,7 @@ def revenue_new(request: StaffRequest) -> HttpResponse:
         else:
             messages.success(request, f"{booked.changed:,} lines are booked; {booked.same:,} were so already.")
             return redirect("staff-spend-revenue")
-    context = {"form": form, "refused": refused, "columns": revenues.COLUMNS}
+    context = {"form": form, "refused": refused, "example": FILE_EXAMPLE, "request_example": REQUEST_EXAMPLE}
     return TemplateResponse(
         request, "budgets/staff_revenue_new.html", context, status=422 if request.method == "POST" else 200
     )
