@@ -138,6 +138,23 @@ ACTIONS: dict[str, Action] = dict(
         ),
         _action("run.ended", Category.AGENT, "the run of {actor} ended: {status}", "status", "code"),
         _action(
+            "answer.served",
+            Category.AGENT,
+            "{actor} was given the stored answer of run {source}, which saved {saved_usd} USD",
+            "source",
+            "saved_usd",
+            "input",
+        ),
+        _action(
+            "answer.stored",
+            Category.AGENT,
+            "the answer of {actor} is stored for {seconds} seconds",
+            "input",
+            "seconds",
+            "cost_usd",
+        ),
+        _action("answer.forgotten", Category.ADMIN, "{actor} deleted {answers} stored answers of {target}", "answers"),
+        _action(
             "model_call.decided",
             Category.AGENT,
             "{actor} asked to call {model}: {decision}",

@@ -9,8 +9,16 @@ from typing import Any
 
 from django.utils.html import format_html
 
-from agentops.catalog.types import GrantDetail, Repetition, Reversal, Routing, ToolVersionDetail, VersionDetail
-from agentops.portal.templatetags.words import duration, short_id
+from agentops.catalog.types import (
+    GrantDetail,
+    OutputCache,
+    Repetition,
+    Reversal,
+    Routing,
+    ToolVersionDetail,
+    VersionDetail,
+)
+from agentops.portal.templatetags.words import duration, duration_text, short_id
 
 _REPETITION = {
     "same_tool": ("The same tool in a row", "more than {} times"),
@@ -97,8 +105,17 @@ def _facts(version: VersionDetail) -> list[tuple[str, Any]]:
         ("Content", _digest(version.content_digest)),
         ("Which model", routing_words(version.routing, version.models)),
         ("When the portal cannot be reached", "reads may go on" if version.reads_when_offline else "nothing goes on"),
+        ("Stored answers", cache_words(version.output_cache)),
         ("Gate", f"{version.gate.label}{f': {version.gate_detail}' if version.gate_detail else ''}"),
     ]
+
+
+def cache_words(cache: OutputCache) -> str:
+    """Whether, how long and for whom answers are stored."""
+    if not cache.seconds:
+        return "none: every run is made"
+    who = "whoever asks the same" if cache.is_for_everybody else "the same user"
+    return f"serve {who} for {duration_text(cache.seconds, 's')}"
 
 
 def routing_words(routing: Routing, models: Sequence[str]) -> str:

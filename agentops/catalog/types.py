@@ -144,6 +144,15 @@ class Routing:
     max_failure_rate: float = 0.2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputCache:
+    """Whether answers of whole runs are stored, and served where the same is asked again; off unless the manifest says
+    otherwise. For `everybody` only where an answer says nothing about the user it was made for."""
+
+    seconds: int = 0  # how long an answer serves; 0 is off
+    is_for_everybody: bool = False
+
+
 class ArgumentSchema(Protocol):
     """A compiled JSON Schema."""
 
@@ -208,6 +217,7 @@ class AgentPolicy:
     repetition: Repetition
     routing: Routing
     reads_when_offline: bool
+    output_cache: OutputCache
     tools: Mapping[str, ToolPolicy] = field(default_factory=dict)  # granted tools, reviewed or not
 
 
@@ -294,6 +304,7 @@ class VersionDetail:
     repetition: Repetition
     routing: Routing
     reads_when_offline: bool
+    output_cache: OutputCache
     created_at: datetime
     created_by: str
     changed_at: datetime

@@ -4,7 +4,7 @@ Knows HTTP only. Tool servers find permits in `agentops_client.permits`, framewo
 """
 
 from .aclient import AsyncClient, AsyncRun
-from .answers import Admission, Permission, Receipt, Started, Tool, Usage
+from .answers import Admission, AnswerKey, Permission, Receipt, Started, StoredAnswer, Tool, Usage
 from .calls import ModelCall, OutcomeUnknown, ToolCall, estimate_tokens
 from .client import Client, Run
 from .decorators import model_call, tool
@@ -25,6 +25,7 @@ from .run import current_call, current_run
 __all__ = [
     "Aborted",
     "Admission",
+    "AnswerKey",
     "AsyncClient",
     "AsyncRun",
     "Client",
@@ -41,6 +42,7 @@ __all__ = [
     "Rejected",
     "Run",
     "Started",
+    "StoredAnswer",
     "Throttled",
     "Tool",
     "ToolCall",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx
 
 from . import answers, tracing, verbs
-from .answers import Admission, Started
+from .answers import Admission, AnswerKey, Started
 from .calls import ModelCall, ToolCall
 from .errors import Aborted, PortalError, Rejected, Throttled
 from .exchange import Link
@@ -61,6 +61,7 @@ class AsyncClient:
         scope: Mapping[str, Any] | None = None,
         parent: RunFacts | str | None = None,
         input: Any = None,
+        answer_key: AnswerKey | None = None,
     ) -> AsyncIterator[AsyncRun]:
         """Start a run, finish it at the end of the block; `run.receipt` says how it went. See Client.run."""
         parent_id = parent.run_id if isinstance(parent, RunFacts) else parent or ""
@@ -72,6 +73,7 @@ class AsyncClient:
             scope=scope,
             parent_run_id=parent_id,
             input=input,
+            answer_key=answer_key,
         )
         started = await self._wire.drive(verbs.start(self.link, body))
         run = AsyncRun(self, started, agent=agent, agent_version=agent_version, user=user, session=session)

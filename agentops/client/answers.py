@@ -40,6 +40,31 @@ class Tool:
     arguments_schema: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerKey:
+    """What makes two runs of an agent version the same. With it, and where the agent's manifest has `output_cache`, the
+    portal stores what the run answers, and serves it where the same is asked again. `input_digest` is yours: a hash
+    over all that the answer depends on."""
+
+    prompt_hash: str
+    model: str
+    tool_definitions_hash: str
+    input_digest: str
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What an earlier run (`run_id`) answered; this run has ended with it, and cost nothing."""
+
+    output: Any
+    run_id: str
+    stored_at: datetime
+    saved_usd: str
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """A run that may begin. `run_id` (32 hex digits) is its trace id. Caps: counts, seconds, `cost_usd` as text."""
@@ -50,6 +75,7 @@ class Started:
     tools: Mapping[str, Tool]
     models: Sequence[str]
     reads_when_offline: bool
+    stored_answer: StoredAnswer | None
     said: Mapping[str, Any] = field(repr=False)
 
 
@@ -109,7 +135,16 @@ def started(body: Mapping[str, Any]) -> Started:
         tools={tool.name: tool for tool in tools},
         models=tuple(body.get("models", [])),
         reads_when_offline=body.get("reads_when_offline") is True,
+        stored_answer=_stored(body.get("stored_answer")),
         said=body,
+    )
+
+
+def _stored(said: Mapping[str, Any] | None) -> StoredAnswer | None:
+    if said is None:
+        return None
+    return StoredAnswer(
+        output=said["output"], run_id=said["run_id"], stored_at=time(said["stored_at"]), saved_usd=said["saved_usd"]
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from . import answers, tracing, verbs
-from .answers import Admission, Started
+from .answers import Admission, AnswerKey, Started
 from .calls import ModelCall, ToolCall
 from .errors import Aborted, PortalError, Rejected, Throttled
 from .exchange import Link
@@ -58,6 +58,7 @@ class Client:
         scope: Mapping[str, Any] | None = None,
         parent: RunFacts | str | None = None,
         input: Any = None,
+        answer_key: AnswerKey | None = None,
     ) -> Iterator[Run]:
         """Start a run, finish it at the end of the block; `run.receipt` says how it went. Also a decorator.
 
@@ -73,6 +74,7 @@ class Client:
             scope=scope,
             parent_run_id=parent_id,
             input=input,
+            answer_key=answer_key,
         )
         started = self._wire.drive(verbs.start(self.link, body))
         run = Run(self, started, agent=agent, agent_version=agent_version, user=user, session=session)

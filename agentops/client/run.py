@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from . import tracing, verbs
-from .answers import Receipt, Started, Status, Tool, Usage
+from .answers import AnswerKey, Receipt, Started, Status, StoredAnswer, Tool, Usage
 from .calls import ModelCall, ToolCall
 from .errors import Aborted, Pending, Rejected
 from .exchange import Link
@@ -54,6 +54,11 @@ class RunFacts:
     def tools(self) -> Mapping[str, Tool]:
         """The tools this run may use, by name."""
         return self.started.tools
+
+    @property
+    def stored_answer(self) -> StoredAnswer | None:
+        """The answer that serves instead of a run, where one was stored: leave the block with its `output`."""
+        return self.started.stored_answer
 
     @property
     def models(self) -> Sequence[str]:
@@ -153,6 +158,7 @@ def start_body(
     scope: Mapping[str, Any] | None,
     parent_run_id: str,
     input: Any,
+    answer_key: AnswerKey | None,
 ) -> dict[str, Any]:
     body: dict[str, Any] = {
         "call_id": verbs.new_call_id(),
@@ -161,6 +167,8 @@ def start_body(
         "user": user,
     }
     more = {"session": session, "scope": scope, "parent_run_id": parent_run_id, "input": input}
+    if answer_key is not None:
+        more["answer_key"] = answer_key.as_json()
     return body | {name: value for name, value in more.items() if value}
 
 

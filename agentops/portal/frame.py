@@ -51,7 +51,7 @@ TENANT_ENTRIES = (
         "Agents",
         "cpu-chip",
         "agents",
-        also=("tools", "tools-audit", "tool", "tool-review", "tool-audit", "caps", "caps-change"),
+        also=("tools", "tools-audit", "tool", "tool-review", "tool-audit", "caps", "caps-change", "stored-answers"),
     ),
     Entry("Kill switches", "power", "kill-switches"),
     Entry("Quality", "check-badge", "quality"),

@@ -173,6 +173,16 @@ class ModelProposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerKey:
+    """What makes two runs of an agent version the same: its answer may be stored, and serve the next."""
+
+    prompt_hash: str
+    model: str
+    tool_definitions_hash: str
+    input_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartRequest:
     call_id: str
     agent: str
@@ -182,6 +192,7 @@ class StartRequest:
     scope: Mapping[str, Any]
     parent: uuid.UUID | None
     digest: bytes
+    answer_key: AnswerKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from agentops.runtime.api import decisions, guard, switches
+from agentops.runtime.views import answers as answer_pages
 from agentops.runtime.views import caps as caps_pages
 from agentops.runtime.views import decisions as decision_pages
 from agentops.runtime.views import staff as staff_pages
@@ -33,6 +34,13 @@ urlpatterns = [
     tenant_page("decisions/", decision_pages.decisions, name="decisions", needs=Permission.RUNS_READ),
     tenant_page("decisions/<str:decision>/", decision_pages.decision, name="decision", needs=Permission.RUNS_READ),
     tenant_page("caps/", caps_pages.caps, name="caps", needs=Permission.AGENTS_READ),
+    tenant_page("stored-answers/", answer_pages.stored_answers, name="stored-answers", needs=Permission.AGENTS_READ),
+    tenant_page(
+        "stored-answers/removal/",
+        answer_pages.stored_answers_removal,
+        name="stored-answers-removal",
+        needs=Permission.AGENTS_MANAGE,
+    ),
     tenant_page("caps/changes/", caps_pages.caps_change, name="caps-change", needs=Permission.AGENTS_MANAGE),
     staff_page(
         _SWITCHES,

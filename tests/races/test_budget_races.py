@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from agentops.budgets import queries
 from agentops.budgets import services as budgets
 from agentops.budgets.errors import AlreadySettled
 from agentops.budgets.types import Action, Hold, Refused, Scope, Settled, Usage
 from agentops.common import clock
-from agentops.common.scope import tenant_scope
+from agentops.common.scope import staff_scope, tenant_scope
 from agentops.traces import policy
 from agentops.traces import services as traces
 from tenants import machines
-from tests.budgets.money import MODEL, Purse
+from tests.budgets.money import MODEL, TOKEN, Purse
 from tests.ingest.test_ledger_check import check
 from tests.ingest.wire import Sender, native
 from tests.races.test_ingest_races import at_once, deadlocks, post
@@ -182,3 +183,56 @@ def test_spans_and_settlements_of_the_same_calls_meet_and_are_one_charge(
     observed = 30 * sum(n % 4 == 0 for n in sent)
     assert (purse.charged(), purse.used(budget), purse.held()) == (guarded + observed, guarded + observed, 0)
     assert check()["equal"]
+
+
+def test_200_users_at_once_around_their_limits(purse: Purse) -> None:
+    """Each has room for ten calls, and asks for twelve in three runs: ten are made, and each threshold is told once."""
+    purse.budget("1")
+    budget, before = purse.budget("0.001", scope=Scope.USER), deadlocks()
+    calls = [(f"u{user}", f"u{user}-{n % 3}", f"c{n}") for n in range(12) for user in range(200)]
+    for _, run, _ in calls:
+        purse.run(run)
+
+    def call(user: str, run: str, name: str) -> bool:
+        if isinstance(purse.reserve(run, name, 100, user=user), Refused):
+            return False
+        purse.settle(run, name, 100)
+        return True
+
+    def sweep() -> bool:
+        with staff_scope():
+            spending = queries.spending_in_slices()
+        for tenant, counters in spending.items():
+            with tenant_scope(tenant):
+                budgets.look_at_slices(tenant=tenant, counters=counters)
+        return False
+
+    work: list[Callable[[], bool]] = [lambda one=one: call(*one) for one in calls]
+    for place in range(0, len(work), 300):
+        work.insert(place, sweep)
+    assert sum(in_turns(work, threads=16)) == 200 * 10
+    purse.close(*purse.runs)
+    by_user = purse.rows("SELECT user_id, sum(amount_nano_usd) FROM budgets_ledgerentry GROUP BY 1")
+    assert {int(amount) for _, amount in by_user} == {1000 * TOKEN} and len(by_user) == 200
+    told = purse.rows(
+        "SELECT subject, array_agg(percent ORDER BY crossed_at, id) FROM budgets_notice WHERE budget_id = %s GROUP BY 1",
+        budget,
+    )
+    assert len(told) == 200 and {tuple(percents) for _, percents in told} == {(50, 75, 100)}
+    entries = purse.sum("SELECT count(*) FROM audit_entry WHERE action = 'budget.threshold_crossed'")
+    assert entries == 600
+    assert deadlocks() == before
+    assert check()["equal"]
+
+
+def test_one_call_that_jumps_over_thresholds_tells_each_in_order(purse: Purse) -> None:
+    purse.budget("0.001", action=Action.THROTTLE)
+    purse.reserve("r", "c1", 400), purse.settle("r", "c1", 800)  # a debt beyond its hold
+    purse.close("r")
+    purse.reserve("r2", "c1", 150), purse.settle("r2", "c1", 150)
+    refused = purse.reserve("r3", "c1", 100)  # 950 are used: it does not fit, so the limit is reached
+    assert isinstance(refused, Refused)
+    rows = purse.rows("SELECT percent, because FROM budgets_notice ORDER BY crossed_at, id")
+    assert rows == [(50, "spent"), (75, "spent"), (100, "refused")]
+    assert isinstance(purse.reserve("r4", "c1", 100), Refused)
+    assert len(purse.rows("SELECT 1 FROM budgets_notice")) == 3

@@ -12,8 +12,8 @@ from agentops.common.errors import InputProblem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentForm:
-    """One agent version. `caps`, `repetition` and `routing` hold the fields of the types of these names that were
-    given, money in nano-dollars."""
+    """One agent version. `caps`, `repetition`, `routing` and `output_cache` hold the fields of the types of these
+    names that were given, money in nano-dollars."""
 
     name: str
     version: str
@@ -23,6 +23,7 @@ class AgentForm:
     repetition: Mapping[str, int] = field(default_factory=dict)
     routing: Mapping[str, Any] = field(default_factory=dict)
     reads_when_offline: bool = False
+    output_cache: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

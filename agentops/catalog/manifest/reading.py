@@ -15,6 +15,7 @@ from agentops.common.reading import Reading
 
 MODELS_MOST = 20
 TASKS_MOST = 50
+CACHE_SECONDS_MOST = 30 * 86_400
 _AGENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:-]{0,99}")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}")
@@ -95,6 +96,7 @@ def _agent(value: Any, problems: list[InputProblem], warnings: list[InputProblem
         repetition=repetition,
         routing=routing,
         reads_when_offline=read.flag("reads_when_offline"),
+        output_cache=_output_cache(read.anything("output_cache"), problems),
     )
     problems[:0] = read.all_problems()
     return form
@@ -186,6 +188,19 @@ def _routing(value: Any, models: list[str], problems: list[InputProblem]) -> dic
             found["max_failure_rate"] = rate
     problems += read.all_problems()
     return found
+
+
+def _output_cache(value: Any, problems: list[InputProblem]) -> dict[str, Any]:
+    """Fields of `types.OutputCache`; empty where there is none, which is off."""
+    if value is None:
+        return {}
+    read = Reading(value, pointer="/agent/output_cache")
+    seconds = read.integer("seconds", least=1, most=CACHE_SECONDS_MOST, required=True)
+    who = read.anything("for")
+    if who not in (None, "user", "everybody"):
+        read.problem("for", "choice", "user (the default) or everybody is expected")
+    problems += read.all_problems()
+    return {"seconds": seconds, "is_for_everybody": who == "everybody"} if seconds else {}
 
 
 def _is_task(task: Any) -> bool:

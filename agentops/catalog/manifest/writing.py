@@ -49,6 +49,9 @@ def _agent(agent: AgentDetail, version: VersionDetail) -> dict[str, Any]:
     found |= {name: part for name, part in parts.items() if part}
     if version.reads_when_offline:
         found["reads_when_offline"] = True
+    if version.output_cache.seconds:
+        who = "everybody" if version.output_cache.is_for_everybody else "user"
+        found["output_cache"] = {"seconds": version.output_cache.seconds, "for": who}
     return found
 
 

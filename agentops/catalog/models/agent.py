@@ -48,6 +48,7 @@ class AgentVersion(HasId, TenantOwned):
     repetition = models.JSONField(default=dict)
     routing = models.JSONField(default=dict)
     reads_when_offline = models.BooleanField(default=False)
+    output_cache = models.JSONField(default=dict, db_default={})
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=200)
     changed_at = models.DateTimeField()

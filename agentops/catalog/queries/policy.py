@@ -15,6 +15,7 @@ from agentops.catalog.types import (
     AgentCaps,
     AgentPolicy,
     Effect,
+    OutputCache,
     Repetition,
     Reversal,
     Review,
@@ -29,7 +30,7 @@ _VERSION = "SELECT id, policy_version FROM catalog_agent WHERE tenant_id = %s AN
 # One statement, so that the number and what it stands for are of one snapshot.
 _LOAD = """
 SELECT a.id, a.policy_version, v.id, v.approved_at IS NOT NULL, v.allowed_models, v.caps, v.repetition, v.routing,
-    v.reads_when_offline, t.name, tv.id, tv.version, tv.tier, tv.review, tv.schema_digest, g.scope, tv.definition
+    v.reads_when_offline, v.output_cache, t.name, tv.id, tv.version, tv.tier, tv.review, tv.schema_digest, g.scope, tv.definition
 FROM catalog_agent a
 JOIN catalog_agentversion v ON v.tenant_id = a.tenant_id AND v.agent_id = a.id AND v.version = %(version)s
 LEFT JOIN (
@@ -86,7 +87,7 @@ def _load(tenant: uuid.UUID, agent: str, version: str) -> AgentPolicy:
     if not rows:
         raise AgentUnknown(f"There is no version {version[:100]!r} of an agent {agent[:100]!r}.")
     first = rows[0]
-    tools = [_tool(row[9:]) for row in rows if row[9] is not None]
+    tools = [_tool(row[10:]) for row in rows if row[10] is not None]
     return AgentPolicy(
         agent_id=first[0],
         agent=agent,
@@ -99,6 +100,7 @@ def _load(tenant: uuid.UUID, agent: str, version: str) -> AgentPolicy:
         repetition=Repetition(**_json(first[6])),
         routing=Routing(**_json(first[7])),
         reads_when_offline=first[8],
+        output_cache=OutputCache(**_json(first[9])),
         tools={tool.name: tool for tool in tools},
     )
 

@@ -145,7 +145,9 @@ def _version(
 ) -> tuple[AgentVersion, bool, bool, bool]:
     """The version as the manifest says it; whether it is new, was changed, and has lost its approval."""
     content = _content(manifest, defined)
-    digest = digests.of({"fields": content, "tools": _granted(defined)})
+    # What is not said is not part of what was approved, so that a version of before it could be said stays the same.
+    said = {name: value for name, value in content.items() if name != "output_cache" or value}
+    digest = digests.of({"fields": said, "tools": _granted(defined)})
     version = (
         AgentVersion.objects.filter(tenant_id=agent.tenant_id, agent=agent, version=manifest.agent.version)
         .select_related("agent")
@@ -238,6 +240,7 @@ def _content(manifest: Manifest, defined: Sequence[_Defined]) -> dict[str, Any]:
         "repetition": dict(form.repetition),
         "routing": dict(form.routing),
         "reads_when_offline": form.reads_when_offline,
+        "output_cache": dict(form.output_cache),
     }
 
 

@@ -20,7 +20,7 @@ from agentops.common.reading import Reading
 from agentops.runtime import permits, services
 from agentops.runtime.errors import RunUnknown
 from agentops.runtime.services.finish import STATUSES
-from agentops.runtime.types import Asker, ModelProposal, StartRequest, ToolProposal, ToolResult
+from agentops.runtime.types import AnswerKey, Asker, ModelProposal, StartRequest, ToolProposal, ToolResult
 from tenants.machine_view import MachineView
 from tenants.roles import KeyScope
 
@@ -86,10 +86,29 @@ class RunsView(GuardView):
             scope=_scope(read),
             parent=run_uuid(parent) if parent else None,
             digest=digest,
+            answer_key=_answer_key(read),
         )
         read.anything("input")  # belongs to the trace; here only part of what makes a request the same
         read.done()
         return Response(services.start(tenant=self.tenant, request=wanted, by=self.asker), status=201)
+
+
+def _answer_key(read: Reading) -> AnswerKey | None:
+    """`answer_key`: what makes a stored answer this run's. A run that another began takes part in the other's answer."""
+    value = read.anything("answer_key")
+    if value is None:
+        return None
+    inner = Reading(value, pointer="/answer_key")
+    key = AnswerKey(
+        prompt_hash=inner.text("prompt_hash", required=True),
+        model=inner.text("model", required=True),
+        tool_definitions_hash=inner.text("tool_definitions_hash", required=True),
+        input_digest=inner.text("input_digest", required=True),
+    )
+    inner.done()
+    if read.text("parent_run_id", most=32):
+        read.problem("answer_key", "unexpected", "only a run that no other began can be answered from the store")
+    return key
 
 
 class ModelCallsView(GuardView):
@@ -201,9 +220,11 @@ class FinishView(GuardView):
         run = run_uuid(run_id)
         read, _ = self.reading()
         status = read.choice("status", tuple(STATUSES))
-        read.anything("output")  # belongs to the trace
+        output = read.anything("output")  # belongs to the trace; kept only where the start asked for that
         read.done()
-        return Response(services.finish(tenant=self.tenant, run=run, status=STATUSES[status], by=self.asker))
+        return Response(
+            services.finish(tenant=self.tenant, run=run, status=STATUSES[status], by=self.asker, output=output)
+        )
 
 
 class ConsumptionView(GuardView):

@@ -1,5 +1,6 @@
 """The guard's rows: runs, calls, decisions, counters, kill switches."""
 
+from agentops.runtime.models.answers import StoredAnswer, WantedAnswer
 from agentops.runtime.models.call import GuardCall
 from agentops.runtime.models.counters import Baseline, ModelOutcome, UserMinute
 from agentops.runtime.models.decision import Decision
@@ -17,5 +18,7 @@ __all__ = [
     "OrganisationCaps",
     "ProductSwitch",
     "RunStart",
+    "StoredAnswer",
     "UserMinute",
+    "WantedAnswer",
 ]

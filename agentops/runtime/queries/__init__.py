@@ -1,5 +1,6 @@
 """Reads of the guard: decisions, runs, and what a kill switch has done."""
 
+from agentops.runtime.queries.answers import AgentAnswers, answers_by_agent, newest_answers
 from agentops.runtime.queries.decisions import (
     DecisionFilter,
     decision,
@@ -28,11 +29,13 @@ from agentops.runtime.queries.switches import (
 )
 
 __all__ = [
+    "AgentAnswers",
     "DecisionFilter",
     "Enforcement",
     "GuardedRunView",
     "Proof",
     "all_switches_on",
+    "answers_by_agent",
     "confirmation_of_call",
     "decision",
     "decisions",
@@ -42,6 +45,7 @@ __all__ = [
     "guarded_run",
     "last_runs",
     "last_use",
+    "newest_answers",
     "of_agent",
     "organisation_caps",
     "product_proof",

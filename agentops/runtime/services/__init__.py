@@ -1,5 +1,6 @@
 """Writes of the guard. Each verb opens its own scope: its transaction is the decision."""
 
+from agentops.runtime.services.answers import forget_answers
 from agentops.runtime.services.approvals import close_lost, edit, release_due
 from agentops.runtime.services.baselines import compute as compute_baselines
 from agentops.runtime.services.caps import set_organisation_caps
@@ -26,6 +27,7 @@ __all__ = [
     "consume",
     "edit",
     "finish",
+    "forget_answers",
     "lift_product_switch",
     "lift_switch",
     "propose",

@@ -6,7 +6,8 @@ import uuid
 
 from django.db import connection
 
-from agentops.common import scope
+from agentops.common import clock, scope
+from agentops.runtime.services.answers import purge_answers
 from tenants import queries as tenants
 from tenants.roles import PLAN_RETENTION_DAYS
 
@@ -46,4 +47,5 @@ def compute(*, tenant: uuid.UUID) -> int:
             "DELETE FROM runtime_guardedrun WHERE tenant_id = %s AND ended_at < clock_timestamp() - make_interval(days => %s)",
             [tenant, PLAN_RETENTION_DAYS[tenants.plan_of(tenant)]],
         )
+    purge_answers(tenant=tenant, at=clock.now())
     return count

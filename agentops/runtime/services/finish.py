@@ -10,11 +10,12 @@ from django.db import connection
 
 from agentops.budgets import queries as budgeting
 from agentops.budgets import services as budgets
+from agentops.catalog import queries as catalog
 from agentops.common.money import usd_text
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries as confirming
 from agentops.runtime import rows
-from agentops.runtime.services import approvals, entry
+from agentops.runtime.services import answers, approvals, entry
 from agentops.runtime.services.settlements import forget_expired
 from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
 from agentops.traces import services as traces
@@ -39,22 +40,34 @@ WHERE tenant_id = %s AND status = 1 AND root_id = run_id AND deadline <= clock_t
 """
 
 
-def finish(*, tenant: uuid.UUID, run: uuid.UUID, status: RunStatus, by: Asker) -> dict[str, Any]:
+def finish(*, tenant: uuid.UUID, run: uuid.UUID, status: RunStatus, by: Asker, output: Any = None) -> dict[str, Any]:
     """End a run; answers its receipt. Told again, the same receipt. Opens its own scope.
+
+    `output` (JSON) is stored where the run's start asked for it (services/answers.py).
 
     A run that was ended otherwise (aborted, killed, expired) stays that; its receipt says so. Raises RunUnknown.
     """
-    return entry.with_run(tenant, run, "", lambda facts: _finish(facts, status, by))
+    return entry.with_run(tenant, run, "", lambda facts: _finish(facts, status, by, output))
 
 
-def _finish(facts: rows.Facts, status: RunStatus, by: Asker) -> dict[str, Any]:
+def _finish(facts: rows.Facts, status: RunStatus, by: Asker, output: Any) -> dict[str, Any]:
     if facts.status is RunStatus.RUNNING:
+        if status is RunStatus.OK and output is not None and facts.parent_id is None:
+            _keep_answer(facts, output)
         entry.end(facts, status=status, code="", detail="", whole_family=facts.run_id == facts.root.run_id)
         rows.write(facts, verb=Verb.FINISH, verdict=Verdict(Answer.ALLOW, data={"status": status.name.lower()}), by=by)
         ended, why = status, ""
     else:
         ended, why = facts.status, facts.end_detail
     return _receipt(facts, ended, why)
+
+
+def _keep_answer(facts: rows.Facts, output: Any) -> None:
+    policy = catalog.policy(
+        tenant=facts.tenant_id, agent=facts.agent, version=facts.agent_version, policy_version=facts.policy_version
+    )
+    if policy.output_cache.seconds:
+        answers.keep_answer(tenant=facts.tenant_id, facts=facts, output=output, policy=policy)
 
 
 def _receipt(facts: rows.Facts, status: RunStatus, why: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from agentops.runtime.errors import IdempotencyMismatch, RunFinished, RunRefused
 from agentops.runtime.policies import rates
 from agentops.runtime.policies.caps import Used, effective, within
 from agentops.runtime.policies.scope import narrowed
-from agentops.runtime.services import entry, limits
+from agentops.runtime.services import answers, entry, limits
 from agentops.runtime.types import Answer, Asker, EffectiveCaps, RunStatus, StartRequest, Verb
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
@@ -231,7 +231,6 @@ def _begin(
     }
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, params)
-        cursor.execute(_REMEMBER, [tenant, request.call_id, request.digest, run, orjson.dumps(answer).decode(), now])
         if parent is None:  # a family counts once, as it has one slot
             minute: dict[str, Any] = {
                 "tenant": tenant,
@@ -243,6 +242,26 @@ def _begin(
             }
             cursor.execute(_MINUTE, minute)
         rows.decide(cursor, _decision(tenant, request, by, now, policy) | {"run": run, "decision": Answer.ALLOW.value})
+    _record_start(tenant, request, by, now, policy, parent, run)
+    stored = answers.serve_or_want(tenant=tenant, request=request, policy=policy, run=run, at=now)
+    if stored is not None:
+        answer["stored_answer"] = stored
+        facts = entry.found(tenant, run, "")
+        entry.end(facts, status=RunStatus.OK, code="", detail="", whole_family=parent is None)
+    with connection.cursor() as cursor:
+        cursor.execute(_REMEMBER, [tenant, request.call_id, request.digest, run, orjson.dumps(answer).decode(), now])
+    return answer
+
+
+def _record_start(
+    tenant: uuid.UUID,
+    request: StartRequest,
+    by: Asker,
+    now: datetime,
+    policy: AgentPolicy,
+    parent: _Parent | None,
+    run: uuid.UUID,
+) -> None:
     audit.record(
         tenant=tenant,
         action="run.started",
@@ -259,7 +278,6 @@ def _begin(
         run=run,
         on_behalf_of=request.user,
     )
-    return answer
 
 
 def _answer(
