@@ -15,6 +15,7 @@ from agentops.budgets.queries.listing import BudgetPage, budget_page
 from agentops.budgets.queries.notices import NoticePage, notices
 from agentops.budgets.queries.plans import behind_plan, tenants_behind_plan
 from agentops.budgets.queries.prices import overrides, price_override, price_overrides
+from agentops.budgets.queries.product import OutcomeRow, product_outcomes, product_sums
 from agentops.budgets.queries.spending import (
     Near,
     Outlook,
@@ -40,6 +41,16 @@ from agentops.budgets.queries.usage import (
     usage_day_page,
     usage_page,
 )
+from agentops.budgets.queries.watched import (
+    findings,
+    planned_week,
+    product_findings,
+    product_minutes,
+    revenue_by_month,
+    revenue_lines,
+    tenants_with_spend,
+    week_plans,
+)
 from agentops.budgets.queries.whatif import Hit, WhatIf, only_of, what_if
 
 __all__ = [
@@ -48,6 +59,7 @@ __all__ = [
     "Near",
     "NoticePage",
     "Only",
+    "OutcomeRow",
     "Outlook",
     "Ranking",
     "Spend",
@@ -68,6 +80,7 @@ __all__ = [
     "budget_states",
     "calendar",
     "due_holds",
+    "findings",
     "guarded_calls_of",
     "is_throttled",
     "near_limits",
@@ -76,9 +89,16 @@ __all__ = [
     "outlook",
     "overrides",
     "period_around",
+    "planned_week",
     "price_override",
     "price_overrides",
+    "product_findings",
+    "product_minutes",
+    "product_outcomes",
+    "product_sums",
     "ranking",
+    "revenue_by_month",
+    "revenue_lines",
     "spend",
     "spending_in_slices",
     "stale_days",
@@ -86,10 +106,12 @@ __all__ = [
     "sums",
     "tenants_behind_plan",
     "tenants_with_new_counters",
+    "tenants_with_spend",
     "tools",
     "total",
     "unpriced_models",
     "usage_day_page",
     "usage_page",
+    "week_plans",
     "what_if",
 ]
