@@ -1,20 +1,44 @@
 """Reads of money: usage, prices, budgets and what is held in them."""
 
-from agentops.budgets.queries.budgets import budget_state, budget_states, due_holds, guarded_calls_of, is_throttled
+from agentops.budgets.queries.budgets import (
+    budget_of,
+    budget_state,
+    budget_states,
+    due_holds,
+    guarded_calls_of,
+    is_throttled,
+    standings_of_user,
+)
 from agentops.budgets.queries.calendar import calendar, period_around
 from agentops.budgets.queries.due import spending_in_slices, stale_days, tenants_with_new_counters
+from agentops.budgets.queries.listing import BudgetPage, budget_page
+from agentops.budgets.queries.notices import NoticePage, notices
 from agentops.budgets.queries.plans import behind_plan, tenants_behind_plan
 from agentops.budgets.queries.prices import overrides, price_override, price_overrides
 from agentops.budgets.queries.product import OutcomeRow, product_outcomes, product_sums
+from agentops.budgets.queries.spending import (
+    Near,
+    Outlook,
+    Ranking,
+    ToolRow,
+    Tools,
+    near_limits,
+    outlook,
+    ranking,
+    tools,
+)
 from agentops.budgets.queries.sums import Only, SumRow, sums, total
 from agentops.budgets.queries.usage import (
     Spend,
     UnpricedModel,
+    UsageDayCursor,
+    UsageDayPage,
     UsageFilter,
     UsagePage,
     UsageRow,
     spend,
     unpriced_models,
+    usage_day_page,
     usage_page,
 )
 from agentops.budgets.queries.watched import (
@@ -27,17 +51,31 @@ from agentops.budgets.queries.watched import (
     tenants_with_spend,
     week_plans,
 )
+from agentops.budgets.queries.whatif import Hit, WhatIf, only_of, what_if
 
 __all__ = [
+    "BudgetPage",
+    "Hit",
+    "Near",
+    "NoticePage",
     "Only",
     "OutcomeRow",
+    "Outlook",
+    "Ranking",
     "Spend",
     "SumRow",
+    "ToolRow",
+    "Tools",
     "UnpricedModel",
+    "UsageDayCursor",
+    "UsageDayPage",
     "UsageFilter",
     "UsagePage",
     "UsageRow",
+    "WhatIf",
     "behind_plan",
+    "budget_of",
+    "budget_page",
     "budget_state",
     "budget_states",
     "calendar",
@@ -45,6 +83,10 @@ __all__ = [
     "findings",
     "guarded_calls_of",
     "is_throttled",
+    "near_limits",
+    "notices",
+    "only_of",
+    "outlook",
     "overrides",
     "period_around",
     "planned_week",
@@ -54,17 +96,22 @@ __all__ = [
     "product_minutes",
     "product_outcomes",
     "product_sums",
+    "ranking",
     "revenue_by_month",
     "revenue_lines",
     "spend",
     "spending_in_slices",
     "stale_days",
+    "standings_of_user",
     "sums",
     "tenants_behind_plan",
     "tenants_with_new_counters",
     "tenants_with_spend",
+    "tools",
     "total",
     "unpriced_models",
+    "usage_day_page",
     "usage_page",
     "week_plans",
+    "what_if",
 ]
