@@ -170,30 +170,23 @@ class AgentLine:
 def spending(month: Month) -> Spending:
     """The month, organisation by organisation, and its days."""
     organisations = {tenant.id: tenant for tenant in tenants.all_tenants()}
-    before = month.before
+    ids, before = list(organisations), month.before
     since = min(before.first, month.today - timedelta(days=alarms.BASELINE_DAYS)) if month.is_present else before.first
-    rows = queries.product_sums(tenants=list(organisations), since=since, until=month.end, by=("tenant_id", "day"))
-    now, then = defaultdict(list), defaultdict(int)
-    by_day: dict[date, list[SumRow]] = defaultdict(list)
     until = min(before.end, before.first + timedelta(days=month.days)) if month.is_present else before.end
-    for row in rows:
-        assert row.tenant_id is not None and row.day is not None
-        by_day[row.day].append(row)
-        if row.day >= month.first:
-            now[row.tenant_id].append(row)
-        elif before.first <= row.day < until:
-            then[row.tenant_id] += row.amount_nano_usd
-    inside = [row for found in now.values() for row in found]
+    now = _by_tenant(ids, month.first, month.end)
+    then = _by_tenant(ids, before.first, until)
+    days = queries.product_sums(tenants=ids, since=since, until=month.end, by=("day",))
+    whole = added(now.values())
     return Spending(
         month=month,
-        lines=[_line(organisations[each], now.get(each, []), then.get(each, 0)) for each in {*now, *then}],
-        by_day={day: added(found) for day, found in by_day.items()},
-        total_nano_usd=sum(row.amount_nano_usd for row in inside),
-        before_nano_usd=sum(then.values()),
-        saved_nano_usd=sum(row.saved_nano_usd for row in inside),
-        input_tokens=sum(row.input_tokens for row in inside),
-        cache_read_tokens=sum(row.cache_read_tokens for row in inside),
-        unpriced_calls=sum(row.unpriced_calls for row in inside),
+        lines=[_line(organisations[each], now.get(each), then.get(each)) for each in {*now, *then}],
+        by_day={row.day: row for row in days if row.day},
+        total_nano_usd=whole.amount_nano_usd,
+        before_nano_usd=sum(row.amount_nano_usd for row in then.values()),
+        saved_nano_usd=whole.saved_nano_usd,
+        input_tokens=whole.input_tokens,
+        cache_read_tokens=whole.cache_read_tokens,
+        unpriced_calls=whole.unpriced_calls,
         outcomes=Outcomes.of(queries.product_outcomes(tenants=list(organisations), since=month.first, until=month.end)),
     )
 
@@ -232,13 +225,18 @@ def added(rows: Iterable[SumRow]) -> SumRow:
     return SumRow(**{name: sum(getattr(row, name) for row in found) for name in SUMS})
 
 
-def _line(tenant: Tenant, rows: list[SumRow], before: int) -> TenantLine:
+def _by_tenant(ids: list[uuid.UUID], since: date, until: date) -> dict[uuid.UUID, SumRow]:
+    rows = queries.product_sums(tenants=ids, since=since, until=until, by=("tenant_id",))
+    return {row.tenant_id: row for row in rows if row.tenant_id}
+
+
+def _line(tenant: Tenant, now: SumRow | None, then: SumRow | None) -> TenantLine:
     return TenantLine(
         tenant=tenant,
-        amount_nano_usd=sum(row.amount_nano_usd for row in rows),
-        before_nano_usd=before,
-        calls=sum(row.calls for row in rows),
-        unpriced_calls=sum(row.unpriced_calls for row in rows),
+        amount_nano_usd=now.amount_nano_usd if now else 0,
+        before_nano_usd=then.amount_nano_usd if then else 0,
+        calls=now.calls if now else 0,
+        unpriced_calls=now.unpriced_calls if now else 0,
         tier_nano_usd=PLAN_LIMITS[tenant.plan][Scope.TENANT],
     )
 
@@ -294,13 +292,13 @@ class Quarter:
 def quarter_lines(quarters: list[Quarter]) -> dict[Quarter, list[QuarterLine]]:
     """Revenue and spend of each organisation in these quarters (oldest first); the first line of each is all of them."""
     organisations = {tenant.id: tenant for tenant in tenants.all_tenants()}
-    since, until = quarters[0].first, quarters[-1].end
-    spent: dict[tuple[Quarter, uuid.UUID], int] = defaultdict(int)
-    for row in queries.product_sums(tenants=list(organisations), since=since, until=until, by=("tenant_id", "day")):
-        assert row.tenant_id is not None and row.day is not None
-        spent[Quarter.around(row.day), row.tenant_id] += row.amount_nano_usd
+    spent = {
+        (quarter, tenant_id): row.amount_nano_usd
+        for quarter in quarters
+        for tenant_id, row in _by_tenant(list(organisations), quarter.first, quarter.end).items()
+    }
     paid: dict[tuple[Quarter, uuid.UUID], int] = defaultdict(int)
-    for (tenant_id, month), amount in queries.revenue_by_month(since=since, until=until).items():
+    for (tenant_id, month), amount in queries.revenue_by_month(since=quarters[0].first, until=quarters[-1].end).items():
         paid[Quarter.around(month), tenant_id] += amount
     return {quarter: _quarter(quarter, organisations, paid, spent) for quarter in quarters}
 

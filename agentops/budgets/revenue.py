@@ -55,7 +55,7 @@ def from_csv(raw: bytes) -> list[Said]:
         )
     said = []
     for number, row in rows[1:]:
-        values = dict(zip(head, row, strict=False)) if len(row) == len(head) else {"": row}
+        values: dict[str, Any] = dict(zip(head, row, strict=True)) if len(row) == len(head) else {"": row}
         said.append(Said(f"/line {number}", values))
     return said
 

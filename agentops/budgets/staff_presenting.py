@@ -127,12 +127,12 @@ def _of_day(found: Spending, day: date) -> int:
 
 
 def ordered(lines: Sequence[TenantLine], order: str) -> list[TenantLine]:
-    keys = {
-        "moved": lambda line: -abs(line.change_nano_usd),
-        "plan": lambda line: -line.used,
-    }
-    key = keys.get(order, lambda line: -line.amount_nano_usd)
-    return sorted(lines, key=lambda line: (key(line), line.tenant.name, str(line.tenant.id)))
+    def weight(line: TenantLine) -> float:
+        if order == "moved":
+            return abs(line.change_nano_usd)
+        return line.used if order == "plan" else line.amount_nano_usd
+
+    return sorted(lines, key=lambda line: (-weight(line), line.tenant.name, str(line.tenant.id)))
 
 
 # -- charts -----------------------------------------------------------------------------------------------------------

@@ -104,11 +104,15 @@ class AgentDay(Sums):
         return f"{self.day} {self.agent}: {self.amount_nano_usd} n$"
 
 
-class AgentDayDone(TenantOwned):
-    """A day that stands in `AgentDay`, if it had any calls; other days are read by their hours."""
+class AgentDayDone(Sums):
+    """A day that stands in `AgentDay`, and what its rows add up to; other days are read by their hours."""
 
     pk = models.CompositePrimaryKey("tenant_id", "day")
+    agent = user_id = provider = model = None  # type: ignore[assignment]  # over all of them
     day = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["day"], name="agent_day_done_by_day")]
 
     def __str__(self) -> str:
         return f"{self.day}"

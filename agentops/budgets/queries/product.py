@@ -17,7 +17,8 @@ from agentops.budgets.queries.sums import SumRow
 from agentops.budgets.types import SUMS
 
 _KEY = ("tenant_id", "day", "agent", "provider", "model")
-_COLUMNS = ", ".join((*_KEY, *SUMS))
+_ALL = ", ".join((*_KEY, *SUMS))
+_WHOLE = ", ".join(("tenant_id", "day", "''", "''", "''", *SUMS))
 _ADDED = ", ".join(f"sum({name})::int8 AS {name}" for name in SUMS)
 # One statement, so one moment: a day is in AgentDay or is read by its hours, never both. OFFSET 0 keeps the hours of
 # each open day a look at the index, whatever the planner thinks of the number of days.
@@ -32,8 +33,8 @@ WITH organisations AS (
     FROM organisations o, generate_series(greatest(%(since)s::date, o.first), %(until)s::date - 1, interval '1 day') AS d
     WHERE o.first IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM budgets_agentdaydone x WHERE x.tenant_id = o.id AND x.day = d::date)
-), rows AS (
-    SELECT {_COLUMNS} FROM budgets_agentday
+), rows ({", ".join((*_KEY, *SUMS))}) AS (
+    SELECT {{columns}} FROM {{table}}
     WHERE day >= %(since)s AND day < %(until)s AND tenant_id = ANY(%(tenants)s)
     UNION ALL
     SELECT h.* FROM open_days o CROSS JOIN LATERAL (
@@ -42,7 +43,7 @@ WITH organisations AS (
             AND u.hour < ((o.day + 1)::timestamp AT TIME ZONE o.zone) OFFSET 0
     ) h
 )
-SELECT {{names}}{_ADDED} FROM rows {{group}}
+SELECT {{names}}{_ADDED} FROM rows WHERE calls <> 0 OR amount_nano_usd <> 0 OR cached_answers <> 0 {{group}}
 """  # noqa: S608  our own names
 _OUTCOMES = """
 SELECT s.tenant_id, s.agent, s.outcome, sum(s.runs)::int8, sum(s.amount_nano_usd)::int8
@@ -69,7 +70,13 @@ def product_sums(*, tenants: Sequence[uuid.UUID], since: date, until: date, by: 
     `by` is any of tenant_id, day, agent, provider, model; without, one row, unless nothing was charged.
     """
     names = ", ".join(by)
-    statement = _SUMS.format(names=f"{names}, " if by else "", group=f"GROUP BY {names} ORDER BY {names}" if by else "")
+    is_whole = set(by) <= {"tenant_id", "day"}  # the totals of days are enough
+    statement = _SUMS.format(
+        names=f"{names}, " if by else "",
+        group=f"GROUP BY {names} ORDER BY {names}" if by else "",
+        columns=_WHOLE if is_whole else _ALL,
+        table="budgets_agentdaydone" if is_whole else "budgets_agentday",
+    )
     params: dict[str, Any] = {"tenants": list(tenants), "since": since, "until": until}
     with connection.cursor() as cursor:
         cursor.execute(statement, params)

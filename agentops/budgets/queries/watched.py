@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Sum
@@ -26,7 +27,7 @@ SELECT t.id FROM unnest(%(tenants)s::uuid[]) AS t (id) WHERE
 
 def tenants_with_spend(*, tenants: Sequence[uuid.UUID], at: datetime) -> list[uuid.UUID]:
     """Which organisations to look at now, of these. Needs staff's scope."""
-    params = {
+    params: dict[str, Any] = {
         "tenants": list(tenants),
         "since": at - LOOK,
         "until": at + _MINUTE,

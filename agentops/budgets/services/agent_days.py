@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from datetime import date
+from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -28,7 +29,11 @@ INSERT INTO budgets_agentday (tenant_id, day, agent, provider, model, {", ".join
 SELECT tenant_id, day, agent, provider, model, {", ".join(f"sum({name})" for name in SUMS)}
 FROM budgets_usageday WHERE tenant_id = %(tenant)s AND day = ANY(%(days)s) GROUP BY 1, 2, 3, 4, 5
 """  # noqa: S608  our own names
-_DONE = "INSERT INTO budgets_agentdaydone (tenant_id, day) SELECT %(tenant)s, d FROM unnest(%(days)s::date[]) AS d"
+_DONE = f"""
+INSERT INTO budgets_agentdaydone (tenant_id, day, {", ".join(SUMS)})
+SELECT %(tenant)s, d, {", ".join(f"coalesce(sum({name}), 0)" for name in SUMS)}
+FROM unnest(%(days)s::date[]) AS d LEFT JOIN budgets_agentday a ON a.tenant_id = %(tenant)s AND a.day = d GROUP BY d
+"""  # noqa: S608
 # Locked in their order, so that two late charges of several days do not wait in a circle.
 _LOCK = "SELECT day FROM budgets_agentdaydone WHERE tenant_id = %s AND day = ANY(%s) ORDER BY day FOR UPDATE"
 _TAKE_AWAY = """
@@ -40,7 +45,7 @@ DELETE FROM budgets_agentday WHERE tenant_id = %(tenant)s AND day = ANY(%(days)s
 def add_up_agent_days(*, tenant: uuid.UUID) -> int:
     """Add up folded days that are not yet, the latest first, in the caller's transaction; answers how many."""
     scope.require_tenant(tenant)
-    params = {"tenant": tenant, "most": _DAYS_AT_ONCE}
+    params: dict[str, Any] = {"tenant": tenant, "most": _DAYS_AT_ONCE}
     with connection.cursor() as cursor:
         cursor.execute(_DUE, params)
         if not cursor.fetchall():

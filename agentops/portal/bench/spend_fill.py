@@ -42,8 +42,12 @@ INSERT INTO budgets_agentday (tenant_id, day, agent, provider, model, {", ".join
 SELECT tenant_id, day, agent, provider, model, {_ADDED} FROM budgets_usageday WHERE tenant_id = %(tenant)s
 GROUP BY 1, 2, 3, 4, 5
 """  # noqa: S608
-_MARKS = """
-INSERT INTO budgets_{table} (tenant_id, day) SELECT DISTINCT tenant_id, day FROM budgets_usageday WHERE tenant_id = %(tenant)s
+_DONE = f"""
+INSERT INTO budgets_agentdaydone (tenant_id, day, {", ".join(SUMS)})
+SELECT tenant_id, day, {_ADDED} FROM budgets_agentday WHERE tenant_id = %(tenant)s GROUP BY 1, 2
+"""  # noqa: S608
+_FOLDED = """
+INSERT INTO budgets_foldedday (tenant_id, day) SELECT DISTINCT tenant_id, day FROM budgets_usageday WHERE tenant_id = %(tenant)s
 """
 _OUTCOMES = """
 INSERT INTO budgets_spendday (tenant_id, day, agent, outcome, tool, runs, amount_nano_usd)
@@ -88,7 +92,7 @@ def fill(*, tenants: int, rows: int, say: Callable[[str], object]) -> list[tuple
 def _fill_tenant(tenant: uuid.UUID, slug: str, rows: int) -> None:
     at = clock.now()
     params: dict[str, Any] = {"tenant": tenant, "salt": hash(slug) % 1_000_003, "now": at, "rows": rows}
-    statements = [_HOURS, _DAYS, _AGENT_DAYS, _MARKS.format(table="foldedday"), _MARKS.format(table="agentdaydone")]
+    statements = [_HOURS, _DAYS, _AGENT_DAYS, _DONE, _FOLDED]
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO tenants_tenant (id, slug, name, plan, is_active, created_at) VALUES (%s, %s, %s, 'enterprise', true, %s)",
