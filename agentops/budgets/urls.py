@@ -2,15 +2,38 @@
 
 from django.urls import path
 
-from agentops.budgets import api, views
+from agentops.budgets import api
+from agentops.budgets.views import prices, repricing
 from tenants.access import tenant_page
 from tenants.roles import Permission
 
 urlpatterns = [
-    tenant_page("prices/", views.prices, name="prices", needs=Permission.SETTINGS_READ),
-    tenant_page("prices/new/", views.price_new, name="price-new", needs=Permission.SETTINGS_MANAGE),
+    tenant_page("prices/", prices.prices, name="prices", needs=Permission.SETTINGS_READ),
+    tenant_page("prices/new/", prices.price_new, name="price-new", needs=Permission.SETTINGS_MANAGE),
+    tenant_page("prices/<uuid:price>/end/", prices.price_end, name="price-end", needs=Permission.SETTINGS_MANAGE),
     tenant_page(
-        "prices/<uuid:price>/removal/", views.price_removal, name="price-removal", needs=Permission.SETTINGS_MANAGE
+        "prices/<uuid:price>/removal/", prices.price_removal, name="price-removal", needs=Permission.SETTINGS_MANAGE
+    ),
+    tenant_page("prices/discounts/new/", prices.discount_new, name="discount-new", needs=Permission.SETTINGS_MANAGE),
+    tenant_page(
+        "prices/discounts/<uuid:discount>/end/",
+        prices.discount_end,
+        name="discount-end",
+        needs=Permission.SETTINGS_MANAGE,
+    ),
+    tenant_page(
+        "prices/discounts/<uuid:discount>/removal/",
+        prices.discount_removal,
+        name="discount-removal",
+        needs=Permission.SETTINGS_MANAGE,
+    ),
+    tenant_page("prices/anew/", repricing.repricings, name="repricings", needs=Permission.BUDGETS_READ),
+    tenant_page("prices/anew/<uuid:repricing>/", repricing.repricing, name="repricing", needs=Permission.BUDGETS_READ),
+    tenant_page(
+        "prices/anew/<uuid:repricing>/stop/",
+        repricing.repricing_stop,
+        name="repricing-stop",
+        needs=Permission.BUDGETS_MANAGE,
     ),
     path("api/v1/budgets", api.BudgetsView.as_view(), name="api-budgets"),
     path("api/v1/budgets/<uuid:budget_id>", api.BudgetView.as_view(), name="api-budget"),

@@ -2,11 +2,19 @@
 
 from agentops.budgets.services.budgets import remove_budget, set_budget
 from agentops.budgets.services.days import adopt_calendar, fold_days
+from agentops.budgets.services.discounts import end_discount, remove_discount, set_discount
 from agentops.budgets.services.holds import reserve
 from agentops.budgets.services.ledger import charge_many
 from agentops.budgets.services.notices import look_at_slices
 from agentops.budgets.services.plans import apply_plan
-from agentops.budgets.services.prices import MOST_USD, remove_price, set_price
+from agentops.budgets.services.prices import MOST_USD, end_price, remove_price, set_price
+from agentops.budgets.services.repricing import (
+    BEGINS_AFTER,
+    advance_repricing,
+    claim_repricing,
+    plan_repricing,
+    stop_repricing,
+)
 from agentops.budgets.services.retention import forget_old
 from agentops.budgets.services.settling import expire_hold, guarded_calls, settle
 from agentops.budgets.services.slices import close_lease, close_leases
@@ -14,24 +22,33 @@ from agentops.budgets.services.spend_days import SpentOn, write_spend_day
 from agentops.budgets.services.sweeping import begin_counters
 
 __all__ = [
+    "BEGINS_AFTER",
     "MOST_USD",
     "SpentOn",
     "adopt_calendar",
+    "advance_repricing",
     "apply_plan",
     "begin_counters",
     "charge_many",
+    "claim_repricing",
     "close_lease",
     "close_leases",
+    "end_discount",
+    "end_price",
     "expire_hold",
     "fold_days",
     "forget_old",
     "guarded_calls",
     "look_at_slices",
+    "plan_repricing",
     "remove_budget",
+    "remove_discount",
     "remove_price",
     "reserve",
     "set_budget",
+    "set_discount",
     "set_price",
     "settle",
+    "stop_repricing",
     "write_spend_day",
 ]
