@@ -86,7 +86,7 @@ TEMPLATES = [
                 "agentops.portal.templatetags.words",
                 "agentops.portal.templatetags.places",
                 "agentops.portal.templatetags.states",
-                "heroicons.templatetags.heroicons",
+                "agentops.portal.templatetags.icons",
             ],
         },
     },

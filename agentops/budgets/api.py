@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -15,8 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentops.budgets import queries, services
-from agentops.budgets.policies import ceiling_of
-from agentops.budgets.queries.usage import UsageCursor, UsageFilter, UsageRow
+from agentops.budgets.policies import bounds, ceiling_of
+from agentops.budgets.queries import SumRow
+from agentops.budgets.queries.usage import UsageCursor, UsageDayCursor, UsageFilter, UsageRow
 from agentops.budgets.types import Action, BudgetState, BudgetTerms, Period, Scope
 from agentops.common import bodies, clock
 from agentops.common.errors import InputProblem, InvalidInput
@@ -29,6 +30,7 @@ from tenants.roles import KeyScope
 MAX_BYTES = 16_384
 THRESHOLDS = (50, 75, 100)
 _ROWS, _ROWS_MOST = 100, 1000
+_DAYS_BACK = timedelta(days=30)
 _NAMES = ("agent", "user", "provider", "model")
 _TIMES = ("from", "to")
 
@@ -79,22 +81,41 @@ class BudgetView(MoneyView):
 
 
 class UsageView(MoneyView):
-    """`GET /api/v1/usage`: model calls and what they cost, by hour, agent, user and model; the newest hour first."""
+    """`GET /api/v1/usage`: model calls and what they cost, by hour (or day), agent, user and model; the newest first."""
 
     scope = KeyScope.READ
 
     @extend_schema(
         parameters=[OpenApiParameter(name, str) for name in (*_NAMES, *_TIMES, "cursor")]
+        + [OpenApiParameter("by", str, enum=["hour", "day"])]
         + [OpenApiParameter("limit", int)],
         responses={200: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request) -> Response:
         params = request._request.GET
-        only, limit = _filter(params), _limit(params)
+        only, limit, by = _filter(params), _limit(params), _by(params)
+        if by == "day":
+            return self._by_day(params, only, limit)
         cursor = UsageCursor.decode(params["cursor"]) if params.get("cursor") else None
         with tenant_scope(self.tenant):
             page = queries.usage_page(tenant=self.tenant, only=only, cursor=cursor, limit=limit)
         return Response({"results": [_usage_json(row) for row in page.rows], "next": self.next_url(page.next)})
+
+    def _by_day(self, params: Mapping[str, str], only: UsageFilter, limit: int) -> Response:
+        """By the days of the organisation's calendar; without times, the last thirty-one."""
+        cursor = UsageDayCursor.decode(params["cursor"]) if params.get("cursor") else None
+        with tenant_scope(self.tenant):
+            zone, at = queries.calendar(tenant=self.tenant), clock.now()
+            since = bounds(Period.DAY, only.since or at - _DAYS_BACK, zone)[0]
+            page = queries.usage_day_page(
+                tenant=self.tenant,
+                only=only,
+                since=since,
+                until=_until(only.until or at, zone),
+                cursor=cursor,
+                limit=limit,
+            )
+        return Response({"results": [_usage_day_json(row) for row in page.rows], "next": self.next_url(page.next)})
 
 
 # -- in ---------------------------------------------------------------------------------------------------------------
@@ -163,6 +184,20 @@ def _filter(params: Mapping[str, str]) -> UsageFilter:
     return UsageFilter(since=since, until=until, **names)
 
 
+def _by(params: Mapping[str, str]) -> str:
+    by = params.get("by", "hour")
+    if by not in ("hour", "day"):
+        problem = InputProblem("/by", "choice", "one of hour, day is expected")
+        raise InvalidInput("some of the filters are not valid", problems=(problem,))
+    return by
+
+
+def _until(moment: datetime, zone: tzinfo) -> datetime:
+    """The end of the day that a moment lies in; a midnight is the end of the day before."""
+    start, end = bounds(Period.DAY, moment, zone)
+    return start if moment == start else end
+
+
 def _time(name: str, text: str, problems: list[InputProblem]) -> datetime | None:
     if not text:
         return None
@@ -207,12 +242,27 @@ def _budget_json(state: BudgetState) -> dict[str, Any]:
         "resets_at": _text(state.resets_at),
         "set_at": _text(state.set_at),
         "set_by": state.set_by,
+        "is_plan_default": state.is_plan_default,
     }
 
 
 def _usage_json(row: UsageRow) -> dict[str, Any]:
+    return {"hour": _text(row.hour), **_used_json(row)}
+
+
+def _usage_day_json(row: SumRow) -> dict[str, Any]:
+    assert row.day
     return {
-        "hour": _text(row.hour),
+        "day": row.day.isoformat(),
+        **_used_json(row),
+        "saved_usd": usd_text(row.saved_nano_usd),
+        "guarded_usd": usd_text(row.guarded_nano_usd),
+        "cached_answers": row.cached_answers,
+    }
+
+
+def _used_json(row: UsageRow | SumRow) -> dict[str, Any]:
+    return {
         "agent": row.agent or None,
         "user": row.user_id or None,
         "provider": row.provider or None,

@@ -3,11 +3,23 @@
 from django.urls import path
 
 from agentops.budgets import api
-from agentops.budgets.views import prices, repricing
+from agentops.budgets.views import budgets, own, prices, repricing, spend
 from tenants.access import tenant_page
 from tenants.roles import Permission
 
+READ, MANAGE = Permission.BUDGETS_READ, Permission.BUDGETS_MANAGE
+
 urlpatterns = [
+    tenant_page("budgets/", spend.spend, name="budgets", needs=READ),
+    tenant_page("budgets/spend.csv", spend.spend_csv, name="spend-csv", needs=READ),
+    tenant_page("budgets/limits/", budgets.budgets, name="budget-limits", needs=READ),
+    tenant_page("budgets/limits/new/", budgets.budget_new, name="budget-new", needs=MANAGE),
+    tenant_page("budgets/limits/<uuid:budget_id>/", budgets.budget_change, name="budget-change", needs=MANAGE),
+    tenant_page(
+        "budgets/limits/<uuid:budget_id>/removal/", budgets.budget_removal, name="budget-removal", needs=MANAGE
+    ),
+    tenant_page("budgets/notices/", budgets.notices, name="budget-notices", needs=READ),
+    tenant_page("usage/", own.own_usage, name="usage-own", needs=Permission.OWN_USAGE),
     tenant_page("prices/", prices.prices, name="prices", needs=Permission.SETTINGS_READ),
     tenant_page("prices/new/", prices.price_new, name="price-new", needs=Permission.SETTINGS_MANAGE),
     tenant_page("prices/<uuid:price>/end/", prices.price_end, name="price-end", needs=Permission.SETTINGS_MANAGE),

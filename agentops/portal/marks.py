@@ -100,6 +100,19 @@ ENFORCEMENT = {
         "Advisory", "circle", "warn", "The guard is asked, but nothing verified that its answers were kept"
     ),
 }
+BUDGET = {
+    "room": Mark("Room left", "tick", "ok", "Less than 75 % of the limit is used"),
+    "near": Mark("Near its limit", "diamond", "warn", "75 % of the limit or more is used"),
+    "limit": Mark("At its limit", "triangle", "bad", "The limit is reached, the ceiling is not"),
+    "ceiling": Mark("At its ceiling", "octagon", "bad", "Every further call is refused"),
+}
+SPEND = {
+    "enforced": Mark("Enforced", "shield", "ok", "Every call was reserved first, so it stops at a limit"),
+    "partly": Mark(
+        "Partly advisory", "diamond", "warn", "Some calls did not ask the guard: those are alerted, not stopped"
+    ),
+    "advisory": Mark("Advisory", "circle", "warn", "Alerted, not stopped: its calls do not ask the guard"),
+}
 CONFIRMATION = {
     "pending": Mark("Waiting", "bars", "warn", "Nobody has decided yet"),
     "half": Mark("One of two agreed", "bars", "warn", "It waits for the second person"),

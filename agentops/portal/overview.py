@@ -75,7 +75,10 @@ def of_tenant(access: Access, *, at: datetime) -> Overview:
             tone="bad" if runs.failed else "",
         ),
         Figure(
-            "Spent", money(spend.amount_nano_usd), note=f"{spend.calls:,} model call{'' if spend.calls == 1 else 's'}"
+            "Spent",
+            money(spend.amount_nano_usd),
+            note=f"{spend.calls:,} model call{'' if spend.calls == 1 else 's'}",
+            url=reverse("budgets", kwargs={"slug": access.tenant.slug}) if access.may(Permission.BUDGETS_READ) else "",
         ),
         Figure(
             "Calls without a price",

@@ -185,6 +185,14 @@
   }
   document.addEventListener("toast", (event) => toast(event.detail.value ?? ""));
   document.addEventListener("htmx:afterSettle", () => prepare());
+  // Whoever has followed a link is on the way: an answer that would load this page anew must not call them back.
+  let isLeaving = 0;
+  const LEAVING_MOST = 5000; // a link to a file leaves the page where it is
+  addEventListener("beforeunload", () => { isLeaving = Date.now(); });
+  addEventListener("pageshow", () => { isLeaving = 0; });
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (Date.now() - isLeaving < LEAVING_MOST && event.detail.xhr.getResponseHeader("HX-Refresh")) event.preventDefault();
+  });
 
   // -- passkeys: allauth says why one was not used; people should read it
   document.addEventListener("allauth.error", (event) => {

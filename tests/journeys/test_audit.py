@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from agentops.catalog import queries as catalog
+from agentops.common import clock
+from audit import tasks
 from tenants import machines
 from tests.audit.logs import Log
 from tests.confirmations.deciding import Bank
@@ -164,3 +170,49 @@ def test_the_log_is_read_by_keyboard_and_by_filters_in_the_address(world: World,
     page.go_back()
     page.get_by_role("link", name="Remove filter Kind approval").click()
     expect(page).not_to_have_url(re.compile("category"))
+
+
+def test_a_week_is_exported_and_verified_by_the_one_file_that_needs_nothing_of_ours(
+    world: World, bank: Bank, page: Page, tmp_path: Path
+) -> None:
+    approved_by(page, world.pete, bank)
+    log = Log(world.acme)
+    log.seal()
+    sign_in(page, world.audrey)
+    page.get_by_role("link", name="Audit log").click()
+    page.get_by_role("link", name="Exports").click()
+    page.get_by_role("link", name="Export", exact=True).first.click()
+    today = clock.now().date()
+    page.get_by_label("From").fill((today - timedelta(days=7)).isoformat())
+    page.get_by_label("To").fill(today.isoformat())
+    page.get_by_role("radio", name="Bundle").check()
+    assert_accessible(page)
+    page.get_by_role("button", name="Export").click()
+    expect(page.get_by_role("button", name="Cancel this export")).to_be_visible()
+    assert_accessible(page)
+    log.seal()
+    tasks.write_exports()
+    link = page.get_by_role("link", name="Download all (.zip)")
+    expect(link).to_be_visible()  # the page asks for itself again
+    assert_accessible(page)
+    with page.expect_download() as started:
+        link.click()
+    bundle, keys, verifier = (tmp_path / name for name in ("week.zip", "keys.json", "verify.py"))
+    started.value.save_as(bundle)
+    for path, address in ((keys, "/.well-known/agentops-audit-keys.json"), (verifier, "/audit-verifier.py")):
+        path.write_bytes(page.request.get(f"{page.url.split('/t/')[0]}{address}").body())
+
+    def verified() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-I", verifier, bundle, "--keys", keys],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert verified().returncode == 0, verified().stdout
+    raw = bytearray(bundle.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    bundle.write_bytes(raw)
+    assert verified().returncode != 0

@@ -103,7 +103,7 @@ def test_spans_settlements_and_slices_meet(
         end(n, *calls[n])
     asked = dearer(purse)
     work: list[Callable[[], Any]] = [lambda n=n: end(n, *calls[n]) for n in range(1, CALLS, 2)]
-    work += [lambda batch=dice.sample(spans, 16): post(acme, batch) for _ in range(8)]
+    work += [partial(post, acme, dice.sample(spans, 16)) for _ in range(8)]
     work += [partial(some, purse, asked)] * 40
     dice.shuffle(work)
     in_turns([*work, lambda: post(acme, spans)])

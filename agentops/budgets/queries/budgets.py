@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, tzinfo
 
 from django.db import connection
 
 from agentops.budgets.models import Budget, Reservation
-from agentops.budgets.policies import TERMS_COLUMNS, Place, Terms, bounds, places
+from agentops.budgets.policies import TERMS_COLUMNS, Place, Standing, Terms, bounds, places
 from agentops.budgets.queries.calendar import calendar
 from agentops.budgets.types import Action, BudgetState, BudgetTerms, GuardedCall, HoldState, Period, Scope
 from agentops.common.errors import NotFound
@@ -60,9 +60,10 @@ def is_throttled(*, tenant: uuid.UUID, user: str, agent: str, at: datetime) -> b
     return any(amount >= place.terms.limit_nano_usd for place, amount in zip(found, used, strict=True))
 
 
-def budget_states(*, tenant: uuid.UUID, at: datetime) -> list[BudgetState]:
-    """The tenant's budgets as they stand: the organisation's, then agents' and users', by name and period."""
-    return _states(tenant, list(Budget.objects.filter(tenant_id=tenant)), at)
+def budget_states(*, tenant: uuid.UUID, at: datetime, ids: Collection[uuid.UUID] | None = None) -> list[BudgetState]:
+    """The tenant's budgets (or some of them) as they stand: the organisation's, then users' and agents', by name and period."""
+    found = Budget.objects.filter(tenant_id=tenant)
+    return _states(tenant, list(found if ids is None else found.filter(id__in=ids)), at)
 
 
 def budget_state(*, tenant: uuid.UUID, budget_id: uuid.UUID, at: datetime) -> BudgetState:
@@ -71,6 +72,28 @@ def budget_state(*, tenant: uuid.UUID, budget_id: uuid.UUID, at: datetime) -> Bu
     if not found:
         raise NotFound("There is no such budget.")
     return found[0]
+
+
+def budget_of(
+    *, tenant: uuid.UUID, scope: Scope, scope_id: str = "", period: Period, at: datetime
+) -> BudgetState | None:
+    """The budget of exactly this scope and period, where there is one."""
+    found = Budget.objects.filter(tenant_id=tenant, scope=scope, scope_id=scope_id, period=period)
+    return next(iter(_states(tenant, list(found), at)), None)
+
+
+def standings_of_user(*, tenant: uuid.UUID, user: str, at: datetime) -> list[Standing]:
+    """The budgets that hold for one end user, and what is charged and held in each; the shortest period first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {TERMS_COLUMNS} FROM budgets_budget WHERE tenant_id = %s AND scope = 'user' "  # noqa: S608
+            "AND scope_id IN ('', %s)",
+            [tenant, user],
+        )
+        terms = [Terms.of(row) for row in cursor.fetchall()]
+    found = places(terms, user=user, agent="", at=at, zone=calendar(tenant=tenant))
+    found.sort(key=lambda place: list(Period).index(place.terms.period))
+    return [Standing(place, used) for place, used in zip(found, _used(tenant, found), strict=True)]
 
 
 def guarded_calls_of(*, tenant: uuid.UUID, run: uuid.UUID) -> dict[str, GuardedCall]:

@@ -18,7 +18,7 @@ from agentops.budgets.policies import start_of
 from agentops.budgets.queries.calendar import calendar
 from agentops.budgets.types import SUMS
 
-_ADDED = ", ".join(f"coalesce(sum({name}), 0)::int8 AS {name}" for name in SUMS)
+ADDED = ", ".join(f"coalesce(sum({name}), 0)::int8 AS {name}" for name in SUMS)
 _DAY = timedelta(days=1)
 
 
@@ -56,8 +56,8 @@ class SumRow:
     cached_answers: int
 
 
-class _Part(NamedTuple):
-    """Rows of one of the two tables, as a SELECT that gives the names and the sums."""
+class Part(NamedTuple):
+    """Rows of one or both of the tables, as a SELECT that gives the names and the sums."""
 
     sql: str
     params: list[Any]
@@ -71,19 +71,24 @@ def sums(
     `by` is any of day, hour, agent, user_id, provider, model; rows come in their order. Without: one row. `tenant` None:
     all organisations, in staff's scope, by the hours of UTC (whose days are then UTC's); `by` may have tenant_id, too.
     """
-    zone: tzinfo = calendar(tenant=tenant) if tenant else UTC
-    only = only or Only()
-    parts = _parts(tenant, since, until, by, only, zone)
+    rows = source(tenant=tenant, since=since, until=until, by=by, only=only)
     wanted = ", ".join(by)
-    statement = (
-        f"SELECT {wanted + ', ' if by else ''}{_ADDED} FROM ({' UNION ALL '.join(part.sql for part in parts)}) s"  # noqa: S608
-    )
+    statement = f"SELECT {wanted + ', ' if by else ''}{ADDED} FROM ({rows.sql}) s"  # noqa: S608
     if by:
         statement += f" GROUP BY {wanted} ORDER BY {wanted}"
     with connection.cursor() as cursor:
-        cursor.execute(statement, [value for part in parts for value in part.params])
+        cursor.execute(statement, rows.params)
         names = (*by, *SUMS)
         return [SumRow(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def source(
+    *, tenant: uuid.UUID | None, since: datetime, until: datetime, by: Sequence[str], only: Only | None = None
+) -> Part:
+    """The rows that `sums` adds up, for statements that rank or compare groups before they leave the database."""
+    zone: tzinfo = calendar(tenant=tenant) if tenant else UTC
+    parts = _parts(tenant, since, until, by, only or Only(), zone)
+    return Part(" UNION ALL ".join(part.sql for part in parts), [value for part in parts for value in part.params])
 
 
 def total(*, tenant: uuid.UUID | None, since: datetime, until: datetime, only: Only | None = None) -> SumRow:
@@ -93,7 +98,7 @@ def total(*, tenant: uuid.UUID | None, since: datetime, until: datetime, only: O
 
 def _parts(
     tenant: uuid.UUID | None, since: datetime, until: datetime, by: Sequence[str], only: Only, zone: tzinfo
-) -> list[_Part]:
+) -> list[Part]:
     folded = _folded(tenant, since, until, zone) if tenant and "hour" not in by else None
     if tenant is None or folded is None:
         return [_hours(tenant, since, until, by, only, zone)]
@@ -123,19 +128,19 @@ def _folded(tenant: uuid.UUID, since: datetime, until: datetime, zone: tzinfo) -
 
 def _hours(
     tenant: uuid.UUID | None, since: datetime, until: datetime, by: Sequence[str], only: Only, zone: tzinfo
-) -> _Part:
+) -> Part:
     columns = {"day": "(hour AT TIME ZONE %s)::date AS day"}
     names = [columns.get(name, name) for name in by]
     params: list[Any] = [str(zone)] if "day" in by else []
     wheres, values = _wheres(tenant, only)
     sql = f"SELECT {', '.join((*names, *SUMS))} FROM budgets_usagehour WHERE hour >= %s AND hour < %s{wheres}"  # noqa: S608
-    return _Part(sql, [*params, since, until, *values])
+    return Part(sql, [*params, since, until, *values])
 
 
-def _days(tenant: uuid.UUID, first: date, end: date, by: Sequence[str], only: Only) -> _Part:
+def _days(tenant: uuid.UUID, first: date, end: date, by: Sequence[str], only: Only) -> Part:
     wheres, values = _wheres(tenant, only)
     sql = f"SELECT {', '.join((*by, *SUMS))} FROM budgets_usageday WHERE day >= %s AND day < %s{wheres}"  # noqa: S608
-    return _Part(sql, [first, end, *values])
+    return Part(sql, [first, end, *values])
 
 
 def _wheres(tenant: uuid.UUID | None, only: Only) -> tuple[str, list[Any]]:

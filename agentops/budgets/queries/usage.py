@@ -6,7 +6,7 @@ import base64
 import binascii
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -14,6 +14,8 @@ from django.db import connection
 from django.db.models import Max, Sum
 
 from agentops.budgets.models import UsageHour
+from agentops.budgets.queries.sums import ADDED, Only, SumRow, source
+from agentops.budgets.types import SUMS
 from agentops.common.errors import InputProblem, InvalidInput
 
 
@@ -58,6 +60,7 @@ def spend(*, tenant: uuid.UUID, since: datetime, user_id: str | None = None) -> 
 
 # -- rows ------------------------------------------------------------------------------------------------------------
 
+_NOT_OURS = InputProblem("/cursor", "cursor_invalid", "use the 'next' address as it was given")
 _KEY = ("hour", "agent", "user_id", "provider", "model")
 _SUMS = (
     "calls", "unpriced_calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
@@ -116,16 +119,73 @@ class UsageCursor:
                 raise ValueError
             return cls(datetime.fromtimestamp(seconds, UTC), (agent, user, provider, model))
         except (ValueError, TypeError, OverflowError, OSError, binascii.Error) as error:
-            raise InvalidInput(
-                "the cursor is not one that this list gave out",
-                problems=(InputProblem("/cursor", "cursor_invalid", "use the 'next' address as it was given"),),
-            ) from error
+            raise InvalidInput("the cursor is not one that this list gave out", problems=(_NOT_OURS,)) from error
 
 
 @dataclass(frozen=True, slots=True)
 class UsagePage:
     rows: list[UsageRow]
     next: UsageCursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDayCursor:
+    """A place in the list by day."""
+
+    day: date
+    names: tuple[str, str, str, str]
+
+    def encode(self) -> str:
+        return base64.urlsafe_b64encode(orjson.dumps([self.day.isoformat(), *self.names])).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> UsageDayCursor:
+        """Raises InvalidInput for what is no cursor of ours."""
+        try:
+            day, *names = orjson.loads(base64.b64decode(text, altchars=b"-_", validate=True))
+            agent, user, provider, model = names
+            if not all(isinstance(name, str) and "\0" not in name for name in names):
+                raise ValueError
+            return cls(date.fromisoformat(day), (agent, user, provider, model))
+        except (ValueError, TypeError, binascii.Error) as error:
+            raise InvalidInput("the cursor is not one that this list gave out", problems=(_NOT_OURS,)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDayPage:
+    rows: list[SumRow]
+    next: UsageDayCursor | None
+
+
+def usage_day_page(
+    *, tenant: uuid.UUID, only: UsageFilter, since: datetime, until: datetime, cursor: UsageDayCursor | None, limit: int
+) -> UsageDayPage:
+    """The same by day of the organisation's calendar, the newest day first; the same numbers as `sums` gives."""
+    by = ("day", *_KEY[1:])
+    wanted = Only(
+        agent=only.agent or None,
+        users=[only.user] if only.user else None,
+        provider=only.provider or None,
+        model=only.model or None,
+    )
+    rows = source(tenant=tenant, since=since, until=until, by=by, only=wanted)
+    where, params = "", list(rows.params)
+    if cursor is not None:
+        where = "WHERE day < %s OR (day = %s AND (agent, user_id, provider, model) > (%s, %s, %s, %s))"
+        params += [cursor.day, cursor.day, *cursor.names]
+    names = ", ".join(by)
+    with connection.cursor() as db:
+        db.execute(
+            f"SELECT {names}, {ADDED} FROM ({rows.sql}) s {where} GROUP BY {names} "  # noqa: S608
+            "ORDER BY day DESC, agent, user_id, provider, model LIMIT %s",
+            [*params, limit + 1],
+        )
+        found = [SumRow(**dict(zip((*by, *SUMS), row, strict=True))) for row in db.fetchall()]
+    if len(found) <= limit:
+        return UsageDayPage(found, None)
+    last = found[limit - 1]
+    assert last.day
+    return UsageDayPage(found[:limit], UsageDayCursor(last.day, (last.agent, last.user_id, last.provider, last.model)))
 
 
 def usage_page(*, tenant: uuid.UUID, only: UsageFilter, cursor: UsageCursor | None, limit: int) -> UsagePage:

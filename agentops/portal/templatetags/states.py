@@ -97,6 +97,18 @@ def match_mark(matches: bool | None) -> SafeString:
 
 
 @register.filter
+def budget_mark(state: Any) -> SafeString:
+    """The mark of how much of a budget is used: room, near, limit, ceiling."""
+    return marks.render(marks.BUDGET, state)
+
+
+@register.filter
+def spend_mark(state: Any) -> SafeString:
+    """The mark of how far spend can be stopped: enforced, partly, advisory."""
+    return marks.render(marks.SPEND, state)
+
+
+@register.filter
 def switch_mark(state: Any) -> SafeString:
     """The mark of a kill switch: on, asked, lifted."""
     return marks.render(marks.SWITCH, state)

@@ -106,11 +106,11 @@ def compact(number: int | None) -> SafeString | str:
 
 
 @register.filter
-def percent(ratio: float | None) -> str:
+def percent(ratio: float | Decimal | None) -> str:
     """A ratio of 0 to 1 as a percentage: 0.4 %, 12 %, 100 %."""
     if ratio is None:
         return NONE
-    value = ratio * 100
+    value = Decimal(ratio) * 100
     digits = 1 if 0 < abs(value) < 10 else 0
     return f"{value:.{digits}f}{NBSP}%"
 

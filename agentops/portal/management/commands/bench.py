@@ -15,9 +15,7 @@ FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", 
 
 
 class Command(BaseCommand):
-    help = (
-        "Measure: ingest, search, guard, audit, faults. Works on the engines of a running `up`, or of the environment."
-    )
+    help = "Measure: ingest, ledger, search, guard, audit, faults. Works on the engines of a running `up`, or of the environment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True)
@@ -60,11 +58,13 @@ class Command(BaseCommand):
         audit.add_argument("--repeat", type=int, default=20, help="requests per question and tenant")
         audit.add_argument("--fill-only", action="store_true", help="fill the tables for browsing and measure nothing")
         audit.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
-        for one in (ingest, search, faults, guard, guard_faults, audit):
+        ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
+        ledger.add_argument("--spans", type=int, default=40_000, help="sent in each turn")
+        for one in (ledger, ingest, search, faults, guard, guard_faults, audit):
             one.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from agentops.portal.bench import audit, faults, guard, guard_faults, ingest, search
+        from agentops.portal.bench import audit, faults, guard, guard_faults, ingest, ledger, search
 
         benches: dict[str, Callable[[], dict[str, Any]]] = {
             "guard": lambda: guard.run(seconds=options["seconds"]),
@@ -80,6 +80,7 @@ class Command(BaseCommand):
                 say=self.stdout.write,
             ),
             "ingest": lambda: ingest.run(spans=options["spans"]),
+            "ledger": lambda: ledger.run(spans=options["spans"]),
             "faults": lambda: faults.run(
                 rounds=options["rounds"], seed=options["seed"], only=options["only"], say=self.stdout.write
             ),
