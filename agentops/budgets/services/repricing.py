@@ -26,7 +26,7 @@ from audit.types import SYSTEM, Actor, Outcome, Target
 BEGINS_AFTER = timedelta(seconds=15)  # by then no process charges by the prices of before (traces/policy.py)
 LONGEST = timedelta(days=400)
 REASON_MOST = 500
-_CLAIM = timedelta(minutes=2)
+_CLAIM = timedelta(minutes=1)  # a slice takes far less: after it, whoever had it is taken for dead
 _COSTS = """
 UPDATE budgets_reservation r SET cost_nano_usd = n.cost FROM unnest(%s::uuid[], %s::text[], %s::int8[]) AS n (run_id, call_id, cost)
 WHERE r.tenant_id = %s AND r.run_id = n.run_id AND r.call_id = n.call_id

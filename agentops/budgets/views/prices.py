@@ -39,6 +39,7 @@ def prices(request: TenantRequest) -> HttpResponse:
         "discounts": queries.discount_histories(tenant=tenant, at=at),
         "unpriced": queries.unpriced_models(tenant=tenant, since=at - UNPRICED_SINCE),
         "table": TABLE_VERSION,
+        "zone": queries.calendar(tenant=tenant),
         "form": form,
         "call": call,
         "may_manage": request.access.may(Permission.SETTINGS_MANAGE),

@@ -35,7 +35,8 @@ def repricings(request: TenantRequest) -> HttpResponse:
     tenant = request.access.tenant.id
     sent = request.POST if request.method == "POST" else request.GET if "until" in request.GET else None
     asked = {"since": request.GET.get("since", ""), "until": clock.now()}
-    form = RepricingForm(sent, initial=asked, zone=queries.calendar(tenant=tenant))
+    zone = queries.calendar(tenant=tenant)
+    form = RepricingForm(sent, initial=asked, zone=zone)
     if request.method == "POST" and form.is_valid():
         request.access.require(Permission.BUDGETS_MANAGE)
         try:
@@ -47,6 +48,7 @@ def repricings(request: TenantRequest) -> HttpResponse:
     rows = queries.repricings(tenant=tenant)
     context: dict[str, Any] = {
         "form": form,
+        "zone": zone,
         "preview": _preview(request, form) if form.is_bound and not form.errors else None,
         "is_part": is_fragment(request),
         "shown_models": _SHOWN_MODELS,
@@ -76,6 +78,8 @@ def repricing(request: TenantRequest, repricing: uuid.UUID) -> HttpResponse:
     context = {
         "found": found,
         "word": _word(found),
+        "zone": zone,
+        "is_waiting": found.claimed_until is not None and found.claimed_until < clock.now(),
         "is_open": found.state in REPRICING_OPEN,
         "total": max(whole.calls, found.calls_seen),
         "log_url": f"{reverse('audit-what', args=[request.access.tenant.slug])}?{urlencode(words)}",

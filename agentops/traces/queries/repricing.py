@@ -51,6 +51,11 @@ class Preview:
         return sum(one.dearer_nano_usd for one in self.models)
 
     @property
+    def is_worth_it(self) -> bool:
+        """May anything change? Of calls that were not looked at, nobody knows."""
+        return bool(self.models) or not self.is_all
+
+    @property
     def cheaper_nano_usd(self) -> int:
         return -self.dearer_nano_usd
 
