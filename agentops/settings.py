@@ -150,6 +150,7 @@ GLOBAL_TABLES = {
     "mfa_authenticator",
     "runtime_productswitch",
     "tenants_staffassignment",
+    "tenants_stafftoken",
     "tenants_tenant",
     "tenants_user",
     "tenants_user_groups",

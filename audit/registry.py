@@ -55,6 +55,13 @@ ACTIONS: dict[str, Action] = dict(
     [
         _action("tenant.created", Category.ADMIN, "{actor} created the organisation on plan {plan}", "slug", "plan"),
         _action("tenant.settings_changed", Category.ADMIN, "{actor} changed the settings: {changes}", "changes"),
+        _action(
+            "tenant.success_manager_set",
+            Category.ADMIN,
+            "{actor} said who of agentops looks after the organisation",
+            "is_set",
+        ),
+        _action("revenue.booked", Category.ADMIN, "{actor} booked what was paid for {months}", "months"),
         _action("member.added", Category.ADMIN, "{actor} added {member} as {role}", "member", "role"),
         _action(
             "member.role_changed",

@@ -10,8 +10,8 @@ from django import forms
 
 from tenants.models import Membership, TenantSettings
 from tenants.models.tenant import MaskingMode
-from tenants.roles import APPROVER_ROLES, PLAN_RETENTION_DAYS, ROLE_SENTENCES, KeyScope, Role
-from tenants.types import GroupSummary
+from tenants.roles import APPROVER_ROLES, PLAN_RETENTION_DAYS, ROLE_SENTENCES, KeyScope, Role, StaffScope
+from tenants.types import GroupSummary, User
 
 
 def _capitalised(label: str) -> str:
@@ -79,6 +79,28 @@ class KeyForm(forms.Form):
         choices=[(scope.value, f"{scope.value}: {scope.label}") for scope in KeyScope],
         help_text="As little as it needs. guard and present never go together: an agent could confirm its own actions.",
     )
+
+
+class StaffTokenForm(forms.Form):
+    """A new token of our own machines."""
+
+    name = forms.CharField(label="Name", max_length=120, help_text="Which system will use it, such as invoices.")
+    scopes = forms.MultipleChoiceField(
+        label="What it may do",
+        widget=forms.CheckboxSelectMultiple,
+        choices=[(scope.value, f"{scope.value}: {scope.label}") for scope in StaffScope],
+    )
+
+
+class SuccessManagerForm(forms.Form):
+    """Who of our own people looks after an organisation."""
+
+    manager = forms.TypedChoiceField(label="Success manager", coerce=int, empty_value=None, required=False)
+
+    def __init__(self, *args: Any, managers: Sequence[User], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", "Nobody"), *((each.pk, f"{each.get_full_name()} ({each.email})") for each in managers)]
+        self.fields["manager"].choices = choices  # type: ignore[attr-defined]
 
 
 class SettingsForm(forms.Form):

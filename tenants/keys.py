@@ -1,7 +1,7 @@
 """The text of an API key: `aok_<tenant id in base 62>_<secret>`.
 
-The tenant stands in the text, so a key is looked up inside that tenant's scope: no table of keys lies outside
-row-level security, and on a cluster one shard is asked.
+The tenant stands in the text, so a key is looked up inside that tenant's scope: no customer's key lies outside
+row-level security, and on a cluster one shard is asked. A token of our own machines is `aos_<secret>`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ _TENANT_LENGTH = 22  # 62^22 > 2^128
 
 def mint(tenant_id: uuid.UUID) -> str:
     """A new key's text."""
-    secret = "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
-    return f"aok_{_encode(tenant_id.int)}_{secret}"
+    return f"aok_{_encode(tenant_id.int)}_{_secret()}"
+
+
+def mint_staff() -> str:
+    """The text of a new token of our own machines: it names no organisation."""
+    return f"aos_{_secret()}"
 
 
 def tenant_of(text: str) -> uuid.UUID | None:
@@ -40,7 +44,11 @@ def digest(text: str) -> bytes:
 
 def prefix(text: str) -> str:
     """What people tell keys apart by: the first characters of the secret part, too few to guess the rest."""
-    return f"aok_…{text.rsplit('_', 1)[1][:6]}"
+    return f"{text[:4]}…{text.rsplit('_', 1)[1][:6]}"
+
+
+def _secret() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
 
 
 def _encode(number: int) -> str:

@@ -8,8 +8,17 @@ from collections.abc import Collection, Iterable
 from django.db.models import Count, F, Q
 
 from agentops.common.errors import NotFound
-from tenants.models import ApiKey, ApproverGroup, EndUser, Membership, Tenant, TenantSettings, User
-from tenants.roles import APPROVER_ROLES, ROLE_PERMISSIONS, Permission, Plan, Role
+from tenants.models import (
+    ApiKey,
+    ApproverGroup,
+    EndUser,
+    Membership,
+    StaffToken,
+    Tenant,
+    TenantSettings,
+    User,
+)
+from tenants.roles import APPROVER_ROLES, ROLE_PERMISSIONS, Permission, Plan, Role, StaffRole
 from tenants.types import GroupSummary, TenantSummary
 
 _RANK = {role: rank for rank, role in enumerate(Role.values)}
@@ -152,3 +161,33 @@ def active_tenants() -> list[Tenant]:
 
 def tenants_by_id(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Tenant]:
     return Tenant.objects.in_bulk(list(set(ids)))
+
+
+def all_tenants() -> list[Tenant]:
+    """Every organisation, in use or not, with its success manager, by name."""
+    return list(Tenant.objects.select_related("success_manager").order_by("name", "id"))
+
+
+def success_managers() -> list[User]:
+    """Our own people who look after organisations, by name."""
+    found = User.objects.filter(staff_assignments__role=StaffRole.SUCCESS_MANAGER, is_active=True)
+    return list(found.order_by("name", "email"))
+
+
+def success_manager_of(tenant: uuid.UUID) -> User | None:
+    """Who looks after an organisation, as long as they still do that work."""
+    found = Tenant.objects.values_list("success_manager", flat=True).get(id=tenant)
+    return next((each for each in success_managers() if each.pk == found), None)
+
+
+def staff_tokens() -> list[StaffToken]:
+    """Tokens of our own machines, those in use first, the newest first."""
+    return list(StaffToken.objects.order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id"))
+
+
+def staff_token(token_id: uuid.UUID) -> StaffToken:
+    """Raises NotFound."""
+    found = StaffToken.objects.filter(id=token_id).first()
+    if found is None:
+        raise NotFound("There is no such token.")
+    return found

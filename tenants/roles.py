@@ -154,6 +154,12 @@ class KeyScope(models.TextChoices):
     ADMIN = "admin", "Change agents, budgets and kill switches"
 
 
+class StaffScope(models.TextChoices):
+    """What a token of our own machines may do, over all organisations."""
+
+    REVENUE = "revenue", "Book what organisations paid"
+
+
 class Plan(models.TextChoices):
     FREE = "free", "Free"
     PRO = "pro", "Pro"

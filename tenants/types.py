@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tenants.models import ApiKey, ApproverGroup, Membership, Tenant, User
+from tenants.models import ApiKey, ApproverGroup, Membership, StaffToken, Tenant, User
 from tenants.roles import APPROVER_ROLES
 
 # These rows are also names for other apps: they get them from the doors and queries, and never ask for them.
-__all__ = ["AddedMember", "ApproverGroup", "GroupSummary", "NewKey", "Tenant", "TenantSummary", "User"]
+__all__ = ["AddedMember", "ApproverGroup", "GroupSummary", "NewKey", "NewStaffToken", "Tenant", "TenantSummary", "User"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,14 @@ class NewKey:
     """A key that was just made. `text` exists here and in the caller's hands only; a digest is kept."""
 
     key: ApiKey
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewStaffToken:
+    """The same of a token of our own machines."""
+
+    token: StaffToken
     text: str
 
 

@@ -2,7 +2,7 @@
 
 from tenants.access import staff_page, staff_tenant_page, tenant_page
 from tenants.roles import Permission
-from tenants.views import groups, keys, members, settings, staff
+from tenants.views import groups, keys, members, settings, staff, staff_tokens
 
 _GROUPS = "approvals/groups/"
 _GROUP = f"{_GROUPS}<uuid:group>/"
@@ -44,5 +44,20 @@ urlpatterns = [
         "settings/changes/", settings.settings_change, name="tenant-settings-change", needs=Permission.SETTINGS_MANAGE
     ),
     staff_page("tenants/", staff.tenants, name="staff-tenants", needs=Permission.STAFF_TENANTS, across_tenants=True),
+    staff_page("tokens/", staff_tokens.tokens, name="staff-tokens", needs=Permission.STAFF_SPEND_MANAGE),
+    staff_page("tokens/new/", staff_tokens.token_new, name="staff-token-new", needs=Permission.STAFF_SPEND_MANAGE),
+    staff_page(
+        "tokens/<uuid:staff_token>/revocation/",
+        staff_tokens.token_revocation,
+        name="staff-token-revocation",
+        needs=Permission.STAFF_SPEND_MANAGE,
+    ),
+    staff_tenant_page(
+        "success-manager/",
+        staff.success_manager,
+        name="staff-tenant-success-manager",
+        needs=Permission.STAFF_SPEND_MANAGE,
+        writes=True,
+    ),
     staff_tenant_page("", staff.tenant, name="staff-tenant", needs=Permission.STAFF_TENANTS),
 ]

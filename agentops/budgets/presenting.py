@@ -143,7 +143,8 @@ def ahead_text(look: Outlook, terms: BudgetTerms) -> str:
         return words
     reached = found.reaches(terms.limit_nano_usd)
     if reached:
-        return f"{words} The limit is reached about {day_text(reached)}."
+        when = "today" if terms.period is Period.DAY else f"about {day_text(reached)}"
+        return f"{words} The limit is reached {when}."
     if found.high_nano_usd >= terms.limit_nano_usd:
         return f"{words} The limit may be reached."
     return f"{words} The limit is not reached."

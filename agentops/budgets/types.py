@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import models
 
@@ -17,6 +17,11 @@ SUMS = (
     "calls", "unpriced_calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
     "reasoning_tokens", "amount_nano_usd", "saved_nano_usd", "guarded_nano_usd", "cached_answers",
 )  # fmt: skip
+MINUTES_KEPT = timedelta(hours=12)  # of SpendMinute
+# Kinds of findings.
+MINUTE_SPIKE = "minute_spike"  # a minute far above the hour before it, of an agent or of the whole product
+DAY_ABOVE, WEEK_ABOVE = "day_above_baseline", "week_above_plan"  # of the whole product
+PLAN_NEAR, PLAN_FORECAST = "plan_near", "plan_forecast"  # an organisation is about to outgrow its plan
 LEDGER_PARTITIONS = Partitioned(table="budgets_ledgerentry", every="month", ahead=2, back=4)
 
 
@@ -103,6 +108,15 @@ class Usage:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevenueLine:
+    """What one organisation paid for agent features in a month, as one source says it."""
+
+    month: date  # its first day
+    source: str
+    amount_nano_usd: int
 
 
 class HoldState(models.TextChoices):

@@ -18,6 +18,14 @@ def usd_text(nano_usd: int | None) -> str | None:
     return f"{sign}{whole}.{places[:6]}{places[6:].rstrip('0')}"
 
 
+def dollars_text(nano_usd: int) -> str:
+    """An amount for a sentence: `$1,234.50`, cut to the cent; exact where it is less than one."""
+    sign, amount = ("-" if nano_usd < 0 else ""), abs(nano_usd)
+    if 0 < amount < NANO // 100:
+        return f"{sign}${usd_text(amount)}"
+    return f"{sign}${amount // NANO:,}.{amount % NANO * 100 // NANO:02d}"
+
+
 def nano_usd(amount: Decimal | str) -> int:
     """Dollars as nano-dollars, rounded half to even once.
 

@@ -71,6 +71,8 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "reviews": list(marks.REVIEW),
         "grades": list(marks.ENFORCEMENT),
         "switch_states": list(marks.SWITCH),
+        "budget_states": list(marks.BUDGET),
+        "spend_states": list(marks.SPEND),
         "erasure_states": list(marks.ERASURE),
         "confirmation_states": list(marks.CONFIRMATION),
         "matches": [True, False, None],

@@ -20,7 +20,7 @@ from audit.registry import ACTIONS
 from audit.searching import IS_SENSITIVE, Filters
 from audit.types import SENSITIVE, Outcome
 
-PROBE = 300  # how many entries of each filter are measured
+PROBE = 100  # how many entries of each filter are measured
 VOTED = "approval.voted"
 _Conditions = Sequence[tuple[str, list[Any]]]
 _TYPES_MOST = 200

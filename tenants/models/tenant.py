@@ -28,6 +28,8 @@ class Tenant(HasId):
     plan = models.CharField(max_length=12, choices=Plan.choices)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
+    # One of our own people, who is told before the organisation outgrows its plan.
+    success_manager = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     def __str__(self) -> str:
         return self.name

@@ -6,6 +6,9 @@ what must come out. Rows are the product's own, in a real database, as the appli
 
 from __future__ import annotations
 
+import csv
+import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -14,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
+from django.test import Client
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,6 +35,7 @@ from agentops.budgets import services as budgets
 from agentops.budgets.policies import Place, Terms, bounds, crossed, places, start_of
 from agentops.budgets.types import Action, Hold, Period, Refused, Scope, Usage
 from agentops.common import clock
+from agentops.common.money import nano_usd
 from agentops.common.scope import staff_scope, tenant_scope
 from agentops.traces import services as traces
 from agentops.traces import writing
@@ -72,6 +77,10 @@ class Sent:
     run: str
     tokens: int
     is_guarded: bool
+
+
+class Died(Exception):
+    """Of a process, before its commit."""
 
 
 class Money(RuleBasedStateMachine):
@@ -246,6 +255,33 @@ class Money(RuleBasedStateMachine):
     def send_again(self, again: list[Sent]) -> None:
         self.ingest(again)
 
+    @rule(run=st.sampled_from(sorted(RUNS)), tokens=TENS, call=st.none() | st.integers(0, 40))
+    def crash(self, run: str, tokens: int, call: int | None) -> None:
+        """A process dies between its last statement and its commit: nothing of what it did is there."""
+        (user, agent), at, tenant = RUNS[run], self.purse.at, self.purse.tenant
+        known = [one for one in self.calls if one.state == "held"]
+        with pytest.raises(Died), tenant_scope(tenant):
+            if call is None or not known:
+                span = Span(
+                    trace_id=self.purse.run(run), span_id=10_000, parent_id=None, kind=SpanKind.LLM, name="ask",
+                    started_ns=clock.to_ns(at), ended_ns=clock.to_ns(at), agent=agent, user_id=user, model=MODEL,
+                    provider="house", input_tokens=0, output_tokens=tokens,
+                )  # fmt: skip
+                counted = Counted(span=span, cost_nano_usd=tokens * TOKEN, price_version="")
+                writing.write(tenant=tenant, spans=[counted], at=at)
+            else:
+                one = known[call % len(known)]
+                usage = Usage(output_tokens=tokens)
+                budgets.settle(
+                    tenant=tenant, run=self.purse.run(one.run), call_id=one.name, outcome="ok", usage=usage, at=at
+                )
+            budgets.reserve(
+                tenant=tenant, run=self.purse.run(run), call_id="of the dead", agent=agent, user=user, model=MODEL,
+                provider="house", hold_nano_usd=tokens * TOKEN, input_tokens=0, max_output_tokens=tokens,
+                past_limit=True, expires_at=at + timedelta(minutes=10), at=at,
+            )  # fmt: skip
+            raise Died
+
     def ingest(self, batch: list[Sent]) -> None:
         counted = [Counted(span=one.span, cost_nano_usd=one.tokens * TOKEN, price_version="") for one in batch]
         with tenant_scope(self.purse.tenant):
@@ -308,6 +344,22 @@ class Money(RuleBasedStateMachine):
         assert self.purse.held() == 0
         assert self.purse.rows("SELECT 1 FROM budgets_lease") == []
         assert check()["equal"]
+        self.the_page_says_what_the_ledger_says()
+
+    def the_page_says_what_the_ledger_says(self) -> None:
+        """The files behind the page of spend, by user, of each month that was spent in."""
+        client = Client()
+        client.force_login(self.world.ada.user)
+        shown: Counter[str] = Counter()
+        first = (START - DAY).astimezone(self.zone).date().replace(day=1)
+        for month in (first, (first + timedelta(days=32)).replace(day=1)):
+            answer = client.get(self.world.acme.url(f"budgets/spend.csv?by=user&of={month.isoformat()}"))
+            for row in csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))):
+                shown[row["user"]] += nano_usd(row["cost_usd"])
+        rows = self.purse.rows("SELECT user_id, sum(amount_nano_usd) FROM budgets_ledgerentry GROUP BY 1")
+        ledger = {user: int(amount) for user, amount in rows}
+        assert {user: shown[user] for user in ledger} == ledger
+        assert shown["total"] == sum(ledger.values())
 
 
 @pytest.fixture

@@ -42,6 +42,22 @@ WITHOUT_ENTRY = {
         ],
         _OF_THE_VERB,
     ),
+    **dict.fromkeys(
+        [
+            f"agentops.budgets.services.{name}"
+            for name in (
+                "end_finding",
+                "end_product_finding",
+                "note_finding",
+                "note_product_finding",
+                "watch_minutes",
+                "watch_product_days",
+                "watch_product_minutes",
+                "watch_tier",
+            )
+        ],
+        "a finding is a row of its own, with when it was found, seen and ended; it changes nothing that anybody decided",
+    ),
     "agentops.traces.services.add_guard_charge": _OF_THE_VERB,
     "agentops.budgets.services.claim_repricing": "a step of pricing anew: who asked left the entry, and its end leaves one",
     "agentops.catalog.services.renew_policies": "makes caches forget: whoever changed the rule has left the entry",
@@ -53,6 +69,8 @@ WITHOUT_ENTRY = {
     "agentops.traces.services.take_logs": "messages that belong to spans: nothing is done by them; what agents do are spans",
     **dict.fromkeys(
         [
+            "agentops.budgets.services.add_up_agent_days",
+            "agentops.budgets.services.add_up_minutes",
             "agentops.budgets.services.fold_days",
             "agentops.budgets.services.forget_old",
             "agentops.budgets.services.write_spend_day",
@@ -71,7 +89,10 @@ WITHOUT_ENTRY = {
             "agentops.runtime.services.ask_product_lift",
             "agentops.runtime.services.lift_product_switch",
             "agentops.runtime.services.set_product_switch",
+            "agentops.budgets.services.set_week_plan",
             "tenants.services.create_staff",
+            "tenants.services.create_staff_token",
+            "tenants.services.revoke_staff_token",
         ],
         _OF_NO_TENANT,
     ),

@@ -9,12 +9,13 @@ import pytest
 from django.test import Client
 
 from tenants import machines
-from tenants.roles import KeyScope
+from tenants.roles import KeyScope, StaffScope
 from tests.guards.urls import MACHINES, Url, path_to, scope_of
 from tests.world import World
 
 FOR_ANYBODY = {"api-schema"}  # the description of the interface holds nothing of anyone
-KEYED = [url for url in MACHINES if url.name not in FOR_ANYBODY]
+FOR_OURS = {"api-revenue"}  # for our own machines, with a staff token: tried in tests/budgets/test_revenue.py, too
+KEYED = [url for url in MACHINES if url.name not in FOR_ANYBODY | FOR_OURS]
 # OTLP says how it refuses: google.rpc.Status in the encoding of the request, which a GET or an empty POST lacks.
 OTLP = {"otlp-traces", "otlp-logs", "otlp-metrics"}
 
@@ -76,6 +77,17 @@ def test_a_session_of_a_person_opens_nothing(world: World, client_for: Callable[
     client = client_for(world.ada, fresh=True)
     for method in methods(url):
         assert client.generic(method.upper(), path, b"{}", content_type="application/json").status_code == 401
+
+
+@pytest.mark.parametrize("url", [url for url in MACHINES if url.name in FOR_OURS], ids=str)
+def test_what_is_for_our_own_machines_is_closed_to_customers_and_names_a_scope(
+    world: World, key_for: Callable[..., str], url: Url
+) -> None:
+    assert getattr(url.view, "staff_scope", None) in StaffScope.values
+    path = path_to(url, world, world.acme)
+    for method in methods(url):
+        for key in (None, "aos_nonsense", *(key_for(world.acme, scope) for scope in KeyScope.values)):
+            assert_refused(url, call(url, method, path, key), 401, "unauthenticated")
 
 
 def test_nothing_there_is_said_in_the_machines_form(world: World) -> None:

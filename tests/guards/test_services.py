@@ -49,6 +49,23 @@ WITHOUT_SCOPE = {
     ),
     **dict.fromkeys(
         (
+            f"agentops.budgets.services.{verb}"
+            for verb in (
+                "note_product_finding",
+                "end_product_finding",
+                "watch_product_minutes",
+                "watch_product_days",
+                "set_week_plan",
+            )
+        ),
+        "what is found about the whole product, or planned for it, is no tenant's",
+    ),
+    **dict.fromkeys(
+        (f"tenants.services.{verb}" for verb in ("create_staff_token", "revoke_staff_token")),
+        "tokens of our own machines belong to no tenant",
+    ),
+    **dict.fromkeys(
+        (
             f"audit.services.{verb}"
             for verb in [
                 "seal",

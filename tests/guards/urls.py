@@ -315,6 +315,10 @@ class Things:
         made, _ = runtime.set_product_switch(mode=SwitchMode.BLOCK_NEW, reason="a test", by=OPERATOR, at=clock.now())
         return made.id
 
+    def staff_token(self) -> uuid.UUID:
+        made = tenant_services.create_staff_token(name="erp", scopes=["revenue"], by=OPERATOR, at=clock.now())
+        return made.token.id
+
     def entry_id(self) -> uuid.UUID:
         """The first entry of the organisation, in its place in the tree."""
         audit.seal_all(tenant=self.organisation.id, at=clock.now())

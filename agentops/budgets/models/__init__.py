@@ -4,10 +4,12 @@ from agentops.budgets.models.budget import Budget, Calendar, Counter, Notice
 from agentops.budgets.models.hold import Lease, Reservation
 from agentops.budgets.models.ledger import LedgerEntry
 from agentops.budgets.models.price import Discount, PriceOverride, Repricing
-from agentops.budgets.models.product import Finding, ProductFinding, ProductPlan, Revenue
+from agentops.budgets.models.product import AgentDay, AgentDayDone, Finding, ProductFinding, ProductPlan, Revenue
 from agentops.budgets.models.usage import FoldedDay, SpendDay, SpendMinute, StaleDay, UsageDay, UsageHour
 
 __all__ = [
+    "AgentDay",
+    "AgentDayDone",
     "Budget",
     "Calendar",
     "Counter",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from agentops.budgets.models.usage import Sums
 from agentops.common.models import HasId, TenantOwned
 
 
@@ -84,3 +85,34 @@ class Revenue(HasId, TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}: {self.amount_nano_usd} n$"
+
+
+class AgentDay(Sums):
+    """A folded day of an organisation by agent and model, over all users: what pages over all organisations read.
+
+    A charge to the day takes its rows away (services/agent_days.py), so what is here is exact.
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "day", "agent", "provider", "model")
+    user_id = None  # type: ignore[assignment]  # over all users
+    day = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["day"], name="agent_day_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.agent}: {self.amount_nano_usd} n$"
+
+
+class AgentDayDone(Sums):
+    """A day that stands in `AgentDay`, and what its rows add up to; other days are read by their hours."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "day")
+    agent = user_id = provider = model = None  # type: ignore[assignment]  # over all of them
+    day = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["day"], name="agent_day_done_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day}"

@@ -7,7 +7,7 @@ from django.db import models
 from agentops.common.models import TenantOwned
 
 
-class _Sums(TenantOwned):
+class Sums(TenantOwned):
     """What model calls of one agent for one user with one model add up to."""
 
     agent = models.TextField(blank=True)
@@ -30,7 +30,7 @@ class _Sums(TenantOwned):
         abstract = True
 
 
-class UsageHour(_Sums):
+class UsageHour(Sums):
     """Sums of one hour by agent, user and model; equal to the ledger's rows at every commit.
 
     Hours begin where those of the organisation's clock do (`Calendar`): in Kolkata at half past, by UTC.
@@ -46,7 +46,7 @@ class UsageHour(_Sums):
         return f"{self.hour}: {self.amount_nano_usd} n$"
 
 
-class UsageDay(_Sums):
+class UsageDay(Sums):
     """The same of one day of the organisation's calendar, for days that are folded: what pages of a year read."""
 
     pk = models.CompositePrimaryKey("tenant_id", "day", "agent", "user_id", "provider", "model")

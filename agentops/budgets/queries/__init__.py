@@ -23,6 +23,7 @@ from agentops.budgets.queries.prices import (
     price_histories,
     price_override,
 )
+from agentops.budgets.queries.product import OutcomeRow, product_outcomes, product_sums
 from agentops.budgets.queries.repricings import came_to, open_repricings, repricing, repricings
 from agentops.budgets.queries.spending import (
     Near,
@@ -49,6 +50,16 @@ from agentops.budgets.queries.usage import (
     usage_day_page,
     usage_page,
 )
+from agentops.budgets.queries.watched import (
+    findings,
+    planned_week,
+    product_findings,
+    product_minutes,
+    revenue_by_month,
+    revenue_lines,
+    tenants_with_spend,
+    week_plans,
+)
 from agentops.budgets.queries.whatif import Hit, WhatIf, only_of, what_if
 
 __all__ = [
@@ -58,6 +69,7 @@ __all__ = [
     "Near",
     "NoticePage",
     "Only",
+    "OutcomeRow",
     "Outlook",
     "Ranking",
     "Spend",
@@ -82,6 +94,7 @@ __all__ = [
     "discount",
     "discount_histories",
     "due_holds",
+    "findings",
     "guarded_calls_of",
     "is_throttled",
     "near_limits",
@@ -92,11 +105,18 @@ __all__ = [
     "outlook",
     "overrides",
     "period_around",
+    "planned_week",
     "price_histories",
     "price_override",
+    "product_findings",
+    "product_minutes",
+    "product_outcomes",
+    "product_sums",
     "ranking",
     "repricing",
     "repricings",
+    "revenue_by_month",
+    "revenue_lines",
     "saved_by_spans",
     "spend",
     "spending_in_slices",
@@ -105,10 +125,12 @@ __all__ = [
     "sums",
     "tenants_behind_plan",
     "tenants_with_new_counters",
+    "tenants_with_spend",
     "tools",
     "total",
     "unpriced_models",
     "usage_day_page",
     "usage_page",
+    "week_plans",
     "what_if",
 ]

@@ -18,7 +18,7 @@ from django.db.backends.utils import CursorWrapper
 from agentops.budgets.models import Calendar, Counter
 from agentops.budgets.policies import hour_of, start_of
 from agentops.budgets.queries.calendar import calendar
-from agentops.budgets.services import counters, slices
+from agentops.budgets.services import agent_days, counters, slices
 from agentops.budgets.types import SUMS
 from agentops.common import scope
 
@@ -42,6 +42,10 @@ SELECT %(tenant)s, d::date FROM generate_series(%(first)s::date, %(last)s::date,
 _STALE = """
 INSERT INTO budgets_staleday (tenant_id, day) SELECT %s, d FROM unnest(%s::date[]) AS d ORDER BY d ON CONFLICT DO NOTHING
 """
+_BY_DAY = (
+    "budgets_usageday", "budgets_foldedday", "budgets_staleday", "budgets_spendday", "budgets_agentdaydone",
+    "budgets_agentday",
+)  # fmt: skip
 _DAYS_AT_ONCE = 31
 # By the minutes that the clocks show past the hour: hours that clocks show twice stay two (policies.hour_of).
 HOUR_IN_ZONE = """
@@ -98,6 +102,7 @@ def folded_among(cursor: CursorWrapper, tenant: uuid.UUID, wanted: Collection[da
 def mark_stale(cursor: CursorWrapper, tenant: uuid.UUID, wanted: Collection[date]) -> None:
     """These days were charged after they were over: what they were for is to be added up anew."""
     cursor.execute(_STALE, [tenant, list(wanted)])
+    agent_days.take_away(cursor, tenant, wanted)
 
 
 def adopt_calendar(*, tenant: uuid.UUID, time_zone: str, at: datetime) -> None:
@@ -116,7 +121,7 @@ def adopt_calendar(*, tenant: uuid.UUID, time_zone: str, at: datetime) -> None:
         slices.close_all(cursor, tenant)
         Calendar.objects.update_or_create(tenant_id=tenant, defaults={"time_zone": time_zone, "set_at": at})
         Counter.objects.filter(tenant_id=tenant).update(is_based=False)
-        for table in ("budgets_usageday", "budgets_foldedday", "budgets_staleday", "budgets_spendday"):
+        for table in _BY_DAY:
             cursor.execute(f"DELETE FROM {table} WHERE tenant_id = %s", [tenant])  # noqa: S608  our own names
         if not _agree(before, after, at):
             cursor.execute("DELETE FROM budgets_usagehour WHERE tenant_id = %s", [tenant])

@@ -46,6 +46,19 @@ class Command(BaseCommand):
         )
         guard_faults.add_argument("--rounds", type=int, default=200)
         guard_faults.add_argument("--seed", type=int, help="the seed of an earlier run, to play its dice again")
+        spend = benches.add_parser(
+            "spend", help="a loop that would burn $50,000 in six hours: found after, and stopped at, how many dollars"
+        )
+        pages = benches.add_parser("pages", help="p95 of the pages about spend over a year of hourly sums")
+        pages.add_argument("--tenants", type=int, default=200)
+        pages.add_argument("--rows", type=int, default=2, help="rows of each tenant in each hour")
+        pages.add_argument("--repeat", type=int, default=20, help="requests per page")
+        pages.add_argument("--fill-only", action="store_true", help="fill the tables and measure nothing")
+        pages.add_argument(
+            "--keep",
+            action="store_true",
+            help="leave the rows for the next bench; they have no ledger, and `ledger check` says so",
+        )
         audit = benches.add_parser(
             "audit",
             help="the audit log written, sealed, browsed and verified; what it costs ingest (needs a running `up`)",
@@ -60,11 +73,11 @@ class Command(BaseCommand):
         audit.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
         ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
         ledger.add_argument("--spans", type=int, default=40_000, help="sent in each turn")
-        for one in (ledger, ingest, search, faults, guard, guard_faults, audit):
+        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages):
             one.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from agentops.portal.bench import audit, faults, guard, guard_faults, ingest, ledger, search
+        from agentops.portal.bench import audit, faults, guard, guard_faults, ingest, ledger, search, spend, spend_pages
 
         benches: dict[str, Callable[[], dict[str, Any]]] = {
             "guard": lambda: guard.run(seconds=options["seconds"]),
@@ -74,6 +87,15 @@ class Command(BaseCommand):
                 tenants=options["tenants"],
                 spans=options["spans"],
                 many=options["many"],
+                repeat=options["repeat"],
+                keep=options["keep"],
+                fill_only=options["fill_only"],
+                say=self.stdout.write,
+            ),
+            "spend": lambda: spend.run(say=self.stdout.write),
+            "pages": lambda: spend_pages.run(
+                tenants=options["tenants"],
+                rows=options["rows"],
                 repeat=options["repeat"],
                 keep=options["keep"],
                 fill_only=options["fill_only"],
