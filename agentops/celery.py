@@ -23,6 +23,7 @@ _MINUTE, _HOUR = 60.0, 3600.0
 SCHEDULE: dict[str, dict[str, Any]] = {
     "finalise idle runs": {"task": "agentops.traces.tasks.finalise_idle_runs", "schedule": 15.0},
     "register end users": {"task": "agentops.traces.tasks.register_end_users", "schedule": _MINUTE},
+    "price calls anew": {"task": "agentops.traces.tasks.reprice", "schedule": 5.0},
     "apply retention": {"task": "agentops.traces.tasks.apply_retention", "schedule": _HOUR},
     "sweep guarded runs": {"task": "agentops.runtime.tasks.sweep", "schedule": 10.0},
     "look at thresholds": {"task": "agentops.budgets.tasks.look_at_thresholds", "schedule": 5.0},

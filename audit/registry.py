@@ -84,8 +84,42 @@ ACTIONS: dict[str, Action] = dict(
             "api_key.created", Category.ADMIN, "{actor} made the key {name} for {scopes}", "name", "scopes", "prefix"
         ),
         _action("api_key.revoked", Category.ADMIN, "{actor} revoked the key {name}", "name", "prefix"),
-        _action("price.set", Category.ADMIN, "{actor} set the price of {model}", "model", "rates"),
+        _action("price.set", Category.ADMIN, "{actor} set the price of {model}", "model", "rates", "since"),
+        _action("price.ended", Category.ADMIN, "{actor} ended the price of {model} at {until}", "model", "until"),
         _action("price.removed", Category.ADMIN, "{actor} removed the price of {model}", "model"),
+        _action("discount.set", Category.ADMIN, "{actor} set a discount: {discount}", "discount", "since"),
+        _action(
+            "discount.ended", Category.ADMIN, "{actor} ended a discount at {until}: {discount}", "discount", "until"
+        ),
+        _action("discount.removed", Category.ADMIN, "{actor} removed a discount: {discount}", "discount"),
+        _action(
+            "repricing.planned",
+            Category.ADMIN,
+            "{actor} asked to price the calls from {since} to {until} anew: {reason}",
+            "since",
+            "until",
+            "reason",
+        ),
+        _action(
+            "repricing.stopped",
+            Category.ADMIN,
+            "{actor} stopped pricing the calls from {since} to {until} anew: {changed} of {calls} had changed, by {amount_usd} USD",
+            "since",
+            "until",
+            "calls",
+            "changed",
+            "amount_usd",
+        ),
+        _action(
+            "repricing.done",
+            Category.ADMIN,
+            "the calls from {since} to {until} are priced anew: {changed} of {calls} changed, by {amount_usd} USD",
+            "since",
+            "until",
+            "calls",
+            "changed",
+            "amount_usd",
+        ),
         _action(
             "budget.set",
             Category.ADMIN,

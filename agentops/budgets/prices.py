@@ -3,7 +3,8 @@
 The table is genai-prices' bundled one. Its rates are compiled once per (provider, model) to scaled integers, so that
 a call costs a few multiplications and equals `genai_prices.calc_price` exactly, rounded once (half to even). Prices
 that step with the size of the prompt are compiled per step; those that depend on the date or the time of day are
-resolved for the moment of the call. Nothing is fetched from the network.
+resolved for the moment of the call. Nothing is fetched from the network. What a tenant pays instead is its book's
+(book.py): its own price of a model stands for the table's, a discount comes off the table's before the rounding.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import genai_prices
 from genai_prices import data_snapshot
 from genai_prices.types import ModelPrice, TieredPrices
 
+from agentops.budgets.book import WHOLE, Book
+
 TABLE_VERSION = f"genai-prices/{genai_prices.__version__}"
 CLASSES = ("input", "output", "cache_read", "cache_write", "reasoning")
 
 # Sources of a price.
 TABLE = "table"
+DISCOUNT = "discount"  # the table's price, less what was negotiated
 OVERRIDE = "override"
 UNKNOWN_MODEL = "unknown_model"
 NO_PRICE = "no_price"  # the model is known, but not what it charges for tokens like these
@@ -42,10 +46,6 @@ _PRICE_KEYS = {
 _PER_REQUEST = "requests_kcount"
 _NO_PRICES = ModelPrice()
 
-# (provider, model) -> US dollars per million tokens of each class; ("", model) holds for any provider.
-# All classes None: the model has no price.
-Overrides = Mapping[tuple[str, str], Mapping[str, Decimal | None]]
-
 
 class Priced(NamedTuple):
     """The price of one call. `nano_usd` is None for an unpriced call, which is never the same as a free one."""
@@ -55,6 +55,8 @@ class Priced(NamedTuple):
     scale: int
     table_version: str
     source: str
+    saved_nano_usd: int = 0  # what these tokens would have cost without a cache, less what they cost; below 0: dearer
+    hundredths_off: int = 0  # of a percent, which the parts are already without
 
     @property
     def breakdown(self) -> dict[str, int]:
@@ -89,6 +91,7 @@ Steps = tuple[tuple[int, Rates], ...]
 class _Model(NamedTuple):
     steps: Steps | None  # None: depends on the time
     model: Any
+    provider_id: str
 
 
 _models: dict[tuple[str, str], _Model | None] = {}
@@ -106,22 +109,22 @@ def price(
     cache_write: int | None,
     reasoning: int | None,
     at: dt.datetime,
-    overrides: Overrides | None = None,
+    overrides: Book | None = None,
 ) -> Priced:
     """The price of one model call.
 
     Counts are tokens: `input` includes cached ones (read and written), `output` includes reasoning; None is "not
     said". `provider` is OpenTelemetry's name or "" (then the model's name decides), `at` the time of the call, aware.
-    A tenant's override wins over the table as a whole: a class it leaves out costs what its total costs (cached as
-    `input`, reasoning as `output`). Unknown models, and tokens nobody has a price for, are unpriced.
+    A tenant's own price wins over the table as a whole: a class it leaves out costs what its total costs (cached as
+    `input`, reasoning as `output`). A discount is off the table's price only. Unknown models, and tokens nobody has a
+    price for, are unpriced.
     """
     if input is None and output is None:
         return Priced(None, (), 1, TABLE_VERSION, NO_USAGE)
-    source = TABLE
     if overrides:
-        override = overrides.get((provider, model)) or overrides.get(("", model))
-        if override is not None:
-            return _charged(_override_rates(override), input, output, cache_read, cache_write, reasoning, OVERRIDE)
+        own = overrides.rates(provider, model, at)
+        if own is not None:
+            return _charged(_override_rates(own), input, output, cache_read, cache_write, reasoning, OVERRIDE)
     key = (provider, model)
     try:
         found = _models[key]
@@ -137,7 +140,10 @@ def price(
         for start, stepped in steps:
             if (input or 0) > start:
                 rates = stepped
-    return _charged(rates, input, output, cache_read, cache_write, reasoning, source)
+    off = 0
+    if overrides and overrides.discounts:
+        off = overrides.hundredths_off((provider, found.provider_id), (model, found.model.id), at)
+    return _charged(rates, input, output, cache_read, cache_write, reasoning, DISCOUNT if off else TABLE, off)
 
 
 def _charged(
@@ -148,6 +154,7 @@ def _charged(
     cache_write: int | None,
     reasoning: int | None,
     source: str,
+    off: int = 0,
 ) -> Priced:
     scale, rate_in, rate_out, rate_read, rate_write, rate_reasoning, request = rates
     fresh = total_in or 0
@@ -167,12 +174,23 @@ def _charged(
     # Counts that contradict each other (more cached than there were) never make a negative amount.
     asked = fresh * rate_in if rate_in is not None and fresh > 0 else 0
     answered = said * rate_out if rate_out is not None and said > 0 else 0
-    total = asked + answered + read + write + thought + request
-    whole, rest = divmod(total, scale)
+    parts: tuple[int, ...] = (asked, answered, read, write, thought, request)
+    if off:
+        parts = tuple(part * (WHOLE - off) for part in parts)
+        scale *= WHOLE
+    nano = _rounded(sum(parts), scale)
+    saved = 0
+    if (read or write) and rate_in is not None:
+        fresh_only = (total_in or 0) * rate_in * ((WHOLE - off) if off else 1)
+        saved = _rounded(fresh_only + parts[1] + parts[4] + parts[5], scale) - nano
+    return Priced(nano, parts, scale, TABLE_VERSION, source, saved, off)
+
+
+def _rounded(amount: int, scale: int) -> int:
+    """Whole nano-dollars, half to even."""
+    whole, rest = divmod(amount, scale)
     twice = rest * 2
-    if twice > scale or (twice == scale and whole & 1):
-        whole += 1
-    return Priced(whole, (asked, answered, read, write, thought, request), scale, TABLE_VERSION, source)
+    return whole + 1 if twice > scale or (twice == scale and whole & 1) else whole
 
 
 def _look_up(key: tuple[str, str]) -> _Model | None:
@@ -188,11 +206,12 @@ def _look_up(key: tuple[str, str]) -> _Model | None:
     if name and len(name) <= _MAX_MODEL_NAME:
         provider_id = _PROVIDERS.get(provider, provider) or None
         try:
-            _, model = _snapshot[0].find_provider_model(name, None, provider_id, None)
+            owner, model = _snapshot[0].find_provider_model(name, None, provider_id, None)
         except LookupError:
             pass
         else:
-            found = _Model(_compiled(model.prices) if isinstance(model.prices, ModelPrice) else None, model)
+            steps = _compiled(model.prices) if isinstance(model.prices, ModelPrice) else None
+            found = _Model(steps, model, owner.id)
     _models[key] = found
     return found
 

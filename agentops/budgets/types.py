@@ -198,3 +198,59 @@ class Settled:
     hold_nano_usd: int
     debt_nano_usd: int  # by how much the cost passed the hold
     was_unknown: bool  # the sweep had charged it at the hold before
+
+
+class RepricingState(models.TextChoices):
+    """How far the pricing anew of a period is."""
+
+    PLANNED = "planned", "Begins soon"
+    RUNNING = "running", "Under way"
+    DONE = "done", "Done"
+    STOPPED = "stopped", "Stopped"  # what was priced anew by then stays so
+
+
+REPRICING_OPEN = (RepricingState.PLANNED, RepricingState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallKey:
+    """One model call in the ledger: its charge and all that was ever corrected in it. In this order calls are gone through."""
+
+    occurred_at: datetime
+    run_id: uuid.UUID
+    span_id: int
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargedCall:
+    """What a call is charged now, after all corrections."""
+
+    key: CallKey
+    agent: str
+    user_id: str
+    model: str
+    provider: str
+    usage: Usage
+    amount_nano_usd: int | None  # None: without a price
+    saved_nano_usd: int
+    price_version: str  # "" without a price, and where it was charged at its hold
+
+    @property
+    def is_guarded(self) -> bool:
+        return self.key.span_id == GUARD_SPAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPrice:
+    """What a call is charged from now on."""
+
+    call: ChargedCall
+    amount_nano_usd: int | None
+    saved_nano_usd: int
+    price_version: str
+
+    @property
+    def dearer_nano_usd(self) -> int:
+        """By how much; below 0: cheaper."""
+        return (self.amount_nano_usd or 0) - (self.call.amount_nano_usd or 0)

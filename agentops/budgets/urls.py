@@ -3,7 +3,7 @@
 from django.urls import path
 
 from agentops.budgets import api
-from agentops.budgets.views import budgets, own, prices, spend
+from agentops.budgets.views import budgets, own, prices, repricing, spend
 from tenants.access import tenant_page
 from tenants.roles import Permission
 
@@ -22,8 +22,30 @@ urlpatterns = [
     tenant_page("usage/", own.own_usage, name="usage-own", needs=Permission.OWN_USAGE),
     tenant_page("prices/", prices.prices, name="prices", needs=Permission.SETTINGS_READ),
     tenant_page("prices/new/", prices.price_new, name="price-new", needs=Permission.SETTINGS_MANAGE),
+    tenant_page("prices/<uuid:price>/end/", prices.price_end, name="price-end", needs=Permission.SETTINGS_MANAGE),
     tenant_page(
         "prices/<uuid:price>/removal/", prices.price_removal, name="price-removal", needs=Permission.SETTINGS_MANAGE
+    ),
+    tenant_page("prices/discounts/new/", prices.discount_new, name="discount-new", needs=Permission.SETTINGS_MANAGE),
+    tenant_page(
+        "prices/discounts/<uuid:discount>/end/",
+        prices.discount_end,
+        name="discount-end",
+        needs=Permission.SETTINGS_MANAGE,
+    ),
+    tenant_page(
+        "prices/discounts/<uuid:discount>/removal/",
+        prices.discount_removal,
+        name="discount-removal",
+        needs=Permission.SETTINGS_MANAGE,
+    ),
+    tenant_page("prices/anew/", repricing.repricings, name="repricings", needs=Permission.BUDGETS_READ),
+    tenant_page("prices/anew/<uuid:repricing>/", repricing.repricing, name="repricing", needs=Permission.BUDGETS_READ),
+    tenant_page(
+        "prices/anew/<uuid:repricing>/stop/",
+        repricing.repricing_stop,
+        name="repricing-stop",
+        needs=Permission.BUDGETS_MANAGE,
     ),
     path("api/v1/budgets", api.BudgetsView.as_view(), name="api-budgets"),
     path("api/v1/budgets/<uuid:budget_id>", api.BudgetView.as_view(), name="api-budget"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from agentops.budgets import queries as budgets
-from agentops.budgets.prices import Overrides
+from agentops.budgets.book import Book
 from agentops.common.scope import tenant_scope
 from agentops.traces.masking import Masker, Policy
 from agentops.traces.partitions import ACCEPT_BACK_DAYS
@@ -24,7 +24,7 @@ class IngestPolicy:
     """What ingest needs to know of a tenant."""
 
     masker: Masker
-    overrides: Overrides
+    overrides: Book
     accept_back_days: int
 
 

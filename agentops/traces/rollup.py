@@ -43,6 +43,7 @@ class Counted:
     span: Span
     cost_nano_usd: int | None  # None: no price, or no usage
     price_version: str
+    saved_nano_usd: int = 0  # by the provider's cache; of a span that was read, the ledger knows it
     is_counted: bool = True
     is_guarded: bool = False  # the guard charges this call; `cost_nano_usd` is only what it would have cost
 

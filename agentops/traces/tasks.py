@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from datetime import timedelta
 
+from agentops.budgets import queries as money
 from agentops.common import clock
 from agentops.common.queues import Queue, task
-from agentops.common.scope import tenant_scope
+from agentops.common.scope import staff_scope, tenant_scope
 from agentops.traces import services
 from agentops.traces.services.lifecycle import BATCH
 from tenants import queries as tenants
 from tenants.roles import PLAN_RETENTION_DAYS
 
+REPRICING_SECONDS = 20.0  # that one organisation's calls may take of a sweep
 SWEEP_ROUNDS = 40  # batches of one tenant in one sweep, so that a large one does not keep the others waiting
 
 
@@ -55,4 +59,23 @@ def apply_retention() -> int:
             count += found
             if found < BATCH:
                 break
+    return count
+
+
+@task(Queue.INGEST)
+def reprice() -> int:
+    """Price anew what is asked for, some seconds for each organisation; answers how many slices. It begins where it ended."""
+    with staff_scope():
+        found = money.open_repricings()
+    return sum(_reprice(tenant_id, repricing_id) for tenant_id, repricing_id in found)
+
+
+def _reprice(tenant_id: uuid.UUID, repricing_id: uuid.UUID) -> int:
+    count, until = 0, time.monotonic() + REPRICING_SECONDS
+    while time.monotonic() < until:
+        with tenant_scope(tenant_id):
+            is_more = services.reprice_some(tenant=tenant_id, repricing_id=repricing_id, at=clock.now())
+        count += 1
+        if not is_more:
+            break
     return count

@@ -27,6 +27,7 @@ import orjson
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from agentops.budgets import queries as money
 from agentops.budgets import services as budgets
 from agentops.budgets.types import Charge, EntryKind, GuardedCall
 from agentops.common import clock
@@ -270,6 +271,10 @@ def _settle_with_stored(
             "UPDATE traces_span SET is_counted = false WHERE tenant_id = %s AND day = %s AND run_id = %s AND span_id = ANY(%s)",
             [tenant, run.day, run.run_id, taken_back],
         )
+    if charges:
+        saved = money.saved_by_spans(tenant=tenant, run=run.run_id, spans=[charge.span_id for charge in charges])
+        for charge in charges:
+            charge.saved_nano_usd = -saved.get(charge.span_id, 0)
     return charges
 
 
@@ -344,6 +349,7 @@ def _charge(counted: Counted, *, correction: str = "") -> Charge:
         amount_nano_usd=None if cost is None else sign * cost,
         price_version=counted.price_version,
         reason=correction,
+        saved_nano_usd=sign * counted.saved_nano_usd,
     )
 
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops.budgets import prices
-from agentops.budgets.prices import Overrides, Priced, price
+from agentops.budgets.book import Book, Key, Rates
+from agentops.budgets.prices import Priced, price
 
 AT = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 MODELS = [(provider.id, model) for provider in providers for model in provider.models]
@@ -21,10 +22,11 @@ TIMED = [(name, model) for name, model in MODELS if isinstance(model.prices, lis
 
 
 def of(
-    provider: str, model: str, *, overrides: Overrides | None = None, at: dt.datetime = AT, **tokens: int | None
+    provider: str, model: str, *, overrides: dict[Key, Rates] | None = None, at: dt.datetime = AT, **tokens: int | None
 ) -> Priced:
     counts: dict[str, int | None] = dict.fromkeys(("input", "output", "cache_read", "cache_write", "reasoning"))
-    return price(provider, model, at=at, overrides=overrides, **{**counts, **tokens})  # type: ignore[arg-type]
+    book = Book.always(overrides) if overrides else None
+    return price(provider, model, at=at, overrides=book, **{**counts, **tokens})  # type: ignore[arg-type]
 
 
 def theirs(
@@ -139,7 +141,7 @@ def test_opentelemetrys_provider_names_are_priced(provider: str, model: str) -> 
 
 
 def test_a_tenants_override_wins_as_a_whole() -> None:
-    mine: Overrides = {
+    mine: dict[Key, Rates] = {
         ("openai", "gpt-4o"): {"input": Decimal("1"), "output": Decimal("2.5"), "cache_read": Decimal("0.1")}
     }
     found = of(
@@ -151,9 +153,9 @@ def test_a_tenants_override_wins_as_a_whole() -> None:
 
 
 def test_an_override_prices_a_model_nobody_knows() -> None:
-    mine: Overrides = {("", "llama-in-the-cellar"): {"input": Decimal("0"), "output": Decimal("0.001")}}
+    mine: dict[Key, Rates] = {("", "llama-in-the-cellar"): {"input": Decimal("0"), "output": Decimal("0.001")}}
     assert of("ollama", "llama-in-the-cellar", input=10**6, output=10**6, overrides=mine).nano_usd == 1_000_000
-    half: Overrides = {("", "x"): {"input": Decimal("1")}}
+    half: dict[Key, Rates] = {("", "x"): {"input": Decimal("1")}}
     assert of("", "x", input=5, output=5, overrides=half).source == "no_price"
     assert of("", "x", input=5, output=0, overrides=half).nano_usd == 5000
 
@@ -165,7 +167,9 @@ def test_an_override_that_is_no_price_is_refused(bad: Any) -> None:
 
 
 def test_amounts_are_rounded_once_half_to_even() -> None:
-    tiny: Overrides = {("", "x"): {"input": Decimal("0.0005"), "output": Decimal("0.0005")}}  # half a nano-dollar
+    tiny: dict[Key, Rates] = {
+        ("", "x"): {"input": Decimal("0.0005"), "output": Decimal("0.0005")}
+    }  # half a nano-dollar
     for count, nano in ((1, 0), (2, 1), (3, 2), (5, 2), (7, 4)):
         assert of("", "x", input=count, output=0, overrides=tiny).nano_usd == nano
     both = of("", "x", input=1, output=1, overrides=tiny)

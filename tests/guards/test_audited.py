@@ -59,6 +59,7 @@ WITHOUT_ENTRY = {
         "a finding is a row of its own, with when it was found, seen and ended; it changes nothing that anybody decided",
     ),
     "agentops.traces.services.add_guard_charge": _OF_THE_VERB,
+    "agentops.budgets.services.claim_repricing": "a step of pricing anew: who asked left the entry, and its end leaves one",
     "agentops.catalog.services.renew_policies": "makes caches forget: whoever changed the rule has left the entry",
     "agentops.confirmations.services.tell_asked": "a message to those who may decide; the request has its entry",
     "agentops.confirmations.services.open_link": "the first to open a link may decide, with an entry; whoever comes second leaves one",

@@ -114,6 +114,23 @@ class Things:
             )
         return made.id
 
+    def discount(self) -> uuid.UUID:
+        with tenant_scope(self.organisation.id):
+            made = budgets.set_discount(
+                tenant=self.organisation.id, provider="", model="m", percent=Decimal(5), by=OPERATOR, at=clock.now()
+            )
+        return made.id
+
+    def repricing(self) -> uuid.UUID:
+        """Over already: nobody else's can begin while one is open."""
+        at = clock.now()
+        with tenant_scope(self.organisation.id):
+            made = budgets.plan_repricing(
+                tenant=self.organisation.id, since=at - timedelta(hours=1), until=at, reason="m", by=OPERATOR, at=at
+            )
+            budgets.stop_repricing(tenant=self.organisation.id, repricing_id=made.id, by=OPERATOR, at=at)
+        return made.id
+
     def budget_id(self) -> uuid.UUID:
         terms = BudgetTerms(
             scope=Scope.TENANT,

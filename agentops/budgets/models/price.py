@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -63,7 +65,11 @@ class Discount(HasId, TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.hundredths / 100:g} % off {self.model or self.provider or 'all models'}"
+        return f"{self.percent.normalize():f} % off {self.model or self.provider or 'all models'}"
+
+    @property
+    def percent(self) -> Decimal:
+        return Decimal(self.hundredths) / 100
 
 
 class Repricing(HasId, TenantOwned):
@@ -72,7 +78,7 @@ class Repricing(HasId, TenantOwned):
     since = models.DateTimeField()
     until = models.DateTimeField()
     reason = models.TextField()
-    state = models.CharField(max_length=8, default="planned")  # planned, running, done, stopped
+    state = models.CharField(max_length=8, default="planned")  # types.RepricingState
     asked_at = models.DateTimeField()
     asked_by = models.CharField(max_length=200)
     cursor = models.JSONField(null=True)  # how far it has come

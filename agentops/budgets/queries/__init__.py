@@ -10,12 +10,21 @@ from agentops.budgets.queries.budgets import (
     standings_of_user,
 )
 from agentops.budgets.queries.calendar import calendar, period_around
+from agentops.budgets.queries.calls import charged_calls, next_calls, saved_by_spans
 from agentops.budgets.queries.due import spending_in_slices, stale_days, tenants_with_new_counters
 from agentops.budgets.queries.listing import BudgetPage, budget_page
 from agentops.budgets.queries.notices import NoticePage, notices
 from agentops.budgets.queries.plans import behind_plan, tenants_behind_plan
-from agentops.budgets.queries.prices import overrides, price_override, price_overrides
+from agentops.budgets.queries.prices import (
+    History,
+    discount,
+    discount_histories,
+    overrides,
+    price_histories,
+    price_override,
+)
 from agentops.budgets.queries.product import OutcomeRow, product_outcomes, product_sums
+from agentops.budgets.queries.repricings import came_to, open_repricings, repricing, repricings
 from agentops.budgets.queries.spending import (
     Near,
     Outlook,
@@ -55,6 +64,7 @@ from agentops.budgets.queries.whatif import Hit, WhatIf, only_of, what_if
 
 __all__ = [
     "BudgetPage",
+    "History",
     "Hit",
     "Near",
     "NoticePage",
@@ -79,26 +89,35 @@ __all__ = [
     "budget_state",
     "budget_states",
     "calendar",
+    "came_to",
+    "charged_calls",
+    "discount",
+    "discount_histories",
     "due_holds",
     "findings",
     "guarded_calls_of",
     "is_throttled",
     "near_limits",
+    "next_calls",
     "notices",
     "only_of",
+    "open_repricings",
     "outlook",
     "overrides",
     "period_around",
     "planned_week",
+    "price_histories",
     "price_override",
-    "price_overrides",
     "product_findings",
     "product_minutes",
     "product_outcomes",
     "product_sums",
     "ranking",
+    "repricing",
+    "repricings",
     "revenue_by_month",
     "revenue_lines",
+    "saved_by_spans",
     "spend",
     "spending_in_slices",
     "stale_days",

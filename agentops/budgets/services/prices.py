@@ -1,4 +1,5 @@
-"""A tenant's own prices. They hold for calls that come in from then on; what was charged stays charged."""
+"""A tenant's own prices, each with its time. They hold for calls of that time that come in from now on; what was charged
+stays charged, until somebody asks to have it priced anew."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from agentops.budgets.models import PriceOverride
 from agentops.budgets.prices import CLASSES
+from agentops.budgets.services import timeline
 from agentops.common import scope
 from agentops.common.errors import InputProblem, InvalidInput, NotFound
 from audit import services as audit
@@ -19,34 +22,66 @@ _NEEDED = ("input", "output")
 
 
 def set_price(
-    *, tenant: uuid.UUID, provider: str, model: str, rates: Mapping[str, Decimal | None], by: Actor, at: datetime
+    *,
+    tenant: uuid.UUID,
+    provider: str,
+    model: str,
+    rates: Mapping[str, Decimal | None],
+    by: Actor,
+    at: datetime,
+    valid_from: datetime | None = None,
 ) -> PriceOverride:
     """Set what a model costs here, in US dollars per million tokens of each class of `prices.CLASSES`.
 
-    An earlier price of the same provider and model is replaced; provider "" holds for any. Raises InvalidInput.
+    It holds from `valid_from` (else from the beginning of the day, by the organisation's clock) until the next price of
+    the same provider and model begins, and ends the one before; provider "" holds for any. Raises InvalidInput, and
+    Conflict while calls are priced anew.
     """
     scope.require_tenant(tenant)
     _check(model, rates)
-    values = {f"{name}_usd": rates.get(name) for name in CLASSES}
-    price, _ = PriceOverride.objects.update_or_create(
+    timeline.open_book(tenant)
+    timeline.check_room(tenant, PriceOverride, at)
+    begins = timeline.beginning(tenant, valid_from, at)
+    rows = PriceOverride.objects.filter(tenant_id=tenant, provider=provider, model=model)
+    price = PriceOverride.objects.create(
         tenant_id=tenant,
         provider=provider,
         model=model,
-        defaults={**values, "valid_from": at, "set_at": at, "set_by": by.id},
+        **{f"{name}_usd": rates.get(name) for name in CLASSES},
+        valid_until=timeline.make_room(rows, begins),
+        valid_from=begins,
+        set_at=at,
+        set_by=by.id,
     )
     told = {name: str(rate) for name, rate in rates.items() if rate is not None}
-    _record(price, "price.set", {"model": str(price), "rates": told}, by, at)
+    _record(price, "price.set", by, at, rates=told, since=begins.isoformat())
     return price
 
 
-def remove_price(*, tenant: uuid.UUID, price_id: uuid.UUID, by: Actor, at: datetime) -> None:
-    """Go back to the price table. Raises NotFound."""
+def end_price(*, tenant: uuid.UUID, price_id: uuid.UUID, ends: datetime, by: Actor, at: datetime) -> None:
+    """Let a price hold until a time; the table's holds from there. Raises NotFound, InvalidInput, Conflict."""
     scope.require_tenant(tenant)
-    price = PriceOverride.objects.select_for_update().filter(tenant_id=tenant, id=price_id).first()
-    if price is None:
+    timeline.open_book(tenant)
+    price = _price(tenant, price_id)
+    timeline.end(price, ends)
+    _record(price, "price.ended", by, at, until=ends.isoformat())
+
+
+def remove_price(*, tenant: uuid.UUID, price_id: uuid.UUID, by: Actor, at: datetime) -> None:
+    """Take a price back: it never held. What it ended holds on, else the table. Raises NotFound, Conflict."""
+    scope.require_tenant(tenant)
+    timeline.open_book(tenant)
+    price = _price(tenant, price_id)
+    rows = PriceOverride.objects.filter(tenant_id=tenant, provider=price.provider, model=price.model)
+    timeline.take_back(rows, price)
+    _record(price, "price.removed", by, at)
+
+
+def _price(tenant: uuid.UUID, price_id: uuid.UUID) -> PriceOverride:
+    found = PriceOverride.objects.filter(tenant_id=tenant, id=price_id).first()
+    if found is None:
         raise NotFound("There is no such price.")
-    _record(price, "price.removed", {"model": str(price)}, by, at)
-    price.delete()
+    return found
 
 
 def _check(model: str, rates: Mapping[str, Decimal | None]) -> None:
@@ -65,13 +100,13 @@ def _check(model: str, rates: Mapping[str, Decimal | None]) -> None:
         raise InvalidInput(problems[0].detail, problems=tuple(problems))
 
 
-def _record(price: PriceOverride, action: str, data: dict[str, object], by: Actor, at: datetime) -> None:
+def _record(price: PriceOverride, action: str, by: Actor, at: datetime, **data: Any) -> None:
     audit.record(
         tenant=price.tenant_id,
         action=action,
         actor=by,
         target=Target(type="price", id=str(price.id)),
         outcome=Outcome.SUCCESS,
-        data=data,
+        data={"model": str(price), **data},
         at=at,
     )

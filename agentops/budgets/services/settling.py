@@ -221,12 +221,14 @@ def _ending(tenant: uuid.UUID, found: _Found, outcome: str, usage: Usage | None,
         cache_write=usage.cache_write_tokens,
         reasoning=usage.reasoning_tokens,
         at=found.reserved_at,
-        overrides=overrides(tenant=tenant),
+        overrides=overrides(tenant=tenant, since=found.reserved_at),
     )
     if priced.nano_usd is None:  # it had a price when it was reserved
         reason = "its model has no price any more: charged at its hold"
         return _End(state=HoldState.UNKNOWN, charge=_charge(found, found.hold, usage, "", reason))
-    return _End(state=HoldState.SETTLED, charge=_charge(found, priced.nano_usd, usage, priced.table_version, ""))
+    charge = _charge(found, priced.nano_usd, usage, priced.table_version, "")
+    charge.saved_nano_usd = priced.saved_nano_usd
+    return _End(state=HoldState.SETTLED, charge=charge)
 
 
 def _at_hold(found: _Found) -> Charge:

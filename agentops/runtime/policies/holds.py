@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from agentops.budgets.prices import Overrides, price
+from agentops.budgets.book import Book
+from agentops.budgets.prices import price
 
 Cost = Callable[[int], int | None]
 
 
-def worst_case(provider: str, model: str, *, input_tokens: int, at: datetime, overrides: Overrides | None) -> Cost:
+def worst_case(provider: str, model: str, *, input_tokens: int, at: datetime, overrides: Book | None) -> Cost:
     """The dearest cost in nano-dollars as a function of the output tokens; None for a model without a price.
 
     The input may be fresh or written to the cache, the output plain or reasoning: the caller does not know yet.

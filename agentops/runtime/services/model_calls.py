@@ -160,7 +160,7 @@ def _plan(facts: Facts, proposal: ModelProposal, choice: Choice) -> _Plan | None
         choice.model,
         input_tokens=proposal.input_tokens,
         at=facts.now,
-        overrides=budgeting.overrides(tenant=facts.tenant_id),
+        overrides=budgeting.overrides(tenant=facts.tenant_id, since=facts.now),
     )
     if cost(proposal.max_output_tokens) is None:
         return None

@@ -12,6 +12,7 @@ from agentops.traces.queries.people import (
     shares_of,
     tenants_by_id,
 )
+from agentops.traces.queries.repricing import ModelPreview, Preview, preview_repricing
 from agentops.traces.queries.runs import (
     COUNT_MOST,
     RunPage,
@@ -37,6 +38,8 @@ from agentops.traces.queries.spans import (
 __all__ = [
     "COUNT_MOST",
     "Children",
+    "ModelPreview",
+    "Preview",
     "Run",
     "RunFigures",
     "RunPage",
@@ -58,6 +61,7 @@ __all__ = [
     "ledger_is_the_spans",
     "neighbours_by_prompt",
     "orphans",
+    "preview_repricing",
     "run_exists",
     "run_figures",
     "runs_are_their_spans",

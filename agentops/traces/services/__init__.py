@@ -4,6 +4,7 @@ from agentops.traces.services.deadletters import discard_dead_letters, replay_de
 from agentops.traces.services.guarded import add_guard_charge
 from agentops.traces.services.ingest import Taken, take_logs, take_spans
 from agentops.traces.services.lifecycle import apply_retention, finalise_idle_runs, register_end_users
+from agentops.traces.services.repricing import reprice_some
 from agentops.traces.services.searches import delete_search, save_search, share_search
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "finalise_idle_runs",
     "register_end_users",
     "replay_dead_letters",
+    "reprice_some",
     "save_search",
     "share_search",
     "take_logs",

@@ -206,7 +206,7 @@ def _priced(span: Span, policy: IngestPolicy) -> Counted:
         overrides=policy.overrides,
     )
     version = found.table_version if found.nano_usd is not None else ""
-    return Counted(span=span, cost_nano_usd=found.nano_usd, price_version=version)
+    return Counted(span=span, cost_nano_usd=found.nano_usd, price_version=version, saved_nano_usd=found.saved_nano_usd)
 
 
 def _leave_dead_letters(
