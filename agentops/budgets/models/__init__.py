@@ -5,7 +5,15 @@ from agentops.budgets.models.hold import Lease, Reservation
 from agentops.budgets.models.ledger import LedgerEntry
 from agentops.budgets.models.price import Discount, PriceOverride, Repricing
 from agentops.budgets.models.product import AgentDay, AgentDayDone, Finding, ProductFinding, ProductPlan, Revenue
-from agentops.budgets.models.usage import FoldedDay, SpendDay, SpendMinute, StaleDay, UsageDay, UsageHour
+from agentops.budgets.models.usage import (
+    FoldedDay,
+    OutcomeDay,
+    SpendDay,
+    SpendMinute,
+    StaleDay,
+    UsageDay,
+    UsageHour,
+)
 
 __all__ = [
     "AgentDay",
@@ -19,6 +27,7 @@ __all__ = [
     "Lease",
     "LedgerEntry",
     "Notice",
+    "OutcomeDay",
     "PriceOverride",
     "ProductFinding",
     "ProductPlan",

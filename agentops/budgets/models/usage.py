@@ -89,6 +89,20 @@ class SpendDay(TenantOwned):
         return f"{self.day} {self.agent} {self.outcome} {self.tool}"
 
 
+class OutcomeDay(TenantOwned):
+    """`SpendDay` without the tools: what pages over all organisations read."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "day", "agent", "outcome")
+    day = models.DateField()
+    agent = models.TextField(blank=True)
+    outcome = models.TextField()
+    runs = models.BigIntegerField()
+    amount_nano_usd = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.agent} {self.outcome}"
+
+
 class StaleDay(TenantOwned):
     """A day whose `SpendDay` rows are not those of the ledger any more."""
 

@@ -48,7 +48,7 @@ SELECT {{names}}{_ADDED} FROM rows WHERE calls <> 0 OR amount_nano_usd <> 0 OR c
 _OUTCOMES = """
 SELECT s.tenant_id, s.agent, s.outcome, sum(s.runs)::int8, sum(s.amount_nano_usd)::int8
 FROM unnest(%(tenants)s::uuid[]) AS t (id) CROSS JOIN LATERAL (
-    SELECT * FROM budgets_spendday d WHERE d.tenant_id = t.id AND d.day >= %(since)s AND d.day < %(until)s OFFSET 0
+    SELECT * FROM budgets_outcomeday d WHERE d.tenant_id = t.id AND d.day >= %(since)s AND d.day < %(until)s OFFSET 0
 ) s GROUP BY 1, 2, 3
 """
 

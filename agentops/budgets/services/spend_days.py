@@ -9,7 +9,7 @@ from datetime import date
 
 from django.db import connection
 
-from agentops.budgets.models import SpendDay
+from agentops.budgets.models import OutcomeDay, SpendDay
 from agentops.common import scope
 
 
@@ -30,6 +30,16 @@ def write_spend_day(*, tenant: uuid.UUID, day: date, rows: Sequence[SpentOn]) ->
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM budgets_staleday WHERE tenant_id = %s AND day = %s", [tenant, day])
         cursor.execute("DELETE FROM budgets_spendday WHERE tenant_id = %s AND day = %s", [tenant, day])
+        cursor.execute("DELETE FROM budgets_outcomeday WHERE tenant_id = %s AND day = %s", [tenant, day])
+    by_outcome: dict[tuple[str, str], OutcomeDay] = {}
+    for row in rows:
+        whole = by_outcome.setdefault(
+            (row.agent, row.outcome),
+            OutcomeDay(tenant_id=tenant, day=day, agent=row.agent, outcome=row.outcome, runs=0, amount_nano_usd=0),
+        )
+        whole.runs += row.runs
+        whole.amount_nano_usd += row.amount_nano_usd
+    OutcomeDay.objects.bulk_create(by_outcome.values())
     SpendDay.objects.bulk_create(
         SpendDay(
             tenant_id=tenant,

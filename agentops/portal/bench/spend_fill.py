@@ -55,6 +55,11 @@ SELECT tenant_id, day, agent, outcome, tool, 3, sum(amount_nano_usd) / 9 FROM bu
     unnest(ARRAY['ok', 'error', 'aborted']) AS outcome, unnest(ARRAY['', 'refund', 'look_up']) AS tool
 WHERE tenant_id = %(tenant)s GROUP BY 1, 2, 3, 4, 5
 """
+_WITHOUT_TOOLS = """
+INSERT INTO budgets_outcomeday (tenant_id, day, agent, outcome, runs, amount_nano_usd)
+SELECT tenant_id, day, agent, outcome, sum(runs), sum(amount_nano_usd) FROM budgets_spendday
+WHERE tenant_id = %(tenant)s GROUP BY 1, 2, 3, 4
+"""
 _REVENUE = """
 INSERT INTO budgets_revenue (tenant_id, id, month, source, amount_nano_usd, set_at, set_by)
 SELECT %(tenant)s, gen_random_uuid(), m::date, 'bench', 400000000000, %(now)s, 'bench'
@@ -62,7 +67,7 @@ FROM generate_series(date_trunc('month', %(now)s::timestamptz - interval '11 mon
 """
 _TABLES = (
     "budgets_usagehour", "budgets_usageday", "budgets_foldedday", "budgets_agentday", "budgets_agentdaydone",
-    "budgets_spendday", "budgets_revenue",
+    "budgets_spendday", "budgets_outcomeday", "budgets_revenue",
 )  # fmt: skip
 
 
@@ -103,5 +108,5 @@ def _fill_tenant(tenant: uuid.UUID, slug: str, rows: int) -> None:
             "VALUES (%s, 'UTC', 'mask', %s, false, 15)",
             [tenant, b"bench" * 4],
         )
-        for statement in [*statements, _OUTCOMES, _REVENUE]:
+        for statement in [*statements, _OUTCOMES, _WITHOUT_TOOLS, _REVENUE]:
             cursor.execute(statement, params)
