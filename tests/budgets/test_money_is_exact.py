@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -45,7 +46,7 @@ from tenants.models import TenantSettings
 from tests import database
 from tests.budgets.money import MODEL, TOKEN, Purse
 from tests.ingest.test_ledger_check import check
-from tests.world import World
+from tests.world import OPERATOR, World
 
 RUNS = {"a": ("u1", "bot"), "b": ("u1", "cat"), "c": ("u2", "bot"), "d": ("u2", "bot")}
 # Three days before the last end of a month that spans of now are taken back to: days, weeks and a month end on the way.
@@ -124,8 +125,6 @@ class Money(RuleBasedStateMachine):
     def remove_budget(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.budgets)))
         with tenant_scope(self.purse.tenant):
-            from tests.world import OPERATOR
-
             budgets.remove_budget(
                 tenant=self.purse.tenant, budget_id=self.budgets.pop(key).id, by=OPERATOR, at=self.purse.at
             )
@@ -137,6 +136,29 @@ class Money(RuleBasedStateMachine):
             TenantSettings.objects.filter(tenant_id=self.purse.tenant).update(time_zone=zone)
             budgets.adopt_calendar(tenant=self.purse.tenant, time_zone=zone, at=self.purse.at)
         self.zone = ZoneInfo(zone)
+
+    @rule()
+    def price_anew(self) -> None:
+        """All calls are priced at twice the price, by entries, and back again: every total goes with them."""
+        tenant, at = self.purse.tenant, self.purse.at + timedelta(seconds=1)
+        before = self.purse.charged()
+        unknown = sum(call.hold for call in self.calls if call.state == "unknown")
+        for times in (2, 1):
+            with tenant_scope(tenant):
+                rates = {"input": Decimal(times), "output": Decimal(times)}
+                budgets.set_price(
+                    tenant=tenant, provider="", model=MODEL, rates=rates, by=OPERATOR, at=at, valid_from=START
+                )
+                plan = budgets.plan_repricing(
+                    tenant=tenant, since=START - DAY, until=at, reason="new terms", by=OPERATOR, at=at
+                )
+            is_more = True
+            while is_more:
+                with tenant_scope(tenant):
+                    is_more = traces.reprice_some(tenant=tenant, repricing_id=plan.id, at=at + budgets.BEGINS_AFTER)
+            assert self.purse.charged() == (before - unknown) * times + unknown
+            sums = self.purse.sum("SELECT sum(amount_nano_usd) FROM budgets_usagehour")
+            assert sums == self.purse.charged() * TOKEN
 
     @rule()
     def fold(self) -> None:
