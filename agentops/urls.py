@@ -15,7 +15,6 @@ urlpatterns = [
     path("", include("tenants.urls")),
     path("", include("agentops.outbox.urls")),
     path("", include("agentops.budgets.urls")),
-    path("", include("agentops.budgets.staff_urls")),
     path("", include("agentops.catalog.urls")),
     path("", include("agentops.traces.urls")),
     path("", include("agentops.confirmations.urls")),

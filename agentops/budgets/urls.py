@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from agentops.budgets import api
-from agentops.budgets.views import budgets, own, prices, repricing, spend
-from tenants.access import tenant_page
+from agentops.budgets import api, staff_api
+from agentops.budgets.views import budgets, own, prices, product, repricing, spend, staff
+from tenants.access import staff_page, staff_tenant_page, tenant_page
 from tenants.roles import Permission
 
 READ, MANAGE = Permission.BUDGETS_READ, Permission.BUDGETS_MANAGE
+STAFF_READ, STAFF_MANAGE = Permission.STAFF_SPEND, Permission.STAFF_SPEND_MANAGE
 
 urlpatterns = [
     tenant_page("budgets/", spend.spend, name="budgets", needs=READ),
@@ -50,4 +51,13 @@ urlpatterns = [
     path("api/v1/budgets", api.BudgetsView.as_view(), name="api-budgets"),
     path("api/v1/budgets/<uuid:budget_id>", api.BudgetView.as_view(), name="api-budget"),
     path("api/v1/usage", api.UsageView.as_view(), name="api-usage"),
+    staff_page("spend/", staff.spend, name="staff-spend", needs=STAFF_READ, across_tenants=True),
+    staff_page("spend/agents/", staff.agents, name="staff-spend-agents", needs=STAFF_READ, across_tenants=True),
+    staff_page("spend/revenue/", staff.revenue, name="staff-spend-revenue", needs=STAFF_READ, across_tenants=True),
+    staff_page("spend/revenue/new/", product.revenue_new, name="staff-revenue-new", needs=STAFF_MANAGE),
+    staff_page("spend/plan/", product.week_plan, name="staff-spend-plan", needs=STAFF_READ),
+    staff_page("spend/findings/", staff.findings, name="staff-spend-findings", needs=STAFF_READ, across_tenants=True),
+    staff_page("spend/spend.csv", staff.file, name="staff-spend-file", needs=STAFF_READ, across_tenants=True),
+    staff_tenant_page("spend/", staff.tenant_spend, name="staff-tenant-spend", needs=STAFF_READ),
+    path("api/v1/revenue", staff_api.RevenueView.as_view(), name="api-revenue"),
 ]

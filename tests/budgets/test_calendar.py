@@ -90,6 +90,23 @@ def test_another_clock_holds_at_once_for_all_that_was_spent(purse: Purse) -> Non
     assert check()["equal"]
 
 
+def test_what_is_held_counts_in_the_day_that_it_has_by_the_new_clock(purse: Purse) -> None:
+    adopt(purse, "Asia/Kolkata")
+    budget = purse.budget("0.001")
+    purse.at = NOON.replace(hour=9, minute=50)  # 23:35 of the same day in the Chatham islands, or 22:35
+    purse.reserve("r", "before", 30)
+    purse.at = NOON.replace(hour=13)
+    purse.reserve("r", "after", 50)
+    assert purse.used(budget) == 80
+    adopt(purse, "Pacific/Chatham")  # its midnight lies between the two
+    assert isinstance(purse.reserve("r2", "c", 0), Hold)
+    assert purse.used(budget) == 50
+    purse.settle("r", "after", 20), purse.settle("r", "before", 30), purse.settle("r2", "c", 0)
+    assert purse.used(budget) == 20 and purse.held() == 0
+    purse.close("r", "r2")
+    assert purse.rows("SELECT 1 FROM budgets_lease") == [] and check()["equal"]
+
+
 def test_whatever_is_folded_the_sums_are_the_same_and_a_late_charge_is_in_both(purse: Purse) -> None:
     adopt(purse, "America/New_York")
     began = purse.at

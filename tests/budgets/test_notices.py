@@ -91,6 +91,18 @@ def test_a_limit_below_what_is_spent_is_told_of_at_once(purse: Purse) -> None:
     assert tasks.look_at_thresholds() == 0
 
 
+def test_who_loses_a_budget_of_their_own_is_told_of_the_one_for_everybody(purse: Purse) -> None:
+    purse.at = clock.now()
+    purse.budget("0.001", scope=Scope.AGENT)
+    own = purse.budget("1", scope=Scope.AGENT, of="cat")
+    spend(purse, 800, agent="cat")
+    assert told(purse) == []
+    with tenant_scope(purse.tenant):
+        services.remove_budget(tenant=purse.tenant, budget_id=own, by=OPERATOR, at=purse.at)
+    tasks.look_at_thresholds()
+    assert told(purse) == [("cat", 50, "changed"), ("cat", 75, "changed")]
+
+
 def test_what_is_spent_in_an_open_slice_is_found_by_the_sweep(purse: Purse) -> None:
     purse.budget("0.001")
     purse.reserve("r", "c", 100), purse.settle("r", "c", 0)

@@ -52,7 +52,10 @@ def _value(field: models.Field[Any, Any], tenant: uuid.UUID) -> Any:
     makers = (
         (models.UUIDField, uuid.uuid4),
         (models.DateTimeField, clock.now),  # before DateField, of which it is one
-        (models.DateField, lambda: clock.now().astimezone(datetime.UTC).date()),
+        (
+            models.DateField,
+            lambda: clock.now().astimezone(datetime.UTC).date().replace(day=1),
+        ),  # which can be a month, too
         (models.BooleanField, bool),
         (models.IntegerField, lambda: 1),
         (models.BinaryField, lambda: os.urandom(field.max_length or 16)),

@@ -51,7 +51,7 @@ def set_budget(
         },
     )
     _forget_bases(budget)
-    _make_counters(budget, at)
+    make_counters(budget, at)
     data: dict[str, Any] = {
         "limit_usd": usd_text(budget.limit_nano_usd),
         "ceiling_usd": usd_text(budget.ceiling_nano_usd),
@@ -75,6 +75,9 @@ def remove_budget(*, tenant: uuid.UUID, budget_id: uuid.UUID, by: Actor, at: dat
     Counter.objects.filter(tenant_id=tenant, budget_id=budget_id).delete()
     _record(budget, "budget.removed", {}, by, at)
     budget.delete()
+    left = Budget.objects.filter(tenant_id=tenant, scope=budget.scope, period=budget.period, scope_id="").first()
+    if left is not None:  # it holds now for whom the other one held
+        make_counters(left, at)
 
 
 def _forget_bases(budget: Budget) -> None:
@@ -86,7 +89,7 @@ def _forget_bases(budget: Budget) -> None:
     Counter.objects.filter(tenant_id=budget.tenant_id, budget_id__in=of_kind.values("id")).update(is_based=False)
 
 
-def _make_counters(budget: Budget, at: datetime) -> None:
+def make_counters(budget: Budget, at: datetime) -> None:
     """A counter for everybody who has spent in the period: the sweep begins them, and finds thresholds that are crossed."""
     start, end = bounds(Period(budget.period), at, calendar(tenant=budget.tenant_id))
     subject = {Scope.TENANT: "''", Scope.USER: "user_id", Scope.AGENT: "agent"}[Scope(budget.scope)]

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from agentops.budgets.models import Calendar, Counter
+from agentops.budgets.models import Budget, Calendar, Counter
 from agentops.budgets.policies import hour_of, start_of
 from agentops.budgets.queries.calendar import calendar
 from agentops.budgets.services import agent_days, counters, slices
+from agentops.budgets.services.budgets import make_counters
 from agentops.budgets.types import SUMS
 from agentops.common import scope
 
@@ -50,6 +51,27 @@ _DAYS_AT_ONCE = 31
 # By the minutes that the clocks show past the hour: hours that clocks show twice stay two (policies.hour_of).
 HOUR_IN_ZONE = """
 occurred_at - ((occurred_at AT TIME ZONE {zone}) - date_trunc('hour', occurred_at AT TIME ZONE {zone}))
+"""
+# What is held stands in slices of a day: by another clock, of another day, perhaps of two.
+_HOLDS_ANEW = """
+WITH held AS (
+    SELECT run_id, agent, user_id, (reserved_at AT TIME ZONE %(zone)s)::date AS day, sum(hold_nano_usd)::int8 AS amount,
+        gen_random_uuid() AS id
+    FROM budgets_reservation WHERE tenant_id = %(tenant)s AND state = 'held' GROUP BY 1, 2, 3, 4
+), moved AS (
+    UPDATE budgets_reservation r SET lease_id = held.id FROM held
+    WHERE r.tenant_id = %(tenant)s AND r.state = 'held' AND r.run_id = held.run_id AND r.agent = held.agent
+        AND r.user_id = held.user_id AND (r.reserved_at AT TIME ZONE %(zone)s)::date = held.day
+)
+INSERT INTO budgets_lease (tenant_id, id, run_id, agent, user_id, counters, amount_nano_usd, held_nano_usd, spent_nano_usd,
+    is_open, is_past_limit, valid_from, valid_until)
+SELECT %(tenant)s, id, run_id, agent, user_id, '{}', amount, amount, 0, false, false,
+    day::timestamp AT TIME ZONE %(zone)s, (day + 1)::timestamp AT TIME ZONE %(zone)s
+FROM held
+"""
+_FORGET_EMPTY = """
+DELETE FROM budgets_lease l WHERE l.tenant_id = %s AND NOT EXISTS (
+    SELECT 1 FROM budgets_reservation r WHERE r.tenant_id = l.tenant_id AND r.lease_id = l.id AND r.state = 'held')
 """
 _SIGN = "CASE kind WHEN 2 THEN -1 WHEN 4 THEN 0 ELSE 1 END"
 _HOURS_ANEW = f"""
@@ -123,9 +145,13 @@ def adopt_calendar(*, tenant: uuid.UUID, time_zone: str, at: datetime) -> None:
         Counter.objects.filter(tenant_id=tenant).update(is_based=False)
         for table in _BY_DAY:
             cursor.execute(f"DELETE FROM {table} WHERE tenant_id = %s", [tenant])  # noqa: S608  our own names
+        cursor.execute(_HOLDS_ANEW, {"tenant": tenant, "zone": time_zone})
+        cursor.execute(_FORGET_EMPTY, [tenant])
         if not _agree(before, after, at):
             cursor.execute("DELETE FROM budgets_usagehour WHERE tenant_id = %s", [tenant])
             cursor.execute(_HOURS_ANEW, {"tenant": tenant, "zone": time_zone})
+    for budget in Budget.objects.filter(tenant_id=tenant):
+        make_counters(budget, at)
 
 
 def _first_unfolded(cursor: CursorWrapper, tenant: uuid.UUID, zone: tzinfo) -> date | None:

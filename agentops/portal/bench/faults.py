@@ -128,13 +128,10 @@ def _kill_under_load(
         until(lambda: seen.acknowledged_at > 0, "the first batch is acknowledged")
         for number in range(rounds):
             time.sleep(dice.random() * _PAUSE_SECONDS)  # a random instant is the point
-            if rounds <= 2 * len(targets):  # few rounds: each kind in turn, waited for
-                target = targets[number % len(targets)]
-                until(partial(product.has, target), f"{target} is there again")
-            else:
-                target = dice.choice(targets)
-            at = time.monotonic()
-            if not product.kill(target, dice):
+            is_waited_for = rounds <= 2 * len(targets)  # few rounds: each kind in turn
+            target = targets[number % len(targets)] if is_waited_for else dice.choice(targets)
+            at = _killed_at(product, target, dice, is_waited_for=is_waited_for)
+            if at is None:
                 continue  # it has not come back from its last death
             kills[target] += 1
             until(partial(seen.is_after, at), f"a batch is acknowledged after the end of {target}")
@@ -147,6 +144,20 @@ def _kill_under_load(
     if any(sender.is_alive() for sender in senders):
         raise FaultError("a sender never got its last batch acknowledged")
     return kills, slowest, seen
+
+
+def _killed_at(product: Product, target: str, dice: random.Random, *, is_waited_for: bool) -> float | None:
+    """Kill one of a kind; answers the instant before, by the monotonic clock. None where there is none now."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        at = time.monotonic()
+        if product.kill(target, dice):  # one that was seen may have ended by itself since: a backend lives for a moment
+            return at
+        if not is_waited_for:
+            return None
+        if at > deadline:
+            raise FaultError(f"waited {PATIENCE_SECONDS:.0f} s for a {target} to kill")
+        time.sleep(0.01)
 
 
 def _send(
