@@ -292,11 +292,12 @@ class Quarter:
 def quarter_lines(quarters: list[Quarter]) -> dict[Quarter, list[QuarterLine]]:
     """Revenue and spend of each organisation in these quarters (oldest first); the first line of each is all of them."""
     organisations = {tenant.id: tenant for tenant in tenants.all_tenants()}
-    spent = {
-        (quarter, tenant_id): row.amount_nano_usd
-        for quarter in quarters
-        for tenant_id, row in _by_tenant(list(organisations), quarter.first, quarter.end).items()
-    }
+    spent: dict[tuple[Quarter, uuid.UUID], int] = defaultdict(int)
+    for row in queries.product_sums(
+        tenants=list(organisations), since=quarters[0].first, until=quarters[-1].end, by=("tenant_id", "month")
+    ):
+        if row.day and row.tenant_id:
+            spent[Quarter.around(row.day), row.tenant_id] += row.amount_nano_usd
     paid: dict[tuple[Quarter, uuid.UUID], int] = defaultdict(int)
     for (tenant_id, month), amount in queries.revenue_by_month(since=quarters[0].first, until=quarters[-1].end).items():
         paid[Quarter.around(month), tenant_id] += amount

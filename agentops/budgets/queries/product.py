@@ -45,6 +45,7 @@ WITH organisations AS (
 )
 SELECT {{names}}{_ADDED} FROM rows WHERE calls <> 0 OR amount_nano_usd <> 0 OR cached_answers <> 0 {{group}}
 """  # noqa: S608  our own names
+_MONTH = "date_trunc('month', day::timestamp)::date"
 _OUTCOMES = """
 SELECT s.tenant_id, s.agent, s.outcome, sum(s.runs)::int8, sum(s.amount_nano_usd)::int8
 FROM unnest(%(tenants)s::uuid[]) AS t (id) CROSS JOIN LATERAL (
@@ -67,13 +68,15 @@ class OutcomeRow:
 def product_sums(*, tenants: Sequence[uuid.UUID], since: date, until: date, by: Sequence[str] = ()) -> list[SumRow]:
     """Sums of these organisations from the day `since` until (and without) `until`.
 
-    `by` is any of tenant_id, day, agent, provider, model; without, one row, unless nothing was charged.
+    `by` is any of tenant_id, day, month, agent, provider, model; without, one row, unless nothing was charged. A month is
+    told by its first day.
     """
-    names = ", ".join(by)
-    is_whole = set(by) <= {"tenant_id", "day"}  # the totals of days are enough
+    names = ", ".join(_MONTH if name == "month" else name for name in by)
+    places = ", ".join(str(place) for place in range(1, len(by) + 1))
+    is_whole = set(by) <= {"tenant_id", "day", "month"}  # the totals of days are enough
     statement = _SUMS.format(
         names=f"{names}, " if by else "",
-        group=f"GROUP BY {names} ORDER BY {names}" if by else "",
+        group=f"GROUP BY {places} ORDER BY {places}" if by else "",
         columns=_WHOLE if is_whole else _ALL,
         table="budgets_agentdaydone" if is_whole else "budgets_agentday",
     )
@@ -81,7 +84,8 @@ def product_sums(*, tenants: Sequence[uuid.UUID], since: date, until: date, by: 
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         rows = [row for row in cursor.fetchall() if row[len(by)] is not None]
-    return [SumRow(**dict(zip((*by, *SUMS), row, strict=True))) for row in rows]
+    fields = [*("day" if name == "month" else name for name in by), *SUMS]
+    return [SumRow(**dict(zip(fields, row, strict=True))) for row in rows]
 
 
 def product_outcomes(*, tenants: Sequence[uuid.UUID], since: date, until: date) -> list[OutcomeRow]:
