@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agentops_client import AnswerKey
 from django.db import connection
 from django.test import Client
 
@@ -156,15 +155,3 @@ def test_an_admin_sees_what_is_stored_and_forgets_it(desk: Caller, world: World)
     assert "No answer is stored" in client.get(world.acme.url("stored-answers/")).content.decode()
     assert "stored_answer" not in ask(desk)
     assert "answer.forgotten" in world.acme.actions()
-
-
-def test_the_client_says_the_key_and_hands_the_answer_over() -> None:
-    from agentops_client.answers import started
-
-    said = {
-        "run_id": "0" * 32, "deadline": "2026-11-26T08:00:00Z",
-        "stored_answer": {"output": ANSWER, "run_id": "1" * 32, "stored_at": "2026-11-26T07:00:00Z", "saved_usd": "0.000210"},
-    }  # fmt: skip
-    stored = started(said).stored_answer
-    assert stored is not None and stored.output == ANSWER and stored.saved_usd == "0.000210"
-    assert AnswerKey(**KEY).as_json() == KEY
