@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "agentops.confirmations",
     "agentops.traces",
     "agentops.runtime",
+    "evals",
     "agentops.portal",
     "agentops",
 ]

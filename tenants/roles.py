@@ -27,6 +27,9 @@ class Permission(enum.StrEnum):
     BUDGETS_READ = "budgets.read"
     BUDGETS_MANAGE = "budgets.manage"
     KILL_SWITCH = "kill_switch"
+    QUALITY_READ = "quality.read"
+    QUALITY_LABEL = "quality.label"
+    QUALITY_MANAGE = "quality.manage"
     OWN_USAGE = "usage.own"
     CONFIRM = "confirmations.decide"
     CONFIRMATIONS_READ = "confirmations.read"
@@ -43,6 +46,9 @@ class Permission(enum.StrEnum):
     STAFF_AUDIT = "staff.audit"
     STAFF_SPEND = "staff.spend"
     STAFF_SPEND_MANAGE = "staff.spend.manage"
+    STAFF_QUALITY = "staff.quality"
+    STAFF_QUALITY_LABEL = "staff.quality.label"
+    STAFF_QUALITY_MANAGE = "staff.quality.manage"
     STAFF_KILL_READ = "staff.kill.read"
     STAFF_KILL = "staff.kill"
 
@@ -78,6 +84,7 @@ _READS = {
     Permission.CONFIRMATIONS_READ,
     Permission.AUDIT_READ,
     Permission.AUDIT_EXPORT,
+    Permission.QUALITY_READ,
 }
 _MANAGES = {
     Permission.MEMBERS_MANAGE,
@@ -91,6 +98,8 @@ _MANAGES = {
     Permission.CONFIRM,
     Permission.CONFIRMATIONS_MANAGE,
     Permission.AUDIT_MANAGE,
+    Permission.QUALITY_LABEL,
+    Permission.QUALITY_MANAGE,
 }
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -125,22 +134,33 @@ _STAFF_TRACES = _STAFF_ALL | {
     Permission.STAFF_TOOLS,
     Permission.STAFF_AUDIT,
     Permission.STAFF_SPEND,
+    Permission.STAFF_QUALITY,
     Permission.STAFF_KILL_READ,
 }
+_STAFF_LABELS = _STAFF_TRACES | {Permission.STAFF_QUALITY_LABEL}
+_STAFF_JUDGES = _STAFF_LABELS | {Permission.STAFF_QUALITY_MANAGE}
 
 STAFF_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
-    StaffRole.ON_CALL: frozenset(_STAFF_TRACES | {Permission.STAFF_KILL}),
-    StaffRole.EVAL_OWNER: frozenset(_STAFF_TRACES),
+    StaffRole.ON_CALL: frozenset(_STAFF_LABELS | {Permission.STAFF_KILL}),
+    StaffRole.EVAL_OWNER: frozenset(_STAFF_JUDGES),
     StaffRole.COST_OWNER: frozenset(_STAFF_TRACES | {Permission.STAFF_SPEND_MANAGE}),
-    StaffRole.QUALITY_OWNER: frozenset(_STAFF_TRACES),
-    StaffRole.INCIDENT_COMMANDER: frozenset(_STAFF_TRACES | {Permission.STAFF_KILL}),
+    StaffRole.QUALITY_OWNER: frozenset(_STAFF_JUDGES),
+    StaffRole.INCIDENT_COMMANDER: frozenset(_STAFF_LABELS | {Permission.STAFF_KILL}),
     StaffRole.TOOL_REVIEWER: frozenset(_STAFF_TRACES | {Permission.STAFF_TOOLS_REVIEW}),
     StaffRole.SUCCESS_MANAGER: frozenset(_STAFF_ALL | {Permission.STAFF_SPEND}),
 }
 
 
 # What staff may do inside a tenant's pages, whatever their roles: look.
-STAFF_READS = frozenset({Permission.RUNS_READ, Permission.INGEST_READ, Permission.AGENTS_READ, Permission.AUDIT_READ})
+STAFF_READS = frozenset(
+    {
+        Permission.RUNS_READ,
+        Permission.INGEST_READ,
+        Permission.AGENTS_READ,
+        Permission.AUDIT_READ,
+        Permission.QUALITY_READ,
+    }
+)
 
 
 class KeyScope(models.TextChoices):
@@ -150,6 +170,7 @@ class KeyScope(models.TextChoices):
     GUARD = "guard", "Ask the guard before acting"
     PRESENT = "present", "Open confirmations for signed-in end users"
     FEEDBACK = "feedback", "Send feedback"
+    EVALS = "evals", "Run eval suites and replays"
     READ = "read", "Read runs, usage and the audit log"
     ADMIN = "admin", "Change agents, budgets and kill switches"
 

@@ -37,9 +37,6 @@ WITH lease AS (
     RETURNING id
 ) {_INSERT} RETURNING 1
 """  # noqa: S608
-# A row that was waited for stays locked, also where it turns out to hold too little: who has just taken back what was
-# free in it may want it again, and has the counters that we are about to wait for.
-_TRYING, _GIVE_UP = "SAVEPOINT from_slice", "ROLLBACK TO SAVEPOINT from_slice"
 _FILL = f"""
 WITH lease AS (
     UPDATE budgets_lease SET held_nano_usd = held_nano_usd + %(hold)s,
@@ -117,10 +114,12 @@ def reserve(
         at=at,
     )
     params = {**asdict(wanted), "slice_of": slices.mine_key(run)}
-    *_, taken = prepared.run_all([Statement(slices.MINE, params), Statement(_TRYING), Statement(_FROM_SLICE, params)])
+    *_, taken = prepared.run_all(
+        [Statement(slices.MINE, params), Statement(slices.TRYING), Statement(_FROM_SLICE, params)]
+    )
     if not taken:
         with connection.cursor() as cursor:
-            cursor.execute(_GIVE_UP)
+            cursor.execute(slices.GIVE_UP)
             refused = _from_budgets(cursor, wanted)
         if refused is not None:
             return refused

@@ -265,7 +265,7 @@ def _end_held(cursor: CursorWrapper, tenant: uuid.UUID, found: _Found, end: _End
         "call_id": found.call_id,
     }
     if end.charge is None:
-        [[is_open]] = prepared.run(_RELEASE_IN_SLICE, params)
+        is_open = _in_slice(cursor, _RELEASE_IN_SLICE, params)
     else:
         charged = {
             **asdict(end.charge),
@@ -274,7 +274,7 @@ def _end_held(cursor: CursorWrapper, tenant: uuid.UUID, found: _Found, end: _End
             "kind": int(end.charge.kind),
             "hour": hour_of(found.reserved_at, zone_called(found.time_zone)),
         }
-        [[is_open]] = prepared.run(_IN_SLICE, charged)
+        is_open = _in_slice(cursor, _IN_SLICE, charged)
     if is_open:
         return
     # The slice was closed: the run has ended, its period has passed, or a budget was changed.
@@ -282,6 +282,18 @@ def _end_held(cursor: CursorWrapper, tenant: uuid.UUID, found: _Found, end: _End
         charge_many(tenant=tenant, charges=[end.charge], at=at)
     cursor.execute(_END, params)
     cursor.execute(_LEAVE_CLOSED, params)
+
+
+def _in_slice(cursor: CursorWrapper, text: str, params: dict[str, Any]) -> bool:
+    """End a hold inside its slice, if that is open.
+
+    A slice that closed while this waited for its row is let go of, before its counters are waited for: whoever has them may
+    want that row.
+    """
+    *_, [[is_open]] = prepared.run_all([Statement(slices.TRYING), Statement(text, params)])
+    if not is_open:
+        cursor.execute(slices.GIVE_UP)
+    return bool(is_open)
 
 
 def _correct(cursor: CursorWrapper, tenant: uuid.UUID, found: _Found, end: _End, at: datetime) -> None:

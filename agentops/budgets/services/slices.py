@@ -18,6 +18,9 @@ UNLIMITED = 1 << 62  # the slice of a run that no budget holds for
 # One at a time draws from a run's slice. A call that finds too little in it would else keep the row that it waited for,
 # and then wait for counters whose holder may want that row.
 MINE = "SELECT pg_advisory_xact_lock(hashtextextended(%(slice_of)s, 10))"
+# Around a statement that waits for the row of an open slice. The row stays locked, also where it turns out to hold too little
+# or to be closed: who has just taken back what was free in it may want it again, and has the counters that come next.
+TRYING, GIVE_UP = "SAVEPOINT in_slice", "ROLLBACK TO SAVEPOINT in_slice"
 _OWN = """
 SELECT id, counters, amount_nano_usd, valid_from, valid_until FROM budgets_lease
 WHERE tenant_id = %s AND run_id = %s AND is_open

@@ -92,6 +92,11 @@ def forget(tenants: list[tuple[uuid.UUID, str]]) -> None:
             if before == waiting:
                 raise RuntimeError(f"these tables refer to each other: {', '.join(waiting)}")
         cursor.execute("DELETE FROM tenants_tenant WHERE id = ANY(%s)", [ids])
+        # Staff that a bench made stand in no organisation, and would stay.
+        cursor.execute(
+            "DELETE FROM tenants_staffassignment s USING tenants_user u "
+            "WHERE u.id = s.user_id AND u.email LIKE '%%@bench.invalid'"
+        )
         cursor.execute(
             "DELETE FROM tenants_user u WHERE u.email LIKE '%%@bench.invalid' "
             "AND NOT EXISTS (SELECT 1 FROM tenants_membership m WHERE m.user_id = u.id)"

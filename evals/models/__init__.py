@@ -1,0 +1,43 @@
+"""Quality as rows: what is judged by whom, what people said, eval sets and their runs, gates, and drift."""
+
+from evals.models.drift import CohortDay, DriftFinding
+from evals.models.fact import RunFact
+from evals.models.gate import GateOverride, GatePolicy, GateRequirement, GateVerdict
+from evals.models.judge import Assignment, Calibration, Judge, JudgeEndpoint
+from evals.models.judgement import HumanLabel, Judgement, Score
+from evals.models.queue import ReviewItem
+from evals.models.rubric import Rubric, RubricVersion
+from evals.models.sets import CaseVersion, EvalSet, Revision, RevisionCase
+from evals.models.signals import Feedback, Outcome, Signal
+from evals.models.suite import AgentEndpoint, CaseRun, Replay, SuiteRun
+
+__all__ = [
+    "AgentEndpoint",
+    "Assignment",
+    "Calibration",
+    "CaseRun",
+    "CaseVersion",
+    "CohortDay",
+    "DriftFinding",
+    "EvalSet",
+    "Feedback",
+    "GateOverride",
+    "GatePolicy",
+    "GateRequirement",
+    "GateVerdict",
+    "HumanLabel",
+    "Judge",
+    "JudgeEndpoint",
+    "Judgement",
+    "Outcome",
+    "Replay",
+    "ReviewItem",
+    "Revision",
+    "RevisionCase",
+    "Rubric",
+    "RubricVersion",
+    "RunFact",
+    "Score",
+    "Signal",
+    "SuiteRun",
+]

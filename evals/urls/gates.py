@@ -1,0 +1,5 @@
+"""Gates before agent versions."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,5 @@
+"""Rubrics, judges, calibration, and what was judged."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

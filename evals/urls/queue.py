@@ -1,0 +1,5 @@
+"""The review queue."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

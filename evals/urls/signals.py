@@ -1,0 +1,5 @@
+"""Feedback, outcomes and signals."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
