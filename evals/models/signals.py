@@ -16,7 +16,7 @@ class Feedback(HasId, TenantOwned):
     span_id = models.CharField(max_length=16, blank=True)  # hex
     user_id = models.TextField(blank=True)
     source = models.CharField(max_length=12, choices=FeedbackSource.choices)
-    is_up = models.BooleanField(null=True)
+    is_up = models.BooleanField()
     is_correct = models.BooleanField(null=True)
     comment = models.TextField(blank=True)
     at = models.DateTimeField()
@@ -26,9 +26,6 @@ class Feedback(HasId, TenantOwned):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant_id", "run_id", "span_id", "user_id", "source"], name="feedback_once"
-            ),
-            models.CheckConstraint(
-                name="feedback_says_something", condition=Q(is_up__isnull=False) | Q(is_correct__isnull=False)
             ),
         ]
         indexes = [models.Index(fields=["tenant_id", "-received_at"], name="feedback_latest")]

@@ -60,6 +60,7 @@ def _value(field: models.Field[Any, Any], tenant: uuid.UUID) -> Any:
         (models.IntegerField, lambda: 1),
         (models.BinaryField, lambda: os.urandom(field.max_length or 16)),
         (models.DecimalField, lambda: 1),
+        (models.FloatField, lambda: 1.0),
         (models.JSONField, dict),
         (ArrayField, list),
         (models.TextField, lambda: uuid.uuid4().hex),
