@@ -1,7 +1,7 @@
 """Quality as rows: what is judged by whom, what people said, eval sets and their runs, gates, and drift."""
 
 from evals.models.drift import CohortDay, DriftFinding
-from evals.models.fact import RunFact
+from evals.models.fact import CheckRules, FactMark, RunFact
 from evals.models.gate import GateOverride, GatePolicy, GateRequirement, GateVerdict
 from evals.models.judge import Assignment, Calibration, Judge, JudgeEndpoint
 from evals.models.judgement import HumanLabel, Judgement, Score
@@ -17,9 +17,11 @@ __all__ = [
     "Calibration",
     "CaseRun",
     "CaseVersion",
+    "CheckRules",
     "CohortDay",
     "DriftFinding",
     "EvalSet",
+    "FactMark",
     "Feedback",
     "GateOverride",
     "GatePolicy",

@@ -1,0 +1,9 @@
+"""Reads of quality, by area. Every function runs inside a scope and filters by tenant besides."""
+
+# judging
+from evals.queries import judging
+
+__all__ = [
+    # judging
+    "judging",
+]

@@ -1,6 +1,7 @@
 """Reads of runs, spans and the health of ingest. Every function runs inside a scope and filters by tenant besides."""
 
 from agentops.traces.models import Run
+from agentops.traces.models.run import RunStatus
 from agentops.traces.queries.checks import ledger_is_the_spans, runs_are_their_spans
 from agentops.traces.queries.figures import RunFigures, run_figures
 from agentops.traces.queries.health import dead_letters, ingest_by_tenant, ingest_health
@@ -43,6 +44,7 @@ __all__ = [
     "Run",
     "RunFigures",
     "RunPage",
+    "RunStatus",
     "SpanPage",
     "all_tenants",
     "around",
