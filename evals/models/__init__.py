@@ -5,10 +5,10 @@ from evals.models.fact import CheckRules, FactMark, RunFact
 from evals.models.gate import GateOverride, GatePolicy, GateRequirement, GateVerdict
 from evals.models.judge import Assignment, Calibration, Judge, JudgeEndpoint
 from evals.models.judgement import HumanLabel, Judgement, Score
-from evals.models.queue import ReviewItem
+from evals.models.queue import ReviewItem, ReviewSampling
 from evals.models.rubric import Rubric, RubricVersion
 from evals.models.sets import CaseVersion, EvalSet, Revision, RevisionCase
-from evals.models.signals import Feedback, Outcome, Signal
+from evals.models.signals import Feedback, Mark, Outcome, Signal
 from evals.models.suite import AgentEndpoint, CaseRun, Replay, SuiteRun
 
 __all__ = [
@@ -31,9 +31,11 @@ __all__ = [
     "Judge",
     "JudgeEndpoint",
     "Judgement",
+    "Mark",
     "Outcome",
     "Replay",
     "ReviewItem",
+    "ReviewSampling",
     "Revision",
     "RevisionCase",
     "Rubric",

@@ -1,9 +1,7 @@
 """Reads of quality, by area. Every function runs inside a scope and filters by tenant besides."""
 
-# judging
 from evals.queries import judging
 
 __all__ = [
-    # judging
     "judging",
 ]
