@@ -396,6 +396,14 @@ ACTIONS: dict[str, Action] = dict(
         _action("caps.changed", Category.ADMIN, "{actor} changed the caps of all agents: {changes}", "changes"),
         _action("agent.created", Category.ADMIN, "{actor} registered the agent {agent}", "agent"),
         _action(
+            "agent.gate_changed",
+            Category.ADMIN,
+            "{actor} said that versions of {agent} {state} before they are approved",
+            "agent",
+            "state",
+            "versions",
+        ),
+        _action(
             "agent_version.created",
             Category.ADMIN,
             "{actor} registered version {version} of {agent}",
