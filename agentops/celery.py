@@ -49,6 +49,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "stream the audit log": {"task": "audit.tasks.send_streams", "schedule": 10.0},
     "watch streams of the audit log": {"task": "audit.tasks.watch_streams", "schedule": _MINUTE},
     "send checkpoints": {"task": "audit.tasks.send_checkpoints", "schedule": _MINUTE},
+    # quality: signals and the review queue
+    "match outcomes": {"task": "evals.tasks.signals.match_outcomes", "schedule": 30.0},
+    "look for signals": {"task": "evals.tasks.signals.look_for_signals", "schedule": _MINUTE},
+    "fill the review queue": {"task": "evals.tasks.queue.fill_review_queue", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -110,7 +110,7 @@ class WidgetView(MachineView):
             )
         return Response({"rating": rating, "comment": row.comment}, status=201 if is_new else 200)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """What a browser asks before it sends from another origin."""
         return Response(status=204)
 
@@ -198,7 +198,9 @@ def _outcome(read: Reading) -> services.Told:
     run_id = _run(read)
     call, key = read.text("tool_call_id"), read.text("idempotency_key")
     if call and key:
-        read.problem("idempotency_key", "unexpected", "name the call by tool_call_id or by idempotency_key, not by both")
+        read.problem(
+            "idempotency_key", "unexpected", "name the call by tool_call_id or by idempotency_key, not by both"
+        )
     kind = read.text("kind", required=True, most=60)
     value, success = _value(read), _yes_or_no(read, "success")
     at = _at(read)

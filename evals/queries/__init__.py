@@ -1,0 +1,1 @@
+"""Reads of quality, by area: `from evals.queries import queue, signals`."""

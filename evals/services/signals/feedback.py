@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -45,7 +46,13 @@ def give_feedback(
     scope.require_tenant(tenant)
     _check_span(tenant, said)
     _lock(tenant, said)
-    key = {"run_id": said.run_id, "span_id": said.span_id, "user_id": said.user, "source": source, "about": ""}
+    key: dict[str, Any] = {
+        "run_id": said.run_id,
+        "span_id": said.span_id,
+        "user_id": said.user,
+        "source": source,
+        "about": "",
+    }
     found = Feedback.objects.filter(tenant_id=tenant, **key).first()
     now_said = (said.is_up, said.is_correct, said.comment)
     if found is not None and (found.is_up, found.is_correct, found.comment) == now_said:
@@ -89,7 +96,9 @@ def _check_span(tenant: uuid.UUID, said: Said) -> None:
     if run is None or run.finalised_at is None:
         return  # its spans are on their way
     if not traces.has_span(run=run, span_id=span_int(said.span_id)):
-        raise invalid("/span_id", "is a span of this run (16 hex digits), or is left out for the run as a whole", "span")
+        raise invalid(
+            "/span_id", "is a span of this run (16 hex digits), or is left out for the run as a whole", "span"
+        )
 
 
 def _lock(tenant: uuid.UUID, said: Said) -> None:

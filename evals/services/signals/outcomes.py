@@ -98,9 +98,7 @@ def match_outcomes(*, tenant: uuid.UUID, at: datetime) -> tuple[int, bool]:
 
 def _match(tenant: uuid.UUID, rows: Sequence[Outcome], at: datetime) -> int:
     calls = [
-        traces.Call(
-            id=row.id, run_id=row.run_id, tool_call_id=row.tool_call_id, idempotency_key=row.idempotency_key
-        )
+        traces.Call(id=row.id, run_id=row.run_id, tool_call_id=row.tool_call_id, idempotency_key=row.idempotency_key)
         for row in rows
     ]
     spans = traces.spans_of_calls(tenant=tenant, calls=calls)
