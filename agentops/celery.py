@@ -52,6 +52,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # judging
     "write facts of finished runs": {"task": "evals.tasks.judging.write_facts", "schedule": 5.0},
     "write facts that were missed": {"task": "evals.tasks.judging.write_missed_facts", "schedule": _HOUR},
+    # quality: signals and the review queue
+    "match outcomes": {"task": "evals.tasks.signals.match_outcomes", "schedule": 30.0},
+    "look for signals": {"task": "evals.tasks.signals.look_for_signals", "schedule": _MINUTE},
+    "fill the review queue": {"task": "evals.tasks.queue.fill_review_queue", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

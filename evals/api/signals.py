@@ -110,7 +110,7 @@ class WidgetView(MachineView):
             )
         return Response({"rating": rating, "comment": row.comment}, status=201 if is_new else 200)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """What a browser asks before it sends from another origin."""
         return Response(status=204)
 

@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=agentops.common.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('sweep', models.CharField(max_length=30)),
                 ('at', models.DateTimeField()),
+                ('last', models.UUIDField(null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -63,6 +64,10 @@ class Migration(migrations.Migration):
             model_name='reviewitem',
             index=models.Index(fields=['tenant_id', 'run_id'], name='review_of_run'),
         ),
+        migrations.AddIndex(
+            model_name='reviewitem',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['-found_at', '-id'], name='review_open'),
+        ),
         migrations.AddConstraint(
             model_name='feedback',
             constraint=models.UniqueConstraint(fields=('tenant_id', 'run_id', 'span_id', 'user_id', 'source', 'about'), name='feedback_once'),
@@ -83,5 +88,11 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             "CREATE INDEX run_fact_by_writing ON evals_runfact (tenant_id, computed_at)",
             "DROP INDEX run_fact_by_writing",
+        ),
+        # Without a session, a person's runs are told apart by who they are.
+        migrations.RunSQL(
+            "CREATE INDEX run_fact_of_user ON evals_runfact (tenant_id, user_id, started_at) "
+            "WHERE session_id = '' AND user_id <> ''",
+            "DROP INDEX run_fact_of_user",
         ),
     ]

@@ -42,6 +42,7 @@ class ReviewItem(HasId, TenantOwned):
         indexes = [
             models.Index(fields=["tenant_id", "state", "-found_at", "-id"], name="review_queue"),
             models.Index(fields=["tenant_id", "run_id"], name="review_of_run"),
+            models.Index(fields=["-found_at", "-id"], name="review_open", condition=Q(state=QueueState.OPEN)),
         ]
 
     def __str__(self) -> str:

@@ -88,10 +88,13 @@ class Outcome(HasId, TenantOwned):
 
 
 class Mark(HasId, TenantOwned):
-    """How far a sweep has read one kind of rows, by the time they were written. It begins a little before, each time."""
+    """How far a sweep has read one kind of rows, by the time they were written (services/signals/marks.py)."""
 
     sweep = models.CharField(max_length=30)
     at = models.DateTimeField()
+    last = models.UUIDField(
+        null=True
+    )  # the row it came to in the middle of a backlog; None: it has read all up to `at`
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant_id", "sweep"], name="mark_once")]

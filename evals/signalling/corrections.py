@@ -31,37 +31,11 @@ _CORRECTION = {
     for language, words in _OPENINGS.items()
 }
 _NEGATIONS = frozenset(
-    [
-        "not",
-        "no",
-        "don't",
-        "dont",
-        "isn't",
-        "wasn't",
-        "never",
-        "without",
-        "instead",
-        "nicht",
-        "kein",
-        "keine",
-        "nie",
-        "ohne",
-        "statt",
-        "pas",
-        "jamais",
-        "sans",
-        "non",
-        "sin",
-        "nunca",
-        "não",
-        "sem",
-        "niet",
-        "geen",
-        "nie",
-        "bez",
-        "değil",
-    ]
-)
+    {
+        "not", "no", "don't", "dont", "isn't", "wasn't", "never", "without", "instead", "nicht", "kein", "keine", "nie", "ohne",
+        "statt", "pas", "jamais", "sans", "non", "sin", "nunca", "não", "sem", "niet", "geen", "bez", "değil",
+    }
+)  # fmt: skip
 _WORD = re.compile(r"[\w']+")
 
 

@@ -23,3 +23,19 @@ def match_outcomes() -> int:
             if not is_more:
                 break
     return count
+
+
+@task(Queue.INGEST)
+def look_for_signals() -> int:
+    """Look at what people did after runs, and at what they said of confirmed actions; answers how many rows came of it."""
+    count = 0
+    for tenant_id in tenants.active_tenant_ids():
+        with tenant_scope(tenant_id):
+            count += services.take_confirmations(tenant=tenant_id, at=clock.now())
+        for _ in range(ROUNDS):
+            with tenant_scope(tenant_id):
+                found, is_more = services.find_signals(tenant=tenant_id, at=clock.now())
+            count += found
+            if not is_more:
+                break
+    return count

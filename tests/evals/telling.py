@@ -13,7 +13,18 @@ from agentops.common import clock
 from agentops.common.ids import new_id
 from agentops.common.scope import tenant_scope
 from agentops.traces.models import Run
-from evals.models import Feedback, Outcome, ReviewItem, RunFact, Signal
+from evals.models import (
+    Feedback,
+    Judge,
+    JudgeEndpoint,
+    Judgement,
+    Outcome,
+    ReviewItem,
+    Rubric,
+    RubricVersion,
+    RunFact,
+    Signal,
+)
 from tests.world import Organisation
 
 
@@ -38,7 +49,9 @@ class Machine:
         assert answer.status_code == status, answer.content
         return answer.json()
 
-    def outcome(self, run_id: uuid.UUID, kind: str, *, status: int = 201, at: datetime | None = None, **more: Any) -> Any:
+    def outcome(
+        self, run_id: uuid.UUID, kind: str, *, status: int = 201, at: datetime | None = None, **more: Any
+    ) -> Any:
         body = {"run_id": run_id.hex, "kind": kind, "at": clock.rfc3339(at or clock.now()), **more}
         answer = self.post("/api/v1/outcomes", body, key="ingest")
         assert answer.status_code == status, answer.content
@@ -106,6 +119,86 @@ def fact(organisation: Organisation, run_id: uuid.UUID | None = None, **values: 
     with tenant_scope(organisation.id):
         RunFact.objects.bulk_create([row])
     return row
+
+
+CRITERIA = [
+    {"key": "goal", "title": "Goal reached", "instructions": "Did the user get what they asked for?", "scale": {"kind": "pass_fail"}, "weight": 2},
+    {"key": "tone", "title": "Tone", "instructions": "", "scale": {"kind": "number", "least": 1, "most": 5}, "weight": 1},
+    {
+        "key": "depth", "title": "Depth", "instructions": "",
+        "scale": {"kind": "levels", "levels": [{"value": "none", "title": "None", "score": 0}, {"value": "full", "title": "Full", "score": 1}]},
+        "weight": 1,
+    },
+]  # fmt: skip
+
+
+def rubric(organisation: Organisation, name: str = "Helpful") -> uuid.UUID:
+    """A rubric of one version; the version's id."""
+    at, tenant = clock.now(), organisation.id
+    with tenant_scope(tenant):
+        made, _ = Rubric.objects.get_or_create(
+            tenant_id=tenant, name=name, defaults={"created_at": at, "created_by": "t"}
+        )
+        version, _ = RubricVersion.objects.get_or_create(
+            tenant_id=tenant,
+            rubric=made,
+            number=1,
+            defaults={
+                "content": json.dumps({"criteria": CRITERIA, "pass_at": 0.7}),
+                "digest": "d",
+                "created_at": at,
+                "created_by": "t",
+            },
+        )
+    return version.id
+
+
+def judged(organisation: Organisation, run_id: uuid.UUID, *, is_pass: bool, agent: str = "desk") -> Judgement:
+    """A run that the judge "strict" has scored."""
+    at, tenant, version = clock.now(), organisation.id, rubric(organisation)
+    made = {"created_at": at, "created_by": "t"}
+    with tenant_scope(tenant):
+        endpoint, _ = JudgeEndpoint.objects.get_or_create(
+            tenant_id=tenant,
+            name="local",
+            defaults={
+                "kind": "openai",
+                "base_url": "http://127.0.0.1:1/v1",
+                "key_cipher": b"x",
+                "changed_at": at,
+                "changed_by": "t",
+                **made,
+            },
+        )
+        judge, _ = Judge.objects.get_or_create(
+            tenant_id=tenant,
+            name="strict",
+            number=1,
+            defaults={
+                "rubric_version_id": version,
+                "endpoint": endpoint,
+                "provider": "p",
+                "model": "m",
+                "family": "f",
+                "digest": "d",
+                **made,
+            },
+        )
+        return Judgement.objects.create(
+            tenant_id=tenant,
+            subject="run",
+            subject_id=run_id,
+            judge=judge,
+            agent=agent,
+            day=at.date(),
+            state="scored",
+            sampled="sample",
+            planned_at=at,
+            next_at=at,
+            ended_at=at,
+            score=0.9 if is_pass else 0.2,
+            is_pass=is_pass,
+        )
 
 
 def finish(organisation: Organisation, run_id: uuid.UUID) -> None:

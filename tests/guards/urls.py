@@ -36,6 +36,7 @@ from audit import queries as audited
 from audit import services as audit
 from audit.models import Leaf
 from audit.searching import Filters
+from evals import services as quality
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -401,6 +402,13 @@ class Things:
                 tenant=self.organisation.id, wanted=decided.DecisionFilter(), now=clock.now(), most=1
             )
         return decision_key(rows[0])
+
+    def item(self) -> uuid.UUID:
+        """A run in the review queue."""
+        with tenant_scope(self.organisation.id):
+            return quality.ask_review(
+                tenant=self.organisation.id, run_id=uuid.UUID(hex=self.run_id()), by=OPERATOR, at=clock.now()
+            )
 
 
 # What a page cannot do without, beyond its places.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -45,7 +46,13 @@ def give_feedback(
     scope.require_tenant(tenant)
     _check_span(tenant, said)
     _lock(tenant, said)
-    key = {"run_id": said.run_id, "span_id": said.span_id, "user_id": said.user, "source": source, "about": ""}
+    key: dict[str, Any] = {
+        "run_id": said.run_id,
+        "span_id": said.span_id,
+        "user_id": said.user,
+        "source": source,
+        "about": "",
+    }
     found = Feedback.objects.filter(tenant_id=tenant, **key).first()
     now_said = (said.is_up, said.is_correct, said.comment)
     if found is not None and (found.is_up, found.is_correct, found.comment) == now_said:
