@@ -487,6 +487,21 @@ ACTIONS: dict[str, Action] = dict(
         ),
         _action("contacts.set", Category.DATA, "{actor} set the contacts {name}: {count}", "name", "user", "count"),
         _action("contacts.removed", Category.DATA, "{actor} removed the contacts {name}", "name", "user"),
+        # eval sets, suites, replays
+        _action("eval_set.created", Category.ADMIN, "{actor} made the eval set {name}", "name"),
+        _action(
+            "eval_set.changed",
+            Category.ADMIN,
+            "{actor} made revision {revision} of the eval set {name}: {added} added, {changed} changed, {removed} removed",
+            "name",
+            "revision",
+            "digest",
+            "added",
+            "changed",
+            "removed",
+        ),
+        _action("eval_set.archived", Category.ADMIN, "{actor} put the eval set {name} away", "name"),
+        _action("eval_set.restored", Category.ADMIN, "{actor} brought the eval set {name} back", "name"),
         _action(
             "tool.observed",
             Category.AGENT,
