@@ -49,6 +49,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "stream the audit log": {"task": "audit.tasks.send_streams", "schedule": 10.0},
     "watch streams of the audit log": {"task": "audit.tasks.watch_streams", "schedule": _MINUTE},
     "send checkpoints": {"task": "audit.tasks.send_checkpoints", "schedule": _MINUTE},
+    # judging
+    "write facts of finished runs": {"task": "evals.tasks.judging.write_facts", "schedule": 5.0},
+    "write facts that were missed": {"task": "evals.tasks.judging.write_missed_facts", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

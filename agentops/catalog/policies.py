@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from agentops.catalog.types import Effect
+from agentops.catalog.types import GATE_OPEN, Effect, Gate
 
 HIGHEST_TIER = 4
 APPROVERS_NEEDED = 2  # for tier 4: two different people
@@ -39,3 +39,8 @@ def is_floating(model: str) -> bool:
 def needs_reason(effect: Effect, tier: int) -> bool:
     """Nobody is asked before a call of tier 1: for what changes the world, somebody says why that is right."""
     return tier == 1 and effect != Effect.READ
+
+
+def may_be_approved(gate: Gate, *, is_gated: bool) -> bool:
+    """Does a version's gate let it be approved? An agent whose versions must pass one has no version without."""
+    return gate in GATE_OPEN and not (is_gated and gate == Gate.NONE)

@@ -48,6 +48,11 @@ class Gate(models.TextChoices):
     REQUIRED = "required", "A gate stands before it"
     PASSED = "passed", "Passed its gate"
     FAILED = "failed", "Failed its gate"
+    OVERRIDDEN = "overridden", "Failed its gate, and two people let it through"
+
+
+GATE_OPEN = frozenset({Gate.NONE, Gate.PASSED, Gate.OVERRIDDEN})
+"""What a version may be approved with; of an agent whose versions must pass, the last two only."""
 
 
 class ApprovedKind(StrEnum):
@@ -336,6 +341,7 @@ class AgentDetail:
     created_at: datetime
     created_by: str
     versions: Sequence[VersionDetail]
+    is_gated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,6 +355,8 @@ class AgentSummary:
     approved: int
     latest: str
     latest_is_approved: bool
+    latest_gate: Gate
+    is_gated: bool  # must its versions pass a gate?
     tools: int  # granted to the latest
     tools_waiting: int  # of these, not (or no more) approved
     highest_tier: int  # of these; 0 for none

@@ -1,4 +1,6 @@
-"""Reads of quality, by area."""
+"""Reads of quality, by area. Every function runs inside a scope and filters by tenant besides."""
+
+from evals.queries import judging
 
 # sets
 from evals.queries.sets import (
@@ -16,6 +18,7 @@ from evals.queries.sets import (
 from evals.queries.suites import newest_suite_runs
 
 __all__ = [
+    "judging",
     # sets
     "KeyedCase",
     "SetSummary",

@@ -84,6 +84,8 @@ WITHOUT_ENTRY = {
         ],
         _OF_THE_CLOCK,
     ),
+    # judging
+    "evals.services.write_facts": "what machines find about a run, and the plan of who judges it: rows that say when and why",
     **dict.fromkeys(
         [
             "agentops.runtime.services.ask_product_lift",

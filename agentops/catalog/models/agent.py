@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from agentops.catalog.types import Gate
+from agentops.catalog.types import GATE_OPEN, Gate
 from agentops.common.models import HasId, TenantOwned
 
 
@@ -18,6 +18,7 @@ class Agent(HasId, TenantOwned):
 
     name = models.TextField()
     policy_version = models.BigIntegerField(default=1)
+    is_gated = models.BooleanField(default=False, db_default=False)  # a gate stands before each of its versions
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=200)
 
@@ -55,7 +56,7 @@ class AgentVersion(HasId, TenantOwned):
     changed_by = models.CharField(max_length=200)
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=200, blank=True)
-    gate = models.CharField(max_length=8, choices=Gate.choices, default=Gate.NONE)
+    gate = models.CharField(max_length=10, choices=Gate.choices, default=Gate.NONE)
     gate_detail = models.TextField(blank=True)
     gate_at = models.DateTimeField(null=True)
     gate_by = models.CharField(max_length=200, blank=True)
@@ -77,7 +78,7 @@ class AgentVersion(HasId, TenantOwned):
             # What a gate stands before is not approved until the gate has let it through.
             models.CheckConstraint(
                 name="agent_version_gate_before_approval",
-                condition=Q(approved_at__isnull=True) | Q(gate__in=[Gate.NONE, Gate.PASSED]),
+                condition=Q(approved_at__isnull=True) | Q(gate__in=sorted(GATE_OPEN)),
             ),
         ]
 

@@ -46,6 +46,7 @@ def agent(*, tenant: uuid.UUID, name: str) -> AgentDetail:
         policy_version=found.policy_version,
         created_at=found.created_at,
         created_by=found.created_by,
+        is_gated=found.is_gated,
         versions=[_detail(version) for version in _versions(tenant, [found.id])],
     )
 
@@ -75,6 +76,8 @@ def _summary(found: Agent, versions: Sequence[AgentVersion]) -> AgentSummary:
         approved=sum(version.approved_at is not None for version in versions),
         latest=latest.version,
         latest_is_approved=latest.approved_at is not None,
+        latest_gate=Gate(latest.gate),
+        is_gated=found.is_gated,
         tools=len(grants),
         tools_waiting=sum(grant.tool_version.review != Review.APPROVED for grant in grants),
         highest_tier=max((grant.tool_version.tier for grant in grants), default=0),

@@ -2,11 +2,12 @@
 
 from agentops.catalog.services.approvers import name_approver, unname_approver
 from agentops.catalog.services.contacts import remove_contacts, set_contacts
+from agentops.catalog.services.gates import record_gate, require_gate
 from agentops.catalog.services.grants import restore_grant, revoke_grant
 from agentops.catalog.services.manifests import apply_manifest
 from agentops.catalog.services.policies import renew_policies
 from agentops.catalog.services.reviews import keep_tool_version, review_tool_version
-from agentops.catalog.services.versions import approve_agent_version, record_gate, withdraw_approval
+from agentops.catalog.services.versions import approve_agent_version, withdraw_approval
 
 __all__ = [
     "apply_manifest",
@@ -16,6 +17,7 @@ __all__ = [
     "record_gate",
     "remove_contacts",
     "renew_policies",
+    "require_gate",
     "restore_grant",
     "review_tool_version",
     "revoke_grant",

@@ -13,8 +13,8 @@ from django.db.models import Max
 from agentops.catalog import digests
 from agentops.catalog.manifest import Manifest, ToolForm
 from agentops.catalog.models import Agent, AgentVersion, Tool, ToolGrant, ToolVersion
-from agentops.catalog.policies import is_floating
-from agentops.catalog.services import changes, reviews, versions
+from agentops.catalog.policies import is_floating, may_be_approved
+from agentops.catalog.services import changes, gates, reviews, versions
 from agentops.catalog.types import Applied, AppliedTool, Gate, Review
 from audit.types import Actor, Target
 
@@ -165,7 +165,7 @@ def _version(
         setattr(version, name, value)
     version.content_digest, version.changed_at, version.changed_by = digest, at, by.label[:200]
     version.save(update_fields=[*content, "content_digest", "changed_at", "changed_by"])
-    if version.gate in (Gate.PASSED, Gate.FAILED):  # it was another content that was tried
+    if agent.is_gated or version.gate != Gate.NONE:  # it was another content that was tried, if any was
         versions.set_gate(version, Gate.REQUIRED, "its content was changed", by, at)
     changes.record(
         agent.tenant_id,
@@ -205,6 +205,7 @@ def _new_version(
         created_by=by.label[:200],
         changed_at=at,
         changed_by=by.label[:200],
+        **gates.at_birth(agent, by, at),
         **content,
     )
     _sync_grants(version, defined, by, at)
@@ -222,6 +223,8 @@ def _new_version(
         by,
         at,
     )
+    if agent.is_gated:
+        gates.note_gate(version, by, at)
     changes.bump(agent.tenant_id, [agent.id])
     return version
 
@@ -316,7 +319,7 @@ def _approve(version: AgentVersion, defined: Sequence[_Defined], by: Actor, at: 
                 is_declared=True,
             )
             was_changed = True
-    if version.approved_at is None and version.gate in (Gate.NONE, Gate.PASSED):
+    if version.approved_at is None and may_be_approved(Gate(version.gate), is_gated=version.agent.is_gated):
         versions.approve(version, by=by, at=at)
         was_changed = True
     return was_changed

@@ -7,11 +7,10 @@ from datetime import datetime
 
 from agentops.catalog.errors import ContentChanged, GateNotPassed, invalid
 from agentops.catalog.models import AgentVersion
+from agentops.catalog.policies import may_be_approved
 from agentops.catalog.services import changes
 from agentops.catalog.types import Gate
 from audit.types import Actor
-
-_DETAIL_MOST = 2_000
 
 
 def approve_agent_version(
@@ -42,8 +41,8 @@ def approve(found: AgentVersion, *, by: Actor, at: datetime, reason: str = "") -
     """Write an approval down. Raises GateNotPassed."""
     if found.approved_at is not None:
         return found
-    if found.gate in (Gate.REQUIRED, Gate.FAILED):
-        said = "has not been passed yet" if found.gate == Gate.REQUIRED else "was failed"
+    if not may_be_approved(Gate(found.gate), is_gated=found.agent.is_gated):
+        said = "was failed" if found.gate == Gate.FAILED else "has not been passed yet"
         raise GateNotPassed(f"A gate stands before version {found.version} of {found.agent.name}, and {said}.")
     found.approved_at, found.approved_by = at, by.label[:200]
     found.save(update_fields=["approved_at", "approved_by"])
@@ -71,43 +70,10 @@ def lose_approval(found: AgentVersion, *, because: str, by: Actor, at: datetime)
     found.approved_at, found.approved_by = None, ""
     found.save(update_fields=["approved_at", "approved_by"])
     _record(found, "agent_version.approval_withdrawn", by, at, because)
+    if found.agent.is_gated and found.gate == Gate.NONE:  # it was approved before there was a gate
+        set_gate(found, Gate.REQUIRED, "it was approved before there was a gate", by, at)
     changes.bump(found.tenant_id, [found.agent_id])
     return True
-
-
-def record_gate(
-    *, tenant: uuid.UUID, agent: str, version: str, verdict: Gate, detail: str, by: Actor, at: datetime
-) -> AgentVersion:
-    """Note that a gate stands before a version, or what it said. A version that has yet to pass, or failed, is approved
-    no more. Raises AgentUnknown, InvalidInput.
-    """
-    changes.begin(tenant)
-    found = changes.agent_version(tenant, agent, version)
-    if verdict not in Gate.values or len(detail) > _DETAIL_MOST or "\0" in detail:
-        raise invalid(
-            "/verdict", f"one of {', '.join(Gate.values)} is expected, with a detail of at most {_DETAIL_MOST}"
-        )
-    if found.gate == verdict and found.gate_detail == detail:
-        return found
-    if verdict in (Gate.REQUIRED, Gate.FAILED):
-        lose_approval(found, because=f"the gate: {verdict}", by=by, at=at)
-    set_gate(found, verdict, detail, by, at)
-    changes.record(
-        tenant,
-        "agent_version.gated",
-        changes.version_target(found),
-        {
-            "agent": found.agent.name,
-            "version": found.version,
-            "content_digest": found.content_digest,
-            "verdict": str(verdict),
-        },
-        by,
-        at,
-        detail,
-    )
-    changes.bump(tenant, [found.agent_id])
-    return found
 
 
 def set_gate(found: AgentVersion, verdict: Gate, detail: str, by: Actor, at: datetime) -> None:
