@@ -3,6 +3,7 @@
 from evals.queries import judging
 
 # sets
+from evals.queries.replays import replay, replays_of
 from evals.queries.sets import (
     KeyedCase,
     SetSummary,
@@ -15,20 +16,39 @@ from evals.queries.sets import (
     revision,
     revisions,
 )
-from evals.queries.suites import newest_suite_runs
+from evals.queries.suites import (
+    CaseResult,
+    SuitePage,
+    SuiteSummary,
+    agent_endpoints,
+    case_results,
+    case_run,
+    newest_suite_runs,
+    suite_run,
+    suite_runs,
+)
 
 __all__ = [
-    "judging",
-    # sets
+    "CaseResult",
     "KeyedCase",
     "SetSummary",
+    "SuitePage",
+    "SuiteSummary",
+    "agent_endpoints",
+    "case_results",
+    "case_run",
     "case_versions",
     "cases_of",
     "digests_of",
     "eval_set",
     "eval_sets",
+    "judging",
     "keys_from",
     "newest_suite_runs",
+    "replay",
+    "replays_of",
     "revision",
     "revisions",
+    "suite_run",
+    "suite_runs",
 ]

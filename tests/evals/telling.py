@@ -38,7 +38,9 @@ class Machine:
         assert answer.status_code == status, answer.content
         return answer.json()
 
-    def outcome(self, run_id: uuid.UUID, kind: str, *, status: int = 201, at: datetime | None = None, **more: Any) -> Any:
+    def outcome(
+        self, run_id: uuid.UUID, kind: str, *, status: int = 201, at: datetime | None = None, **more: Any
+    ) -> Any:
         body = {"run_id": run_id.hex, "kind": kind, "at": clock.rfc3339(at or clock.now()), **more}
         answer = self.post("/api/v1/outcomes", body, key="ingest")
         assert answer.status_code == status, answer.content

@@ -11,7 +11,6 @@ from django.db.models import Q
 from agentops.confirmations.models import Confirmation, Correctness, Vote
 from agentops.confirmations.types import OVER, Choice, Person, State
 
-
 _DECIDED_WITHIN = timedelta(days=2)  # the longest lifetime and delay, and some
 
 
