@@ -170,8 +170,6 @@ def _lead_before(days: dict[str, dict[date, Sums]], day: date) -> str:
 
 def _leader(days: dict[str, dict[date, Sums]], among: Iterable[date]) -> str:
     wanted = list(among)
-    runs = {
-        value: sum(by_day[day].runs for day in wanted if day in by_day) for value, by_day in days.items() if value
-    }
+    runs = {value: sum(by_day[day].runs for day in wanted if day in by_day) for value, by_day in days.items() if value}
     best = max(runs, key=runs.__getitem__, default="")
     return best if best and runs[best] else ""

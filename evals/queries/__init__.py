@@ -2,6 +2,53 @@
 
 from evals.queries import judging
 
+# sets
+from evals.queries.replays import replay, replays_of
+from evals.queries.sets import (
+    KeyedCase,
+    SetSummary,
+    case_versions,
+    cases_of,
+    digests_of,
+    eval_set,
+    eval_sets,
+    keys_from,
+    revision,
+    revisions,
+)
+from evals.queries.suites import (
+    CaseResult,
+    SuitePage,
+    SuiteSummary,
+    agent_endpoints,
+    case_results,
+    case_run,
+    newest_suite_runs,
+    suite_run,
+    suite_runs,
+)
+
 __all__ = [
+    "CaseResult",
+    "KeyedCase",
+    "SetSummary",
+    "SuitePage",
+    "SuiteSummary",
+    "agent_endpoints",
+    "case_results",
+    "case_run",
+    "case_versions",
+    "cases_of",
+    "digests_of",
+    "eval_set",
+    "eval_sets",
     "judging",
+    "keys_from",
+    "newest_suite_runs",
+    "replay",
+    "replays_of",
+    "revision",
+    "revisions",
+    "suite_run",
+    "suite_runs",
 ]

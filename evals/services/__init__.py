@@ -2,6 +2,8 @@
 
 from evals.services.judging import write_facts
 from evals.services.queue import ask_review, fill_queue, note_led_to, review, set_sampling
+from evals.services.replays import open_replay, take_replay_result
+from evals.services.sets import archive_set, create_set, put_case, remove_case, replace_cases
 from evals.services.signals import (
     Said,
     Told,
@@ -11,19 +13,48 @@ from evals.services.signals import (
     take_confirmations,
     tell_outcome,
 )
+from evals.services.suites import (
+    Asked,
+    CaseOutcome,
+    begin_suite_run,
+    cancel_suite_run,
+    claim_cases,
+    give_up_claims,
+    remove_agent_endpoint,
+    set_agent_endpoint,
+    settle_judged_cases,
+    take_case_result,
+)
 
 __all__ = [
+    "Asked",
+    "CaseOutcome",
     "Said",
     "Told",
+    "archive_set",
     "ask_review",
+    "begin_suite_run",
+    "cancel_suite_run",
+    "claim_cases",
+    "create_set",
     "fill_queue",
     "find_signals",
     "give_feedback",
+    "give_up_claims",
     "match_outcomes",
     "note_led_to",
+    "open_replay",
+    "put_case",
+    "remove_agent_endpoint",
+    "remove_case",
+    "replace_cases",
     "review",
+    "set_agent_endpoint",
     "set_sampling",
+    "settle_judged_cases",
+    "take_case_result",
     "take_confirmations",
+    "take_replay_result",
     "tell_outcome",
     "write_facts",
 ]

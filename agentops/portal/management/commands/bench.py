@@ -83,7 +83,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from agentops.portal.bench import (
-            audit, drift, faults, guard, guard_faults, ingest, ledger, search, spend, spend_pages,
+            audit,
+            drift,
+            faults,
+            guard,
+            guard_faults,
+            ingest,
+            ledger,
+            search,
+            spend,
+            spend_pages,
         )  # fmt: skip
 
         benches: dict[str, Callable[[], dict[str, Any]]] = {
