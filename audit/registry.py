@@ -451,6 +451,41 @@ ACTIONS: dict[str, Action] = dict(
             "verdict",
         ),
         _action(
+            "gate.policy_set", Category.ADMIN, "{actor} set what versions of {agent} must pass: {asks}", "agent", "asks"
+        ),
+        _action(
+            "gate.policy_removed", Category.ADMIN, "{actor} took away the gate before versions of {agent}", "agent"
+        ),
+        _action(
+            "gate.decided",
+            Category.ADMIN,
+            "the gate looked at version {version} of {agent}: {verdict}",
+            "agent",
+            "version",
+            "content_digest",
+            "verdict",
+        ),
+        *(
+            _action(
+                f"gate.override_{name}",
+                Category.ADMIN,
+                sentence,
+                "agent",
+                "version",
+                "content_digest",
+                "verdict",
+                "asked_by",
+            )
+            for name, sentence in (
+                ("asked", "{actor} asked to let version {version} of {agent} through in spite of its gate"),
+                (
+                    "agreed",
+                    "{actor} agreed with {asked_by} to let version {version} of {agent} through in spite of its gate",
+                ),
+                ("refused", "{actor} let the gate's word on version {version} of {agent} stand"),
+            )
+        ),
+        _action(
             "tool_version.defined",
             Category.ADMIN,
             "{actor} defined version {version} of the tool {tool}",

@@ -21,6 +21,14 @@ class AlreadyDone(Conflict):
     code, title = "already_done", "It is done"
 
 
+class Undecided(Conflict):
+    code, title = "gate_undecided", "The gate cannot say yet"
+
+
+class SecondPersonMissing(Conflict):
+    code, title = "second_person_missing", "Another person must agree"
+
+
 def invalid(pointer: str, detail: str, code: str = "invalid") -> InvalidInput:
     """A refusal of one value, that says what would be accepted."""
     return InvalidInput(detail, problems=(InputProblem(pointer, code, detail),))

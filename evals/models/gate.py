@@ -31,7 +31,7 @@ class GateRequirement(HasId, TenantOwned):
     eval_set = models.ForeignKey(EvalSet, on_delete=models.PROTECT, db_constraint=False, related_name="+")
     mode = models.CharField(max_length=6, choices=SuiteMode.choices, default=SuiteMode.PLAIN)
     least_rate = models.FloatField(default=1.0)
-    margin = models.FloatField(default=0.05)
+    margin = models.FloatField(default=0.1)
     repeats = models.SmallIntegerField(default=1)
 
     class Meta:

@@ -1,8 +1,6 @@
 """Reads of quality, by area. Every function runs inside a scope and filters by tenant besides."""
 
-from evals.queries import judging
-
-# sets
+from evals.queries import gates, judging
 from evals.queries.replays import replay, replays_of
 from evals.queries.sets import (
     KeyedCase,
@@ -42,6 +40,7 @@ __all__ = [
     "digests_of",
     "eval_set",
     "eval_sets",
+    "gates",
     "judging",
     "keys_from",
     "newest_suite_runs",

@@ -1,5 +1,14 @@
 """Writes of quality, by area."""
 
+from evals.services.gates import (
+    Requirement,
+    agree_override,
+    ask_override,
+    decide_gate,
+    refuse_override,
+    remove_gate,
+    set_gate,
+)
 from evals.services.judging import write_facts
 from evals.services.queue import ask_review, fill_queue, note_led_to, review, set_sampling
 from evals.services.replays import open_replay, take_replay_result
@@ -29,14 +38,18 @@ from evals.services.suites import (
 __all__ = [
     "Asked",
     "CaseOutcome",
+    "Requirement",
     "Said",
     "Told",
+    "agree_override",
     "archive_set",
+    "ask_override",
     "ask_review",
     "begin_suite_run",
     "cancel_suite_run",
     "claim_cases",
     "create_set",
+    "decide_gate",
     "fill_queue",
     "find_signals",
     "give_feedback",
@@ -45,11 +58,14 @@ __all__ = [
     "note_led_to",
     "open_replay",
     "put_case",
+    "refuse_override",
     "remove_agent_endpoint",
     "remove_case",
+    "remove_gate",
     "replace_cases",
     "review",
     "set_agent_endpoint",
+    "set_gate",
     "set_sampling",
     "settle_judged_cases",
     "take_case_result",

@@ -1,0 +1,1 @@
+"""What a gate says of an agent version. Pure: values in, a verdict out."""

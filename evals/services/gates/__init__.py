@@ -1,0 +1,18 @@
+"""Writes of gates: what they ask for, what they say, and how two people go past one."""
+
+from evals.services.gates.deciding import decide_gate, finding_json
+from evals.services.gates.overrides import agree_override, ask_override, refuse_override
+from evals.services.gates.requirements import LEAST_RATE, MARGIN, Requirement, remove_gate, set_gate
+
+__all__ = [
+    "LEAST_RATE",
+    "MARGIN",
+    "Requirement",
+    "agree_override",
+    "ask_override",
+    "decide_gate",
+    "finding_json",
+    "refuse_override",
+    "remove_gate",
+    "set_gate",
+]
