@@ -49,6 +49,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "stream the audit log": {"task": "audit.tasks.send_streams", "schedule": 10.0},
     "watch streams of the audit log": {"task": "audit.tasks.watch_streams", "schedule": _MINUTE},
     "send checkpoints": {"task": "audit.tasks.send_checkpoints", "schedule": _MINUTE},
+    # drift
+    "add up cohorts": {"task": "evals.tasks.drift.add_up_cohorts", "schedule": 15 * _MINUTE},
+    "watch drift": {"task": "evals.tasks.drift.watch_drift", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -1,0 +1,2 @@
+# drift
+from evals.queries import drift as drift

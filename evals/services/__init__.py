@@ -1,0 +1,2 @@
+# drift
+from evals.services import drift as drift

@@ -51,7 +51,9 @@ def attribute(cells: Sequence[Cell], factors: Sequence[str]) -> Attribution:
     changed = [change for factor in factors if (change := _change(cells, factor))]
     if len(changed) < 2:
         return Attribution(tuple(changed), tuple(changed), is_told=True)
-    columns = np.array([[cell.values[change.factor] == change.new for change in changed] for cell in cells], dtype=float)
+    columns = np.array(
+        [[cell.values[change.factor] == change.new for change in changed] for cell in cells], dtype=float
+    )
     kept = np.array([cell.sums.n >= 2 for cell in cells])
     weights = np.array([cell.sums.size for cell in cells])
     if kept.sum() < 2:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evals.statistics.estimates import Z, Estimate, difference_of_shares, share
+from evals.statistics.estimates import Estimate, Z, difference_of_shares, share
 from evals.statistics.moments import Moments
 
 SMALL, MEDIUM, LARGE = 0.2, 0.5, 0.8  # J. Cohen, 1988; for V with few kinds 0.1, 0.3, 0.5
@@ -48,15 +48,15 @@ def means(before: Moments, after: Moments, *, between: float = 0.0) -> Compared 
     gap = after.mean - before.mean
     if error == 0:
         return Compared(one, other, gap, gap, gap, 0.0 if gap == 0 else math.copysign(math.inf, gap), float(gap == 0))
-    freedom = error**4 / sum(part**2 / max(1.0, side.size - 1) for part, side in zip(parts, (before, after), strict=True))
+    freedom = error**4 / sum(
+        part**2 / max(1.0, side.size - 1) for part, side in zip(parts, (before, after), strict=True)
+    )
     pooled = math.sqrt((before.variance + after.variance) / 2)
     effect = gap / pooled if pooled > 0 else math.copysign(math.inf, gap)
     return Compared(one, other, gap, gap - Z * error, gap + Z * error, effect, two_sided(gap / error, freedom))
 
 
-def shares(
-    successes: int, n: int, after_successes: int, after_n: int, *, between: float = 0.0
-) -> Compared | None:
+def shares(successes: int, n: int, after_successes: int, after_n: int, *, between: float = 0.0) -> Compared | None:
     """Two proportions by the pooled score test, the interval by Newcombe, the effect Cohen's h."""
     gap = difference_of_shares(after_successes, after_n, successes, n)
     one, other = share(successes, n), share(after_successes, after_n)
@@ -75,7 +75,9 @@ def mixes(before: Mapping[str, int], after: Mapping[str, int], *, runs: tuple[in
     if not all(sums):
         return None
     names = sorted(before.keys() | after.keys())
-    first, second = ([side.get(name, 0) / total for name in names] for side, total in zip((before, after), sums, strict=True))
+    first, second = (
+        [side.get(name, 0) / total for name in names] for side, total in zip((before, after), sums, strict=True)
+    )
     n, m = (min(total, count) for total, count in zip(sums, runs, strict=True))
     if not n or not m:
         return None

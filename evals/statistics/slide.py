@@ -85,7 +85,7 @@ def find(blocks: Blocks) -> Slides:
         strength = -score / np.sqrt(information)
         slope = score / information
     before = np.stack([has[..., length:].sum(axis=-1) for length in lengths], axis=-1)
-    newest = has[..., :2].all(axis=-1)[..., None]
+    newest = (has[..., :2].sum(axis=-1) == 2)[..., None]
     during = np.stack([has[..., :length].sum(axis=-1) for length in lengths], axis=-1)
     can_say = (before >= BEFORE) & newest & (during >= SHORTEST) & np.isfinite(strength)
     strength = np.where(can_say, strength, -np.inf)
@@ -122,7 +122,9 @@ def _scatter(precision: Floats, means: Floats, level: Floats, strength: Floats, 
     Chi-square of the residuals, judged by Wilson and Hilferty's approximation (1931).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        chi = (precision * (means - level[..., None]) ** 2).sum(axis=-1) - np.where(np.isfinite(strength), strength, 0.0) ** 2
+        chi = (precision * (means - level[..., None]) ** 2).sum(axis=-1) - np.where(
+            np.isfinite(strength), strength, 0.0
+        ) ** 2
         freedom = np.maximum(1.0, has.sum(axis=-1) - 2.0)
         part = 2.0 / (9.0 * freedom)
         bound = freedom * (1.0 - part + SCATTER_QUANTILE * np.sqrt(part)) ** 3

@@ -71,7 +71,9 @@ class Command(BaseCommand):
         audit.add_argument("--repeat", type=int, default=20, help="requests per question and tenant")
         audit.add_argument("--fill-only", action="store_true", help="fill the tables for browsing and measure nothing")
         audit.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
-        drift = benches.add_parser("drift", help="how soon drift is found, and how often where none is; needs no engines")
+        drift = benches.add_parser(
+            "drift", help="how soon drift is found, and how often where none is; needs no engines"
+        )
         drift.add_argument("--histories", type=int, default=500, help="simulated, of each kind")
         drift.add_argument("--seed", type=int, default=1)
         ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
@@ -81,7 +83,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from agentops.portal.bench import (
-            audit, drift, faults, guard, guard_faults, ingest, ledger, search, spend, spend_pages,
+            audit,
+            drift,
+            faults,
+            guard,
+            guard_faults,
+            ingest,
+            ledger,
+            search,
+            spend,
+            spend_pages,
         )  # fmt: skip
 
         benches: dict[str, Callable[[], dict[str, Any]]] = {
