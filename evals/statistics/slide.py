@@ -96,13 +96,14 @@ def find(blocks: Blocks) -> Slides:
 
     scatter = _scatter(precision, means, level[..., 0], at_best(strength), has)
     length = lengths[best[..., 0]]
-    top = at_best(strength) / scatter
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = scatter * length / np.sqrt(at_best(information))
     return Slides(
-        strength=top,
+        strength=at_best(strength) / scatter,
         weeks=length,
         fall=-at_best(slope) * length,
         level=at_best(level - slope * slope_sum / weight),
-        error=scatter * length / np.sqrt(at_best(information)),
+        error=error,
     )
 
 
