@@ -56,6 +56,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "match outcomes": {"task": "evals.tasks.signals.match_outcomes", "schedule": 30.0},
     "look for signals": {"task": "evals.tasks.signals.look_for_signals", "schedule": _MINUTE},
     "fill the review queue": {"task": "evals.tasks.queue.fill_review_queue", "schedule": _MINUTE},
+    # drift
+    "add up cohorts": {"task": "evals.tasks.drift.add_up_cohorts", "schedule": 15 * _MINUTE},
+    "watch drift": {"task": "evals.tasks.drift.watch_drift", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

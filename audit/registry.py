@@ -120,6 +120,7 @@ ACTIONS: dict[str, Action] = dict(
             "changed",
             "amount_usd",
         ),
+        _action("drift.seen", Category.ADMIN, "{actor} marked as seen: {finding}", "agent", "metric", "finding"),
         _action(
             "budget.set",
             Category.ADMIN,

@@ -30,8 +30,10 @@ SAID = {  # the least effect that is told, however certain it is
     Metric.COST: 0.3,
     Metric.TOOL_MIX: 0.2,
 }
-# Before anything is seen: what people judge is what matters most, and rests on the smallest samples.
-WEIGHT = {metric: 4.0 if metric in (Metric.SCORE, Metric.PASS_RATE, Metric.FEEDBACK) else 1.0 for metric in Metric}
+# Before anything is seen: what judges and people say matters most, and rests on the smallest samples; and a difference is
+# likelier where something was changed than where nothing was.
+METRIC_WEIGHT = {Metric.SCORE: 8.0, Metric.PASS_RATE: 4.0, Metric.FEEDBACK: 4.0}  # others 1
+BOUNDARY_WEIGHT = 4.0  # others 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Found:
 
 def found_among(tests: Sequence[Tested]) -> list[Found]:
     """Those of one day's tests, over all cohorts and metrics together, that are neither chance nor too small to matter."""
-    q_values = fdr.adjusted([test.result.p for test in tests], [WEIGHT[test.metric] for test in tests])
+    q_values = fdr.adjusted([test.result.p for test in tests], [_weight(test) for test in tests])
     return [
         Found(test, q)
         for test, q in zip(tests, q_values, strict=True)
@@ -150,6 +152,10 @@ def _compared(
         kind = DriftKind.STEP if boundary else DriftKind.MIX
         tests.append(Tested(kind, agent, dimension, value, Metric.TOOL_MIX, before, after, *frame, mix, boundary))
     return tests
+
+
+def _weight(test: Tested) -> float:
+    return METRIC_WEIGHT.get(test.metric, 1.0) * (BOUNDARY_WEIGHT if test.boundary else 1.0)
 
 
 def _between(days: dict[date, Sums], first: date, end: date) -> Sums:

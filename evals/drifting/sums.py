@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from evals.statistics import sampletests
+from evals.statistics import estimates, sampletests
 from evals.statistics.estimates import Estimate
 from evals.statistics.moments import Moments
 from evals.statistics.sampletests import Compared, MixCompared
@@ -84,7 +84,7 @@ class Sums:
     def estimate(self, metric: Metric) -> Estimate | None:
         """The figure as people read it: a mean score, a share, the typical (geometric mean) tokens or dollars of a run."""
         if metric in SHARES:
-            return sampletests.share(*self.of_share(metric))
+            return estimates.share(*self.of_share(metric))
         if metric == Metric.SCORE:
             return self.score.estimate(low=0.0, high=1.0)
         found = self.moments(metric).estimate()

@@ -2,6 +2,8 @@
 
 from evals.models.drift import CohortDay, DriftFinding
 from evals.models.fact import CheckRules, FactMark, RunFact
+from evals.models.drift import CohortDay, CohortSweep, DriftFinding
+from evals.models.fact import RunFact
 from evals.models.gate import GateOverride, GatePolicy, GateRequirement, GateVerdict
 from evals.models.judge import Assignment, Calibration, Judge, JudgeEndpoint
 from evals.models.judgement import HumanLabel, Judgement, Score
@@ -19,6 +21,7 @@ __all__ = [
     "CaseVersion",
     "CheckRules",
     "CohortDay",
+    "CohortSweep",
     "DriftFinding",
     "EvalSet",
     "FactMark",

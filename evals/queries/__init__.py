@@ -1,5 +1,6 @@
 """Reads of quality, by area. Every function runs inside a scope and filters by tenant besides."""
 
+from evals.queries import drift as drift
 from evals.queries import gates, judging
 from evals.queries.replays import replay, replays_of
 from evals.queries.sets import (
@@ -38,6 +39,7 @@ __all__ = [
     "case_versions",
     "cases_of",
     "digests_of",
+    "drift",
     "eval_set",
     "eval_sets",
     "gates",

@@ -1,5 +1,6 @@
 """Writes of quality, by area."""
 
+from evals.services import drift as drift
 from evals.services.gates import (
     Requirement,
     agree_override,
@@ -50,6 +51,7 @@ __all__ = [
     "claim_cases",
     "create_set",
     "decide_gate",
+    "drift",
     "fill_queue",
     "find_signals",
     "give_feedback",

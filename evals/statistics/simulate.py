@@ -56,8 +56,8 @@ def daily_sums(random: np.random.Generator, noise: Noise, means: Floats) -> Bloc
     day = np.repeat(np.arange(len(means)), counts)
     values = scores(random, noise, means[day])
     n = counts.astype(np.float64)
-    total = np.bincount(day, weights=values, minlength=len(means))
-    squares = np.bincount(day, weights=values**2, minlength=len(means))
+    total: Floats = np.bincount(day, weights=values, minlength=len(means)).astype(np.float64)
+    squares: Floats = np.bincount(day, weights=values**2, minlength=len(means)).astype(np.float64)
     return Blocks(n=n, weight=n, weight_squares=n, total=total, squares=squares)
 
 

@@ -85,7 +85,7 @@ def find(blocks: Blocks) -> Slides:
         strength = -score / np.sqrt(information)
         slope = score / information
     before = np.stack([has[..., length:].sum(axis=-1) for length in lengths], axis=-1)
-    newest = has[..., :2].all(axis=-1)[..., None]
+    newest = (has[..., :2].sum(axis=-1) == 2)[..., None]
     during = np.stack([has[..., :length].sum(axis=-1) for length in lengths], axis=-1)
     can_say = (before >= BEFORE) & newest & (during >= SHORTEST) & np.isfinite(strength)
     strength = np.where(can_say, strength, -np.inf)
@@ -96,13 +96,14 @@ def find(blocks: Blocks) -> Slides:
 
     scatter = _scatter(precision, means, level[..., 0], at_best(strength), has)
     length = lengths[best[..., 0]]
-    top = at_best(strength) / scatter
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = scatter * length / np.sqrt(at_best(information))
     return Slides(
-        strength=top,
+        strength=at_best(strength) / scatter,
         weeks=length,
         fall=-at_best(slope) * length,
         level=at_best(level - slope * slope_sum / weight),
-        error=scatter * length / np.sqrt(at_best(information)),
+        error=error,
     )
 
 

@@ -47,8 +47,11 @@ def run(*, histories: int, seed: int, say: Callable[[str], object]) -> dict[str,
         measured(f"slide, {name}", _slide(random, histories, before, noise, compounds=compounds))
     alarms = measured("flat, a year", _flat(random, histories, Noise()))
     measured("flat, a year, rhythm of 5 points", _flat(random, histories, Noise(rhythm=0.05)))
-    step = measured("step of 10 points", drift_step.measure(random, histories, gap=0.10))
-    measured("no step", drift_step.measure(random, histories, gap=0.0))
+    step = measured("step of 10 points", drift_step.measure(random, histories, gap=0.10, noise=Noise()))
+    measured("no step", drift_step.measure(random, histories, gap=0.0, noise=Noise()))
+    calmer = Noise(rhythm=0.01)  # 2 points between the best and the worst weekday, not above and below the mean
+    measured("step, half the rhythm", drift_step.measure(random, histories, gap=0.10, noise=calmer))
+    measured("no step, half the rhythm", drift_step.measure(random, histories, gap=0.0, noise=calmer))
     return {
         "seed": seed,
         "histories": histories,
@@ -116,7 +119,7 @@ def _alarms(made: slide.Blocks, first: int, end: int) -> NDArray[np.bool_]:
 def _episodes(row: NDArray[np.bool_]) -> int:
     """Findings that people would see: one stays open until it was quiet for some days."""
     count, last = 0, -10_000
-    for day in np.flatnonzero(row):
+    for day in map(int, np.flatnonzero(row)):
         count += day - last > SLIDE_QUIET_DAYS
         last = day
     return count
