@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("evals", "0001_initial")]
+    dependencies = [("evals", "0002_gates")]
 
     operations = [
         migrations.RemoveField("cohortday", "tokens_squares"),

@@ -1,9 +1,7 @@
 """Quality as rows: what is judged by whom, what people said, eval sets and their runs, gates, and drift."""
 
-from evals.models.drift import CohortDay, DriftFinding
-from evals.models.fact import CheckRules, FactMark, RunFact
 from evals.models.drift import CohortDay, CohortSweep, DriftFinding
-from evals.models.fact import RunFact
+from evals.models.fact import CheckRules, FactMark, RunFact
 from evals.models.gate import GateOverride, GatePolicy, GateRequirement, GateVerdict
 from evals.models.judge import Assignment, Calibration, Judge, JudgeEndpoint
 from evals.models.judgement import HumanLabel, Judgement, Score
