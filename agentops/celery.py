@@ -52,6 +52,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # judging
     "write facts of finished runs": {"task": "evals.tasks.judging.write_facts", "schedule": 5.0},
     "write facts that were missed": {"task": "evals.tasks.judging.write_missed_facts", "schedule": _HOUR},
+    "ask judges": {"task": "evals.tasks.judging.ask_judges", "schedule": 5.0},
+    "compare judges with people": {"task": "evals.tasks.judging.calibrate", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 
