@@ -59,6 +59,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # drift
     "add up cohorts": {"task": "evals.tasks.drift.add_up_cohorts", "schedule": 15 * _MINUTE},
     "watch drift": {"task": "evals.tasks.drift.watch_drift", "schedule": _HOUR},
+    "ask judges": {"task": "evals.tasks.judging.ask_judges", "schedule": 5.0},
+    "compare judges with people": {"task": "evals.tasks.judging.calibrate", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

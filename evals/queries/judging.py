@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from agentops.traces import queries as traces
 from evals.judging import sampling
 from evals.models import Assignment, Calibration, Judge, Judgement, RunFact, Score
@@ -182,10 +184,15 @@ def current_judge(tenant: uuid.UUID, name: str) -> Judge | None:
 
 
 def tenants_with_due(at: datetime) -> list[uuid.UUID]:
-    """The organisations in which judgements wait. Needs staff's scope."""
-    states = [JudgementState.PLANNED, JudgementState.RUNNING]
-    rows = Judgement.objects.filter(state__in=states, next_at__lte=at).order_by().values_list("tenant_id", flat=True)
-    return list(rows.distinct())
+    """The organisations in which judgements can be asked for now, as far as their endpoints rest or judges are paused; the
+    limit of requests in a minute is the claim's. Needs staff's scope."""
+    rows = Judgement.objects.filter(
+        Q(judge__endpoint__paused_until__isnull=True) | Q(judge__endpoint__paused_until__lte=at),
+        Q(judge__state=JudgeState.ACTIVE) | Q(judge__state=JudgeState.REPLACED, subject=Subject.CASE_RUN),
+        state__in=[JudgementState.PLANNED, JudgementState.RUNNING],
+        next_at__lte=at,
+    )
+    return list(rows.order_by().values_list("tenant_id", flat=True).distinct())
 
 
 def _judgements(tenant: uuid.UUID, run: uuid.UUID) -> dict[str, Judgement]:

@@ -14,6 +14,7 @@ from tenants import queries as tenants
 
 FACT_SECONDS = 20.0  # that one organisation may take of a sweep
 MISSED_WITHIN = timedelta(hours=3)
+ASK_SECONDS = 45.0  # in which a round begins asks; the longest of them ends within the task's time all the same
 
 
 @task(Queue.INGEST)
@@ -37,4 +38,24 @@ def _facts_of(tenant_id: uuid.UUID, *, back: timedelta | None = None) -> int:
         count += found
         if found < services.BATCH:
             break
+    return count
+
+
+@task(Queue.JUDGING)
+def ask_judges() -> int:
+    """Ask the judges what is due, in all organisations; answers how many ends were written."""
+    return services.ask_due(seconds=ASK_SECONDS)
+
+
+@task(Queue.INGEST)
+def calibrate() -> int:
+    """Compare judges with people where labels or scores came since; answers how many judges."""
+    count = 0
+    for tenant_id in tenants.active_tenant_ids():
+        with tenant_scope(tenant_id):
+            stale = services.stale_judges(tenant=tenant_id)
+        for judge_id in stale:
+            with tenant_scope(tenant_id):
+                services.calibrate_judge(tenant=tenant_id, judge=judge_id, at=clock.now())
+        count += len(stale)
     return count

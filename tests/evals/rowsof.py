@@ -1,72 +1,74 @@
-"""Rows of judging as tests make them: a rubric, an endpoint, a judge, an assignment; by the models, where no service is tested."""
+"""Judging as tests set it up, through the services: a rubric, an endpoint, a judge, an assignment; and the sweep of facts."""
 
 from __future__ import annotations
 
-import uuid
+import itertools
 from datetime import datetime
+from typing import Any
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
-from agentops.common.strictjson import canonical
-from evals.models import Assignment, Judge, JudgeEndpoint, Rubric, RubricVersion
+from evals.models import Assignment, Judge, Judgement
 from evals.services import judging
-from tests.world import Organisation
+from tests.ingest import wire
+from tests.traces.pages import send
+from tests.world import OPERATOR, Organisation
 
-CRITERIA = [
-    {
-        "key": "goal",
-        "title": "Goal reached",
-        "instructions": "Did the user get what they asked for?",
-        "scale": {"kind": "pass_fail"},
-        "weight": 1,
-        "examples": [],
-    }
-]
+GOAL = {
+    "key": "goal",
+    "title": "Goal reached",
+    "instructions": "Did the user get what they asked for?",
+    "scale": {"kind": "pass_fail"},
+}
+RUBRIC = {"criteria": [GOAL], "pass_at": 0.5}
+MODEL = "claude-sonnet-4-5-20250929"
+_numbers = itertools.count(1)
 
 
-def judge(organisation: Organisation, *, name: str = "helpfulness", url: str = "https://judge.example/v1") -> Judge:
+def judge(
+    organisation: Organisation,
+    *,
+    name: str = "helpfulness",
+    url: str = "https://judge.example/v1",
+    rubric: Any = None,
+    kind: str = "openai",
+    provider: str = "anthropic",
+    model: str = MODEL,
+    family: str = "",
+    max_in_flight: int = 32,
+    requests_per_minute: int | None = None,
+    **settings: Any,
+) -> Judge:
+    """A judge with an endpoint and a rubric of its own name."""
     at = clock.now()
+    common: dict[str, Any] = {"tenant": organisation.id, "by": OPERATOR, "at": at}
     with tenant_scope(organisation.id):
-        common = {"tenant_id": organisation.id, "created_at": at, "created_by": "operator:tests"}
-        rubric = Rubric.objects.create(name=name, **common)
-        version = RubricVersion.objects.create(
-            rubric=rubric,
-            number=1,
-            content=canonical({"criteria": CRITERIA, "pass_at": 0.5}).decode(),
-            digest="d",
-            **common,
-        )
-        endpoint = JudgeEndpoint.objects.create(
+        version = judging.save_rubric(name=name, content=rubric or RUBRIC, **common)
+        endpoint = judging.save_endpoint(
             name=name,
-            kind="openai",
+            kind=kind,
             base_url=url,
-            key_cipher=b"",
-            changed_at=at,
-            changed_by="operator:tests",
+            key="a key of tests",
+            max_in_flight=max_in_flight,
+            requests_per_minute=requests_per_minute,
             **common,
         )
-        return Judge.objects.create(
+        return judging.save_judge(
             name=name,
-            number=1,
-            rubric_version=version,
-            endpoint=endpoint,
-            provider="anthropic",
-            model="claude-sonnet-4-5",
-            family="claude",
-            digest="d",
+            rubric_version=version.id,
+            endpoint=endpoint.id,
+            provider=provider,
+            model=model,
+            family=family,
+            settings=settings,
             **common,
         )
 
 
 def assign(organisation: Organisation, judge_name: str, *, rate: float, agent: str = "") -> Assignment:
     with tenant_scope(organisation.id):
-        return Assignment.objects.create(
-            tenant_id=organisation.id,
-            agent=agent,
-            judge_name=judge_name,
-            rate=rate,
-            set_at=clock.now(),
-            set_by="operator:tests",
+        return judging.assign_judge(
+            tenant=organisation.id, agent=agent, judge_name=judge_name, rate=rate, by=OPERATOR, at=clock.now()
         )
 
 
@@ -81,5 +83,29 @@ def facts(organisation: Organisation, *, at: datetime | None = None) -> int:
             return count
 
 
-def run_uuid(text: str) -> uuid.UUID:
-    return uuid.UUID(text)
+def runs(
+    organisation: Organisation, count: int, *, answer: str = "Done.", agent: str = "bot", **more: Any
+) -> list[str]:
+    """Runs of one span each; answers their ids."""
+    fields = {"kind": "run", "agent": agent, "input": "Do it.", "output": answer, "status": "ok", **more}
+    spans = [wire.native("run", **fields) for _ in range(count)]
+    send(organisation, spans)
+    return [span["trace_id"] for span in spans]
+
+
+def planned(organisation: Organisation, count: int, **more: Any) -> list[str]:
+    """Runs that the judge `helpfulness` is to look at, all of them."""
+    assign(organisation, "helpfulness", rate=1)
+    found = runs(organisation, count, **more)
+    facts(organisation)
+    return found
+
+
+def judgements(organisation: Organisation) -> list[Judgement]:
+    with tenant_scope(organisation.id):
+        return list(
+            Judgement.objects.filter(tenant_id=organisation.id)
+            .select_related("judge")
+            .prefetch_related("scores")
+            .order_by("id")
+        )

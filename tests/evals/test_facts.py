@@ -14,7 +14,7 @@ from django.db import connection, connections
 from agentops.common import clock
 from agentops.common.errors import NotFound
 from agentops.common.scope import tenant_scope
-from evals.models import Judge, Judgement, RunFact
+from evals.models import Judge, RunFact
 from evals.queries import judging as queries
 from evals.services import judging
 from evals.tasks.judging import write_facts, write_missed_facts
@@ -32,21 +32,7 @@ def fact(organisation: Organisation, seed: str) -> RunFact:
         return RunFact.objects.get(tenant_id=organisation.id, run_id=uuid.UUID(stories.run_id(seed)))
 
 
-def judgements(organisation: Organisation) -> list[Judgement]:
-    with tenant_scope(organisation.id):
-        return list(Judgement.objects.filter(tenant_id=organisation.id).select_related("judge").order_by("id"))
-
-
-def answers(
-    organisation: Organisation, count: int, *, answer: str = "Done.", agent: str = "bot", **more: Any
-) -> list[str]:
-    """Runs of one span each; answers their ids."""
-    spans = [
-        wire.native("run", kind="run", agent=agent, input="Do it.", output=answer, status="ok", **more)
-        for _ in range(count)
-    ]
-    send(organisation, spans)
-    return [span["trace_id"] for span in spans]
+answers, judgements = rowsof.runs, rowsof.judgements
 
 
 def why(organisation: Organisation, run: str) -> list[queries.Why]:

@@ -49,6 +49,12 @@ def review_mark(review: Any) -> SafeString:
 
 
 @register.filter
+def judgement_mark(state: Any) -> SafeString:
+    """The mark of a judgement or of a judge: planned, running, scored, failed, skipped; active, paused, replaced, sound."""
+    return marks.render(marks.JUDGEMENT, state)
+
+
+@register.filter
 def delivery_mark(state: Any) -> SafeString:
     """The mark of a message that leaves: waiting, sent, given_up."""
     return marks.render(marks.DELIVERY, state)
