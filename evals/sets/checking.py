@@ -112,6 +112,8 @@ def state_of(findings: Sequence[Finding], seen: Seen, *, mode: str) -> tuple[Cas
             CaseState.DIVERGED,
             f"it called {strange['tool']} with {_short(strange.get('arguments'))}, which nobody recorded",
         )
+    if mode == SuiteMode.CHAOS and not any(call.get("fault") for call in seen.calls):
+        return CaseState.ERRORED, "it made no recorded call, so nothing could fail"
     if seen.broke:
         state = CaseState.FAILED if mode == SuiteMode.CHAOS else CaseState.ERRORED
         return state, f"the agent broke: {seen.broke}"
