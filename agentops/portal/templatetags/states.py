@@ -49,6 +49,12 @@ def review_mark(review: Any) -> SafeString:
 
 
 @register.filter
+def gate_mark(gate: Any) -> SafeString:
+    """The mark of the gate before an agent version: none, required, passed, failed, overridden."""
+    return marks.render(marks.GATE, gate)
+
+
+@register.filter
 def delivery_mark(state: Any) -> SafeString:
     """The mark of a message that leaves: waiting, sent, given_up."""
     return marks.render(marks.DELIVERY, state)
