@@ -89,6 +89,13 @@ REVIEW = {
     "unapproved": Mark("Waits for approval", "bars", "warn", "No run of it may begin yet"),
     "rejected": Mark("Rejected", "cross", "bad", "Nobody may call it"),
 }
+GATE = {
+    "none": Mark("No gate", "dash", "quiet", "Nothing stands before its approval"),
+    "required": Mark("Must pass", "bars", "warn", "It cannot be approved before it has passed"),
+    "passed": Mark("Passed", "tick", "ok", "It may be approved"),
+    "failed": Mark("Failed", "cross", "bad", "It cannot be approved, unless two people go past the gate"),
+    "overridden": Mark("Overridden", "triangle", "warn", "It failed, and two people let it through"),
+}
 DELIVERY = {
     "waiting": Mark("Waiting", "ring", "busy", "It is sent as soon as it can be"),
     "sent": Mark("Sent", "tick", "ok", "Its receiver's server took it"),

@@ -122,7 +122,7 @@ def _tried(agent: str, version: VersionDetail, revision: Revision, requirement: 
     if suite_run is None:
         return None
     return Tried(
-        suite_run=suite_run.id.hex,
+        suite_run=str(suite_run.id),
         version=version.version,
         repeats=suite_run.repeats,
         attempts=found.count(),

@@ -89,6 +89,11 @@ def agent_gates(*, tenant: uuid.UUID) -> list[AgentGate]:
     return sorted(lines, key=lambda line: (not line.is_gated, line.agent.name))
 
 
+def agent_named(*, tenant: uuid.UUID, agent: str) -> AgentDetail:
+    """Raises AgentUnknown."""
+    return catalog.agent(tenant=tenant, name=agent)
+
+
 def standing(*, tenant: uuid.UUID, agent: str, version: str) -> Standing:
     """Raises AgentUnknown."""
     found = catalog.agent(tenant=tenant, name=agent)
