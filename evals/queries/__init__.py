@@ -1,2 +1,4 @@
 # drift
 from evals.queries import drift as drift
+from evals.queries import findings as findings
+from evals.queries import quality as quality
