@@ -195,6 +195,11 @@ EFFECT = {
     "charge": Mark("Charges", "diamond", "quiet", "Money moves"),
     "escalate": Mark("Escalates", "triangle", "quiet", "Calls a person"),
 }
+DRIFT = {
+    "worse": Mark("Worse", "triangle", "bad", "It moved to the worse"),
+    "better": Mark("Better", "chevron", "ok", "It moved to the better"),
+    "changed": Mark("Different", "diamond", "warn", "It is another mix than before"),
+}
 KIND = {
     "run": Mark("Run", "circle", "kind-run", "The run itself"),
     "llm": Mark("Model", "spark", "kind-llm", "A call of a model"),

@@ -1,7 +1,9 @@
 """Reads of quality, by area. Every function runs inside a scope and filters by tenant besides."""
 
 from evals.queries import drift as drift
+from evals.queries import findings as findings
 from evals.queries import gates, judging
+from evals.queries import quality as quality
 from evals.queries.replays import replay, replays_of
 from evals.queries.sets import (
     KeyedCase,
@@ -42,10 +44,12 @@ __all__ = [
     "drift",
     "eval_set",
     "eval_sets",
+    "findings",
     "gates",
     "judging",
     "keys_from",
     "newest_suite_runs",
+    "quality",
     "replay",
     "replays_of",
     "revision",

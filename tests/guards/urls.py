@@ -37,6 +37,7 @@ from audit import services as audit
 from audit.models import Leaf
 from audit.searching import Filters
 from evals import services as quality
+from evals.models import DriftFinding
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -325,6 +326,15 @@ class Things:
         audit.seal_all(tenant=self.organisation.id, at=clock.now())
         with tenant_scope(self.organisation.id):
             return Leaf.objects.get(tenant_id=self.organisation.id, leaf_index=0).entry_id
+
+    def finding(self) -> uuid.UUID:
+        """One of drift, which no service writes but the daily look."""
+        with tenant_scope(self.organisation.id):
+            made = DriftFinding.objects.create(
+                tenant_id=self.organisation.id, kind="shift", fingerprint=uuid.uuid4().hex, agent="desk", dimension="all",
+                metric="score", sentence="It fell.", before={}, after={}, effect=-0.5, found_at=clock.now(), last_seen_at=clock.now(),
+            )  # fmt: skip
+        return made.id
 
     def export(self) -> uuid.UUID:
         """One that is done, with its files; at once, as if there were nothing to look through."""

@@ -106,6 +106,12 @@ def match_mark(matches: bool | None) -> SafeString:
 
 
 @register.filter
+def drift_mark(direction: Any) -> SafeString:
+    """The mark of which way something drifted: worse, better, changed."""
+    return marks.render(marks.DRIFT, direction)
+
+
+@register.filter
 def budget_mark(state: Any) -> SafeString:
     """The mark of how much of a budget is used: room, near, limit, ceiling."""
     return marks.render(marks.BUDGET, state)
