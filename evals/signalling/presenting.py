@@ -100,8 +100,8 @@ def stats(weeks: Sequence[tuple[date, Words]], unmatched: tuple[int, int]) -> li
     newest = weeks[-1][1] if weeks else Words(0, 0)
     return [
         {"label": "Words of people", "value": count(told), "note": "in eight weeks"},
-        {"label": "Found good", "value": percent(Words(good, told).share.mean) if told else "–", "note": _interval(Words(good, told))},
-        {"label": "Found good, newest week", "value": percent(newest.share.mean) if newest.share else "–", "note": _interval(newest)},
+        {"label": "Found good", "value": _mean(Words(good, told)), "note": _interval(Words(good, told))},
+        {"label": "Found good, newest week", "value": _mean(newest), "note": _interval(newest)},
         {
             "label": "Outcomes without their span",
             "value": count(waiting),
@@ -109,6 +109,11 @@ def stats(weeks: Sequence[tuple[date, Words]], unmatched: tuple[int, int]) -> li
             "tone": "warn" if given_up else "",
         },
     ]  # fmt: skip
+
+
+def _mean(words: Words) -> str:
+    found = words.share
+    return percent(found.mean) if found else "–"
 
 
 def _interval(words: Words) -> str:

@@ -22,7 +22,10 @@ from tenants.access import TenantRequest
 
 class SamplingForm(forms.Form):
     agent = forms.CharField(
-        required=False, max_length=200, help_text="As it names itself in its traces. Empty: all agents without a line."
+        required=False,
+        max_length=200,
+        help_text="As it names itself in its traces. Empty: all agents without a line.",
+        widget=forms.TextInput(attrs={"list": "agent-names", "autocomplete": "off"}),
     )
     percent = forms.DecimalField(
         label="Percent of its runs", min_value=0, max_value=100, decimal_places=3, help_text="0 lets chance draw none."

@@ -129,6 +129,7 @@ def test_the_page_shows_words_shares_signals_and_outcomes(world: World, acme: Ma
 def test_an_empty_page_says_what_fills_it(world: World, client_for: Clients) -> None:
     page = client_for(world.ada).get(world.acme.url("quality/feedback/")).content.decode()
     assert "Nobody said anything yet" in page and "/api/v1/feedback" in page
+    assert page.count("Thumbs for your product") == 2, "in the header, and as the next step"
     assert "No outcomes yet" in page and "/api/v1/outcomes" in page
 
 

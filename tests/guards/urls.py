@@ -415,10 +415,9 @@ class Things:
 
     def item(self) -> uuid.UUID:
         """A run in the review queue."""
+        run = uuid.UUID(hex=self.run_id())
         with tenant_scope(self.organisation.id):
-            return quality.ask_review(
-                tenant=self.organisation.id, run_id=uuid.UUID(hex=self.run_id()), by=OPERATOR, at=clock.now()
-            )
+            return quality.ask_review(tenant=self.organisation.id, run_id=run, by=OPERATOR, at=clock.now())
 
 
 # What a page cannot do without, beyond its places.
