@@ -95,7 +95,7 @@ def mixes(before: Mapping[str, int], after: Mapping[str, int], *, runs: tuple[in
 
 
 def two_sided(t: float, freedom: float = math.inf) -> float:
-    """The chance of so large a t, either way. By Wallace's normal approximation (1959), within 1 % from 5 degrees up."""
+    """The chance of so large a t, either way. By Wallace's normal approximation (1959), within 5 % from 20 degrees up."""
     z = abs(t)
     if freedom < math.inf:
         z = (8 * freedom + 1) / (8 * freedom + 3) * math.sqrt(freedom * math.log1p(t * t / freedom))
