@@ -81,6 +81,12 @@ def test_nothing_on_a_side_is_no_answer_and_equal_values_are_no_division_by_zero
     assert other is not None and (other.p, other.effect) == (0.0, math.inf)
 
 
+def test_values_that_are_all_equal_do_not_differ_by_the_rounding_of_their_sums() -> None:
+    log = math.log1p(2_000_000 / 1000)
+    found = sampletests.means(Moments.of([log] * 260), Moments(200, 200, 200, sum([log] * 200), sum([log * log] * 200)))
+    assert found is not None and (found.p, found.effect) == (1.0, 0.0)
+
+
 def test_weights_stand_for_the_runs_that_were_not_judged() -> None:
     """One of ten of the bad runs is judged, and all of the good ones: the mean is that of all."""
     weighted = Moments(20, 110, 10 + 10 * 100, 10 * 1.0 + 10 * 10 * 0.2, 10 * 1.0 + 10 * 10 * 0.04)
