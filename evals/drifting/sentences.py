@@ -8,7 +8,7 @@ from datetime import date
 from evals.drifting.policy import Tested
 from evals.statistics.estimates import Estimate
 from evals.statistics.sampletests import MixCompared
-from evals.types import Dimension, DriftKind, Metric
+from evals.types import Dimension, Metric
 
 NOUNS = {
     Metric.SCORE: "judge score",
@@ -60,14 +60,16 @@ def when(test: Tested) -> str:
     return f" on {day(test.after_days[0])}"
 
 
-def why(causes: Sequence[tuple[Dimension, str, str]], *, is_told: bool, kind: DriftKind) -> str:
-    """`causes`: what changed, from, to. Tells a change of the model from one of the prompt, or says that nobody can."""
+def why(causes: Sequence[tuple[Dimension, str, str]], *, is_told: bool, others: bool) -> str:
+    """`causes`: what changed, from, to; `others`: something else did, too. Tells a change of the model from one of the prompt,
+    or says that nobody can."""
     names = [dimension.label.lower() for dimension, _, _ in causes]
     if not names:
         return "Prompt, model and tool definitions stayed the same."
     if is_told and len(names) == 1:
         _, old, new = causes[0]
-        return f"The {names[0]} changed ({short(old)} → {short(new)}); it is what explains it."
+        rest = "what else changed does not explain it" if others else "no other hash did"
+        return f"The {names[0]} changed ({short(old)} → {short(new)}); {rest}."
     return f"{_and(names).capitalize()} changed in the same runs: they cannot be told apart."
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from evals.statistics.estimates import Estimate, Z, difference_of_shares, share
 from evals.statistics.moments import Moments
 
+ROUNDING = 1e-9  # of a mean
 SMALL, MEDIUM, LARGE = 0.2, 0.5, 0.8  # J. Cohen, 1988; for V with few kinds 0.1, 0.3, 0.5
 
 
@@ -46,6 +47,10 @@ def means(before: Moments, after: Moments, *, between: float = 0.0) -> Compared 
     parts = (before.variance / before.size, after.variance / after.size + between)
     error = math.sqrt(sum(parts))
     gap = after.mean - before.mean
+    if abs(gap) <= ROUNDING * max(1.0, abs(before.mean)):
+        return Compared(
+            one, other, 0.0, -Z * error, Z * error, 0.0, 1.0
+        )  # sums of equal values differ by their rounding
     if error == 0:
         return Compared(one, other, gap, gap, gap, 0.0 if gap == 0 else math.copysign(math.inf, gap), float(gap == 0))
     freedom = error**4 / sum(
@@ -95,7 +100,7 @@ def mixes(before: Mapping[str, int], after: Mapping[str, int], *, runs: tuple[in
 
 
 def two_sided(t: float, freedom: float = math.inf) -> float:
-    """The chance of so large a t, either way. By Wallace's normal approximation (1959), within 1 % from 5 degrees up."""
+    """The chance of so large a t, either way. By Wallace's normal approximation (1959), within 5 % from 20 degrees up."""
     z = abs(t)
     if freedom < math.inf:
         z = (8 * freedom + 1) / (8 * freedom + 3) * math.sqrt(freedom * math.log1p(t * t / freedom))

@@ -118,7 +118,7 @@ def _row(request: TenantRequest, found: DriftFinding) -> dict[str, Any]:
         "tone": _tone(found),
         "size": size_in_words(found.effect, is_mix=metric == Metric.TOOL_MIX),
         "change": f"{figure(metric, before)} → {figure(metric, after)}"
-        if before is not None and after is not None
+        if before is not None and after is not None and found.kind != DriftKind.SLIDE
         else "",
         "cause": Dimension(found.cause).label if found.cause else "",
     }

@@ -70,7 +70,7 @@ def _note(tenant: uuid.UUID, one: Told, at: datetime) -> bool:
         told=one,
         causes=changed if attribution.is_told else [],
         sentence=f"{sentences.moved(test, *_estimates(test.metric, test.before, test.after))}. "
-        + sentences.why(changed, is_told=attribution.is_told, kind=test.kind),
+        + sentences.why(changed, is_told=attribution.is_told, others=len(attribution.changed) > 1),
         worst_runs=causes.worst_runs(tenant, after, test.metric),
         at=at,
     )
