@@ -52,6 +52,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # judging
     "write facts of finished runs": {"task": "evals.tasks.judging.write_facts", "schedule": 5.0},
     "write facts that were missed": {"task": "evals.tasks.judging.write_missed_facts", "schedule": _HOUR},
+    # sets
+    "settle judged cases": {"task": "evals.tasks.sets.settle", "schedule": 10.0},
+    "run suites at agents' addresses": {"task": "evals.tasks.sets.run_due", "schedule": 10.0},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -20,12 +20,15 @@ from evals.queries.suites import (
     CaseResult,
     SuitePage,
     SuiteSummary,
+    agent_endpoint,
     agent_endpoints,
     case_results,
     case_run,
     newest_suite_runs,
     suite_run,
     suite_runs,
+    suites_at_endpoints,
+    tenants_with_open_suites,
 )
 
 __all__ = [
@@ -34,6 +37,7 @@ __all__ = [
     "SetSummary",
     "SuitePage",
     "SuiteSummary",
+    "agent_endpoint",
     "agent_endpoints",
     "case_results",
     "case_run",
@@ -51,4 +55,6 @@ __all__ = [
     "revisions",
     "suite_run",
     "suite_runs",
+    "suites_at_endpoints",
+    "tenants_with_open_suites",
 ]
