@@ -31,7 +31,7 @@ class Command(DomainCommand):
         parser.add_argument(
             "--agent-endpoint", action="store_true", help="have the agent's registered address replay it"
         )
-        parser.add_argument("--version", dest="agent_version", default="", help="the agent version that replays it")
+        parser.add_argument("--agent-version", default="", help="the agent version that replays it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
