@@ -61,6 +61,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "watch drift": {"task": "evals.tasks.drift.watch_drift", "schedule": _HOUR},
     "ask judges": {"task": "evals.tasks.judging.ask_judges", "schedule": 5.0},
     "compare judges with people": {"task": "evals.tasks.judging.calibrate", "schedule": _MINUTE},
+    # sets
+    "settle judged cases": {"task": "evals.tasks.sets.settle", "schedule": 10.0},
+    "run suites at agents' addresses": {"task": "evals.tasks.sets.run_due", "schedule": 10.0},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -51,6 +51,27 @@ class Mark:
     meaning: str = ""  # on hover
 
 
+# Of a case of an eval set, once or over its repeats, and of a suite run.
+CASE = {
+    "passed": Mark("Passed", "tick", "ok", "All that was expected holds"),
+    "flaky": Mark("Flaky", "bars", "warn", "It passes at times"),
+    "failed": Mark("Failed", "cross", "bad", "Something that was expected does not hold"),
+    "diverged": Mark("Diverged", "diamond", "bad", "The agent asked for a call that nobody recorded"),
+    "errored": Mark(
+        "Broke", "triangle", "warn", "It says nothing about the case: the agent broke, or a judge gave no score"
+    ),
+    "planned": Mark("Planned", "circle", "quiet", "Nobody has run it yet"),
+    "claimed": Mark("Running", "ring", "busy", "Somebody runs it now"),
+    "judging": Mark("With the judge", "ring", "busy", "Its judge has not spoken yet"),
+    "running": Mark("Running", "ring", "busy", "Cases are still open"),
+    "done": Mark("Done", "tick", "quiet", "All cases have ended"),
+    "cancelled": Mark("Cancelled", "dash", "quiet", "A person or a machine ended it"),
+    "abandoned": Mark("Abandoned", "dash", "warn", "Nobody went on with it"),
+    "same": Mark("The same", "tick", "ok", "The same steps and the same output"),
+    "differs": Mark("Differs", "diamond", "bad", "A step or the output is another"),
+    "open": Mark("Waiting for the agent", "circle", "quiet", "Nobody has replayed it yet"),
+}
+
 STATUS = {
     "running": Mark("Running", "ring", "busy", "Spans still arrive"),
     "ok": Mark("OK", "tick", "ok", "Finished without an error"),

@@ -21,12 +21,15 @@ from evals.queries.suites import (
     CaseResult,
     SuitePage,
     SuiteSummary,
+    agent_endpoint,
     agent_endpoints,
     case_results,
     case_run,
     newest_suite_runs,
     suite_run,
     suite_runs,
+    suites_at_endpoints,
+    tenants_with_open_suites,
 )
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "SetSummary",
     "SuitePage",
     "SuiteSummary",
+    "agent_endpoint",
     "agent_endpoints",
     "case_results",
     "case_run",
@@ -56,4 +60,6 @@ __all__ = [
     "revisions",
     "suite_run",
     "suite_runs",
+    "suites_at_endpoints",
+    "tenants_with_open_suites",
 ]

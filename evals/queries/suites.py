@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
+from agentops.common import clock
 from agentops.common.cursors import Cursor
 from evals.errors import Unknown
 from evals.models import AgentEndpoint, CaseRun, SuiteRun
 from evals.sets import verdicts
-from evals.types import CaseState, SuiteMode, SuiteState
+from evals.types import CaseState, Runner, SuiteMode, SuiteState
 
 Statuses = Mapping[str, tuple[str, str]]
 _OPEN = (CaseState.PLANNED, CaseState.CLAIMED, CaseState.JUDGING)
@@ -95,6 +96,29 @@ def case_run(*, tenant: uuid.UUID, suite_run: uuid.UUID, case_run: uuid.UUID) ->
     found = CaseRun.objects.filter(tenant_id=tenant, suite_run_id=suite_run, id=case_run).select_related("case").first()
     if found is None:
         raise Unknown("There is no such case run.")
+    return found
+
+
+def suites_at_endpoints() -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """(tenant, suite run) of those the portal runs itself and that have cases to run. Needs staff's scope."""
+    now = clock.now()
+    free = Q(state=CaseState.PLANNED) | Q(state=CaseState.CLAIMED, claimed_until__lt=now)
+    waiting = CaseRun.objects.filter(free, suite_run=OuterRef("id"), tenant_id=OuterRef("tenant_id"))
+    found = SuiteRun.objects.filter(Exists(waiting), state=SuiteState.RUNNING, runner=Runner.ENDPOINT)
+    return list(found.order_by("last_seen_at", "id").values_list("tenant_id", "id")[:50])
+
+
+def tenants_with_open_suites() -> list[uuid.UUID]:
+    """Needs staff's scope."""
+    found = SuiteRun.objects.filter(state=SuiteState.RUNNING).order_by("tenant_id").values_list("tenant_id", flat=True)
+    return list(found.distinct())
+
+
+def agent_endpoint(*, tenant: uuid.UUID, agent: str) -> AgentEndpoint:
+    """Raises Unknown."""
+    found = AgentEndpoint.objects.filter(tenant_id=tenant, agent=agent).first()
+    if found is None:
+        raise Unknown(f"{agent} has no address at which it could be asked.")
     return found
 
 

@@ -38,6 +38,10 @@ from audit.models import Leaf
 from audit.searching import Filters
 from evals import services as quality
 from evals.models import DriftFinding
+from evals import services as evals
+from evals.models import CaseRun, EvalSet, SuiteRun
+from evals.sets import cases
+from evals.types import Runner
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -310,6 +314,46 @@ class Things:
                 expires_at=at + timedelta(days=1),
                 by=owner.actor,
                 at=at,
+            )
+        return made.id
+
+    def eval_set(self) -> str:
+        """A set with one case, named `case`."""
+        tenant, at = self.organisation.id, clock.now()
+        with tenant_scope(tenant):
+            if EvalSet.objects.filter(tenant_id=tenant).exists():
+                return "desk"
+            made = evals.create_set(tenant=tenant, name="desk", description="", by=OPERATOR, at=at)
+            case = cases.read({"title": "a", "input": "b", "expect": [{"kind": "max_calls", "most": 1}]})
+            evals.replace_cases(tenant=tenant, eval_set=made.id, found={"case": case}, note="", by=OPERATOR, at=at)
+        return "desk"
+
+    def case_key(self) -> str:
+        self.eval_set()
+        return "case"
+
+    def suite_run(self) -> uuid.UUID:
+        self.eval_set()
+        tenant, asked = self.organisation.id, evals.Asked(agent="desk", agent_version="1", eval_set="desk")
+        with tenant_scope(tenant):
+            found = SuiteRun.objects.filter(tenant_id=tenant).first()
+            if found is not None:
+                return found.id
+            made = evals.begin_suite_run(
+                tenant=tenant, asked=asked, runner=Runner.CLIENT, trigger="api", by=OPERATOR, at=clock.now()
+            )
+        return made.id
+
+    def case_run(self) -> uuid.UUID:
+        self.suite_run()
+        with tenant_scope(self.organisation.id):
+            return CaseRun.objects.filter(tenant_id=self.organisation.id).values_list("id", flat=True)[0]
+
+    def replay(self) -> uuid.UUID:
+        run_id = uuid.UUID(self.run_id())
+        with tenant_scope(self.organisation.id):
+            made = evals.open_replay(
+                tenant=self.organisation.id, run_id=run_id, agent_version="", by=OPERATOR, at=clock.now()
             )
         return made.id
 

@@ -19,6 +19,18 @@ def status_mark(status: Any) -> SafeString:
 
 
 @register.filter
+def case_mark(state: Any) -> SafeString:
+    """The mark of a case (passed, flaky, failed, diverged, errored, planned, claimed, judging), a suite run or a replay."""
+    return marks.render(marks.CASE, state or "planned")
+
+
+@register.filter
+def case_shape(state: Any) -> SafeString:
+    """The shape alone, with its word for screen readers and on hover: for dense rows."""
+    return marks.render(marks.CASE, state or "planned", is_short=True)
+
+
+@register.filter
 def severity_mark(severity: Any) -> SafeString:
     """The mark of an incident's severity, 1 to 4."""
     return marks.render(marks.SEVERITY, severity)
