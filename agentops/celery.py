@@ -49,6 +49,18 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "stream the audit log": {"task": "audit.tasks.send_streams", "schedule": 10.0},
     "watch streams of the audit log": {"task": "audit.tasks.watch_streams", "schedule": _MINUTE},
     "send checkpoints": {"task": "audit.tasks.send_checkpoints", "schedule": _MINUTE},
+    # judging
+    "write facts of finished runs": {"task": "evals.tasks.judging.write_facts", "schedule": 5.0},
+    "write facts that were missed": {"task": "evals.tasks.judging.write_missed_facts", "schedule": _HOUR},
+    # quality: signals and the review queue
+    "match outcomes": {"task": "evals.tasks.signals.match_outcomes", "schedule": 30.0},
+    "look for signals": {"task": "evals.tasks.signals.look_for_signals", "schedule": _MINUTE},
+    "fill the review queue": {"task": "evals.tasks.queue.fill_review_queue", "schedule": _MINUTE},
+    # drift
+    "add up cohorts": {"task": "evals.tasks.drift.add_up_cohorts", "schedule": 15 * _MINUTE},
+    "watch drift": {"task": "evals.tasks.drift.watch_drift", "schedule": _HOUR},
+    "ask judges": {"task": "evals.tasks.judging.ask_judges", "schedule": 5.0},
+    "compare judges with people": {"task": "evals.tasks.judging.calibrate", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

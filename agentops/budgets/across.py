@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -187,31 +187,25 @@ def spending(month: Month) -> Spending:
         input_tokens=whole.input_tokens,
         cache_read_tokens=whole.cache_read_tokens,
         unpriced_calls=whole.unpriced_calls,
-        outcomes=Outcomes.of(queries.product_outcomes(tenants=list(organisations), since=month.first, until=month.end)),
+        outcomes=Outcomes.of(queries.product_outcomes(tenants=ids, first=month.first, end=month.end)),
     )
 
 
-def agent_lines(month: Month, *, tenant: Tenant | None = None) -> list[AgentLine]:
-    """Agents of one organisation or of all, the dearest first."""
+def agent_and_model_lines(month: Month, *, tenant: Tenant | None = None) -> tuple[list[AgentLine], list[SumRow]]:
+    """Agents, and models, of one organisation or of all, the dearest first."""
     organisations = {each.id: each for each in ([tenant] if tenant else tenants.all_tenants())}
     ids = list(organisations)
     outcomes: dict[tuple[uuid.UUID, str], list[queries.OutcomeRow]] = defaultdict(list)
-    for each in queries.product_outcomes(tenants=ids, since=month.first, until=month.end):
+    for each in queries.product_outcomes(tenants=ids, first=month.first, end=month.end):
         outcomes[each.tenant_id, each.agent].append(each)
-    rows = queries.product_sums(tenants=ids, since=month.first, until=month.end, by=("tenant_id", "agent"))
+    agents, models = queries.product_agents_and_models(tenants=ids, since=month.first, until=month.end)
     lines = []
-    for row in rows:
+    for row in agents:
         assert row.tenant_id is not None
         of_it = Outcomes.of(outcomes.get((row.tenant_id, row.agent), ()))
         lines.append(AgentLine(organisations[row.tenant_id], row.agent, row, of_it))
-    return sorted(lines, key=lambda line: (-line.sums.amount_nano_usd, line.tenant.name, line.agent))
-
-
-def model_lines(month: Month, *, tenant: Tenant | None = None) -> list[SumRow]:
-    """Models of one organisation or of all, the dearest first."""
-    ids = [tenant.id] if tenant else [each.id for each in tenants.all_tenants()]
-    rows = queries.product_sums(tenants=ids, since=month.first, until=month.end, by=("provider", "model"))
-    return sorted(rows, key=lambda row: (-row.amount_nano_usd, row.provider, row.model))
+    lines.sort(key=lambda line: (-line.sums.amount_nano_usd, line.tenant.name, line.agent))
+    return lines, sorted(models, key=lambda row: (-row.amount_nano_usd, row.provider, row.model))
 
 
 def day_lines(month: Month, *, tenant: Tenant) -> list[SumRow]:
@@ -293,15 +287,23 @@ def quarter_lines(quarters: list[Quarter]) -> dict[Quarter, list[QuarterLine]]:
     """Revenue and spend of each organisation in these quarters (oldest first); the first line of each is all of them."""
     organisations = {tenant.id: tenant for tenant in tenants.all_tenants()}
     spent: dict[tuple[Quarter, uuid.UUID], int] = defaultdict(int)
-    for row in queries.product_sums(
-        tenants=list(organisations), since=quarters[0].first, until=quarters[-1].end, by=("tenant_id", "month")
-    ):
-        if row.day and row.tenant_id:
-            spent[Quarter.around(row.day), row.tenant_id] += row.amount_nano_usd
+    since, until = quarters[0].first, quarters[-1].end
+    of_month = {month: Quarter.around(month) for month in _months(since, until)}
+    for (tenant_id, month), amount in queries.product_spend(
+        tenants=list(organisations), since=since, until=until
+    ).items():
+        spent[of_month[month], tenant_id] += amount
     paid: dict[tuple[Quarter, uuid.UUID], int] = defaultdict(int)
-    for (tenant_id, month), amount in queries.revenue_by_month(since=quarters[0].first, until=quarters[-1].end).items():
-        paid[Quarter.around(month), tenant_id] += amount
+    for (tenant_id, month), amount in queries.revenue_by_month(since=since, until=until).items():
+        paid[of_month[month], tenant_id] += amount
     return {quarter: _quarter(quarter, organisations, paid, spent) for quarter in quarters}
+
+
+def _months(since: date, until: date) -> Iterator[date]:
+    """The first days of the months between two of them, without the last."""
+    while since < until:
+        yield since
+        since = (since + timedelta(days=32)).replace(day=1)
 
 
 def _quarter(

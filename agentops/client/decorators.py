@@ -1,4 +1,5 @@
-"""Guarded functions. They run inside a run only, sync functions in a Client's, coroutines in an AsyncClient's."""
+"""Guarded functions. They run inside a run only, sync functions in a Client's, coroutines in an AsyncClient's; in an eval
+(evals.py) tools answer from the recording instead, and model calls are noted."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from .aclient import AsyncRun
 from .client import Run
 from .errors import NoRun
+from .evals_session import current_session
 from .run import current_run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,11 +43,15 @@ def tool(
 
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> Any:
+            if (session := current_session.get()) is not None:
+                return session.call(said, arguments_of(parameters, args, kwargs))
             with _sync_run(said).tool_call(said, **asked(args, kwargs)) as call:
                 return function(**call.arguments)
 
         @functools.wraps(function)
         async def guarded_async(*args: Any, **kwargs: Any) -> Any:
+            if (session := current_session.get()) is not None:
+                return session.call(said, arguments_of(parameters, args, kwargs))
             async with _async_run(said).tool_call(said, **asked(args, kwargs)) as call:
                 return await function(**call.arguments)
 
@@ -77,12 +83,18 @@ def model_call(
 
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> Any:
+            if (session := current_session.get()) is not None:
+                with session.unguarded(model, max_output_tokens) as call:
+                    return function(call, *args, **kwargs)
             run = _sync_run(function.__name__)
             with run.model_call(input_tokens=input_tokens(*args, **kwargs), **options) as call:
                 return function(call, *args, **kwargs)
 
         @functools.wraps(function)
         async def guarded_async(*args: Any, **kwargs: Any) -> Any:
+            if (session := current_session.get()) is not None:
+                with session.unguarded(model, max_output_tokens) as call:
+                    return await function(call, *args, **kwargs)
             run = _async_run(function.__name__)
             async with run.model_call(input_tokens=input_tokens(*args, **kwargs), **options) as call:
                 return await function(call, *args, **kwargs)

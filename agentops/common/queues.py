@@ -23,10 +23,13 @@ class Queue(StrEnum):
     """Where a task waits. Each task names one: ``@task(Queue.INGEST)``."""
 
     DEFAULT = "default"
-    """What a person or an agent waits for: mail, webhooks, judgements, small sweeps."""
+    """What a person or an agent waits for: mail, webhooks, small sweeps."""
 
     INGEST = "ingest"
     """What follows the traces: sweeps over runs, finalising, roll-ups; a burst here delays nobody else's work."""
+
+    JUDGING = "judging"
+    """Asking judges: one task asks many at once and mostly waits, so a worker of its own does nothing else."""
 
     MAINTENANCE = "maintenance"
     """Work that needs the owner of the tables: partitions, retention, sealing, erasure; one worker, one at a time."""

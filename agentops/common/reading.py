@@ -94,7 +94,11 @@ class Reading:
         return value
 
     def problem(self, name: str, code: str, detail: str) -> None:
-        self.problems.append(InputProblem(f"{self._pointer}/{name}" if name else self._pointer, code, detail))
+        self.problems.append(InputProblem(self.at(name), code, detail))
+
+    def at(self, name: str) -> str:
+        """The pointer to a member."""
+        return f"{self._pointer}/{name}" if name else self._pointer
 
     def all_problems(self) -> list[InputProblem]:
         """Everything that is wrong, members nobody asked for included: for a reading inside another. Call it last."""

@@ -29,7 +29,7 @@ _PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     scheme: str
     host: str
     port: int
@@ -41,8 +41,8 @@ class _Target:
 def deliver(claimed: Claimed) -> Outcome:
     """Post it. Anything but a status of 2xx is a failure; a redirect is one, too, and is not followed."""
     try:
-        target = _target(claimed.destination)
-        addresses = resolve(target.host, target.port, is_trusted=target.is_trusted)
+        place = target(claimed.destination)
+        addresses = resolve(place.host, place.port, is_trusted=place.is_trusted)
     except (Closed, ValueError) as error:
         return Outcome(is_sent=False, detail=f"Not sent: {error}.", is_final=True)
     except (OSError, UnicodeError):
@@ -51,19 +51,19 @@ def deliver(claimed: Claimed) -> Outcome:
     until = time.monotonic() + TOTAL_SECONDS
     outcome = Outcome(is_sent=False, detail="It could not be connected to.")
     for address in addresses[:_ADDRESSES_MOST]:
-        connection = _connection(target, address)
+        opened = connection(place, address)
         try:
-            with _cut_off(connection, until):
-                connection.connect()
+            with cut_off(opened, until):
+                opened.connect()
         except (HTTPError, OSError) as error:
-            outcome = Outcome(is_sent=False, detail=f"It could not be connected to: {_words(error)}.")
-            connection.close()
+            outcome = Outcome(is_sent=False, detail=f"It could not be connected to: {words(error)}.")
+            opened.close()
             continue
-        return _post(connection, target, claimed, body, until)
+        return _post(opened, place, claimed, body, until)
     return outcome
 
 
-def _target(url: str) -> _Target:
+def target(url: str) -> Target:
     """Raises ValueError with words for a URL that is not written to."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
@@ -77,7 +77,7 @@ def _target(url: str) -> _Target:
     if parts.scheme != "https" and not is_trusted:
         raise ValueError("its address is not https")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return _Target(parts.scheme, host, port, path, _authority(parts, host, port), is_trusted)
+    return Target(parts.scheme, host, port, path, _authority(parts, host, port), is_trusted)
 
 
 def _authority(parts: SplitResult, host: str, port: int) -> str:
@@ -85,16 +85,16 @@ def _authority(parts: SplitResult, host: str, port: int) -> str:
     return name if port == _PORTS[parts.scheme] else f"{name}:{port}"
 
 
-def _connection(target: _Target, address: str) -> HTTPConnection:
+def connection(place: Target, address: str) -> HTTPConnection:
     """To the address that was judged, under the name that was asked for. urllib3 heeds no proxy of the environment here."""
-    if target.scheme == "http":
-        return HTTPConnection(address, target.port, timeout=CONNECT_SECONDS)
+    if place.scheme == "http":
+        return HTTPConnection(address, place.port, timeout=CONNECT_SECONDS)
     return HTTPSConnection(
         address,
-        target.port,
+        place.port,
         timeout=CONNECT_SECONDS,
         ssl_context=_tls(),
-        server_hostname=target.host.encode("idna").decode() if ":" not in target.host else target.host,
+        server_hostname=place.host.encode("idna").decode() if ":" not in place.host else place.host,
     )
 
 
@@ -106,26 +106,26 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _post(connection: HTTPConnection, target: _Target, claimed: Claimed, body: bytes, until: float) -> Outcome:
+def _post(opened: HTTPConnection, place: Target, claimed: Claimed, body: bytes, until: float) -> Outcome:
     message = f"msg_{claimed.id.hex}"
     headers = {
-        "Host": target.authority,
+        "Host": place.authority,
         "Content-Type": "application/json",
         "User-Agent": f"agentops/{settings.VERSION}",
         **signing.headers(claimed.tenant_id, claimed.destination, message, clock.now_ns() // clock.NANOS, body),
     }
     try:
-        connection.timeout = READ_SECONDS
-        with _cut_off(connection, until):
-            connection.request("POST", target.path, body=body, headers=headers, preload_content=False)
-            response = connection.getresponse()
+        opened.timeout = READ_SECONDS
+        with cut_off(opened, until):
+            opened.request("POST", place.path, body=body, headers=headers, preload_content=False)
+            response = opened.getresponse()
             status, wish = response.status, response.headers.get("retry-after", "")
         if time.monotonic() >= until:  # cut off within its header, which is read as if it had ended there
             raise TimeoutError
     except (HTTPError, OSError) as error:
-        return Outcome(is_sent=False, detail=f"It did not answer: {_words(error)}.")
+        return Outcome(is_sent=False, detail=f"It did not answer: {words(error)}.")
     finally:
-        connection.close()  # nothing of the body is read: neither its size nor its content matters
+        opened.close()  # nothing of the body is read: neither its size nor its content matters
     return _judged(status, wish)
 
 
@@ -151,9 +151,9 @@ def _body(claimed: Claimed) -> bytes:
 
 
 @contextlib.contextmanager
-def _cut_off(connection: HTTPConnection, until: float) -> Iterator[None]:
+def cut_off(opened: HTTPConnection, until: float) -> Iterator[None]:
     """Time-outs of a socket are for one wait each; this is for all of them together."""
-    timer = threading.Timer(max(0.0, until - time.monotonic()), _shut, [connection])
+    timer = threading.Timer(max(0.0, until - time.monotonic()), _shut, [opened])
     timer.daemon = True
     timer.start()
     try:
@@ -162,14 +162,13 @@ def _cut_off(connection: HTTPConnection, until: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _shut(connection: HTTPConnection) -> None:
-    opened = connection.sock
-    if opened is not None:
+def _shut(opened: HTTPConnection) -> None:
+    if opened.sock is not None:
         with contextlib.suppress(OSError):
-            opened.shutdown(socket.SHUT_RDWR)
+            opened.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     """What went wrong, without the address that was connected to."""
     cause = error.__cause__ or error
     match cause:

@@ -36,6 +36,11 @@ class Entry:
 
 
 CONFIRMATION = ("confirmation", "confirmation-refuse", "confirmation-edit", "confirmation-receipt")
+QUALITY = (
+    "quality-compare", "drift", "drift-finding", "review-queue", "review-item", "judges", "judge", "rubric", "judgements",
+    "eval-sets", "eval-set", "eval-case", "eval-case-new", "suite-runs", "suite-run", "replay", "gates", "gate",
+    "quality-signals",
+)  # fmt: skip
 TENANT_ENTRIES = (
     Entry("Overview", "home", "tenant-home"),
     Entry("Inbox", "inbox", "inbox", also=CONFIRMATION),
@@ -54,7 +59,7 @@ TENANT_ENTRIES = (
         also=("tools", "tools-audit", "tool", "tool-review", "tool-audit", "caps", "caps-change", "stored-answers"),
     ),
     Entry("Kill switches", "power", "kill-switches"),
-    Entry("Quality", "check-badge", "quality"),
+    Entry("Quality", "check-badge", "quality", also=QUALITY),
     Entry("Ingest health", "signal", "ingest-health"),
     Entry("Deliveries", "paper-airplane", "deliveries", also=("delivery", "delivery-secret")),
     Entry("Prices", "currency-dollar", "prices"),

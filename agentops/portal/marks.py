@@ -175,6 +175,18 @@ ERASURE = {
     "refused": Mark("Not erased", "dash", "quiet", "It was refused or taken back"),
     "done": Mark("Erased", "tick", "ok", "It was done, and there is a certificate"),
 }
+JUDGEMENT = {
+    "planned": Mark("Waiting", "bars", "busy", "The judge is asked when its endpoint and budget have room"),
+    "running": Mark("With the judge", "ring", "busy", "It is being asked"),
+    "scored": Mark("Scored", "tick", "ok", "It has a score"),
+    "failed": Mark("No score", "cross", "bad", "The judge was asked in vain"),
+    "skipped": Mark("Not judged", "dash", "quiet", "For a reason that stands beside"),
+    "sound": Mark("Agrees with people", "shield", "ok", "A gate may rely on it"),
+    "unsound": Mark("Cannot gate", "triangle", "warn", "It was not compared with people, or does not agree enough"),
+    "paused": Mark("Paused", "bars", "warn", "It judges nothing until somebody lets it go on"),
+    "active": Mark("Judges", "disc", "ok", "Runs that finish are planned for it"),
+    "replaced": Mark("Replaced", "dash", "quiet", "A newer version took its place"),
+}
 EFFECT = {
     "read": Mark("Reads", "arrow", "quiet", "Looks something up"),
     "write": Mark("Writes", "bolt", "quiet", "Changes something"),
@@ -182,6 +194,11 @@ EFFECT = {
     "send": Mark("Sends", "chevron", "quiet", "Something leaves the house"),
     "charge": Mark("Charges", "diamond", "quiet", "Money moves"),
     "escalate": Mark("Escalates", "triangle", "quiet", "Calls a person"),
+}
+DRIFT = {
+    "worse": Mark("Worse", "triangle", "bad", "It moved to the worse"),
+    "better": Mark("Better", "chevron", "ok", "It moved to the better"),
+    "changed": Mark("Different", "diamond", "warn", "It is another mix than before"),
 }
 KIND = {
     "run": Mark("Run", "circle", "kind-run", "The run itself"),

@@ -72,6 +72,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "grades": list(marks.ENFORCEMENT),
         "switch_states": list(marks.SWITCH),
         "budget_states": list(marks.BUDGET),
+        "drift_states": list(marks.DRIFT),
         "spend_states": list(marks.SPEND),
         "erasure_states": list(marks.ERASURE),
         "confirmation_states": list(marks.CONFIRMATION),

@@ -22,9 +22,11 @@ class CohortDay(TenantOwned):
     errors = models.IntegerField()
     refusals = models.IntegerField()
     tokens_sum = models.BigIntegerField()
-    tokens_squares = models.FloatField()
+    tokens_logs = models.FloatField()  # ln(1 + tokens), summed
+    tokens_log_squares = models.FloatField()
     cost_nano_usd = models.BigIntegerField()
-    cost_squares = models.FloatField()  # of dollars
+    cost_logs = models.FloatField()  # ln(1 + millionths of a dollar), summed
+    cost_log_squares = models.FloatField()
     judged = models.IntegerField()
     weight = models.FloatField()  # of judged runs: one over the probability of being judged
     weight_squares = models.FloatField()
@@ -42,6 +44,17 @@ class CohortDay(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.agent} {self.dimension}={self.value} {self.day}"
+
+
+class CohortSweep(TenantOwned):
+    """Up to when an organisation's facts, judgements and feedback were looked through for days to compute anew."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "part")
+    part = models.CharField(max_length=10, default="all")
+    swept_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.swept_at}"
 
 
 class DriftFinding(HasId, TenantOwned):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from agentops.common.models import TenantOwned
+from agentops.common.models import HasId, TenantOwned
 
 
 class RunFact(TenantOwned):
@@ -36,6 +36,7 @@ class RunFact(TenantOwned):
     failed_checks = ArrayField(models.TextField(), default=list)  # codes of judging/checks.py
     check_notes = models.JSONField(default=dict)  # by code: what was found, and the spans (hex)
     kept_because = ArrayField(models.TextField(), default=list)  # why it is always judged: error, refusal, outlier …
+    draws = models.JSONField(default=dict)  # by judge's name: the probability with which it was drawn, and if it was
     tools = ArrayField(models.TextField(), default=list)
     tool_calls = models.IntegerField(default=0)
     llm_calls = models.IntegerField(default=0)
@@ -53,3 +54,31 @@ class RunFact(TenantOwned):
 
     def __str__(self) -> str:
         return self.run_id.hex
+
+
+class FactMark(HasId, TenantOwned):
+    """Up to when a tenant's finished runs have their facts. Its lock keeps two sweeps from one tenant."""
+
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id"], name="fact_mark_once")]
+
+    def __str__(self) -> str:
+        return str(self.until)
+
+
+class CheckRules(HasId, TenantOwned):
+    """What an agent's answers are held to by checks without a model. Agent "": those without a line of their own."""
+
+    agent = models.TextField(blank=True)
+    words = ArrayField(models.TextField(), default=list)  # not to be used
+    output_schema = models.TextField(blank=True)  # RFC 8785 text of a JSON Schema; empty: none
+    set_at = models.DateTimeField()
+    set_by = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "agent"], name="check_rules_once")]
+
+    def __str__(self) -> str:
+        return self.agent or "all agents"

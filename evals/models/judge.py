@@ -21,6 +21,8 @@ class JudgeEndpoint(HasId, TenantOwned):
     max_in_flight = models.SmallIntegerField(default=8)
     requests_per_minute = models.IntegerField(null=True)
     paused_until = models.DateTimeField(null=True)  # it asked for patience (429), or fails again and again
+    minute = models.DateTimeField(null=True)  # in which `asked` requests were begun
+    asked = models.IntegerField(default=0)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=200)
     changed_at = models.DateTimeField()

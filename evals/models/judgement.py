@@ -53,6 +53,9 @@ class Judgement(HasId, TenantOwned):
                 fields=["tenant_id", "next_at"], name="judgement_due", condition=Q(state__in=["planned", "running"])
             ),
             models.Index(fields=["tenant_id", "subject", "agent", "day"], name="judgement_of_agent"),
+            models.Index(fields=["tenant_id", "-planned_at", "-id"], name="judgement_latest"),
+            models.Index(fields=["tenant_id", "state", "-planned_at", "-id"], name="judgement_by_state"),
+            models.Index(fields=["tenant_id", "judge", "-planned_at", "-id"], name="judgement_of_judge"),
         ]
 
     def __str__(self) -> str:

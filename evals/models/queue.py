@@ -39,7 +39,29 @@ class ReviewItem(HasId, TenantOwned):
                 | (Q(state=QueueState.DONE, reviewed_at__isnull=False) & ~Q(reviewed_by="") & ~Q(verdict="")),
             ),
         ]
-        indexes = [models.Index(fields=["tenant_id", "state", "-found_at", "-id"], name="review_queue")]
+        indexes = [
+            models.Index(fields=["tenant_id", "state", "-found_at", "-id"], name="review_queue"),
+            models.Index(fields=["tenant_id", "run_id"], name="review_of_run"),
+            models.Index(fields=["-found_at", "-id"], name="review_open", condition=Q(state=QueueState.OPEN)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.run_id.hex}: {self.state}"
+
+
+class ReviewSampling(HasId, TenantOwned):
+    """Which share of an agent's runs comes to people by chance. Agent "": those without a line of their own."""
+
+    agent = models.TextField(blank=True)
+    share = models.FloatField()
+    set_at = models.DateTimeField()
+    set_by = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "agent"], name="review_sampling_once"),
+            models.CheckConstraint(name="review_sampling_share", condition=Q(share__gte=0, share__lte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent or 'all'}: {self.share:.1%}"

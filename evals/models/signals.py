@@ -16,6 +16,7 @@ class Feedback(HasId, TenantOwned):
     span_id = models.CharField(max_length=16, blank=True)  # hex
     user_id = models.TextField(blank=True)
     source = models.CharField(max_length=12, choices=FeedbackSource.choices)
+    about = models.CharField(max_length=32, blank=True)  # hex; the confirmation it is about: a run can have several
     is_up = models.BooleanField()
     is_correct = models.BooleanField(null=True)
     comment = models.TextField(blank=True)
@@ -25,7 +26,7 @@ class Feedback(HasId, TenantOwned):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant_id", "run_id", "span_id", "user_id", "source"], name="feedback_once"
+                fields=["tenant_id", "run_id", "span_id", "user_id", "source", "about"], name="feedback_once"
             ),
         ]
         indexes = [models.Index(fields=["tenant_id", "-received_at"], name="feedback_latest")]
@@ -66,6 +67,7 @@ class Outcome(HasId, TenantOwned):
     span_id = models.CharField(max_length=16, blank=True)  # hex; empty while no span of the run matches
     matched_at = models.DateTimeField(null=True)
     matching_ends_at = models.DateTimeField()  # not looked for after
+    next_look_at = models.DateTimeField()  # for its span; the pauses grow with its age
 
     class Meta:
         constraints = [
@@ -76,9 +78,26 @@ class Outcome(HasId, TenantOwned):
         indexes = [
             models.Index(fields=["tenant_id", "-received_at"], name="outcome_latest"),
             models.Index(
-                fields=["tenant_id", "matching_ends_at"], name="outcome_unmatched", condition=Q(matched_at__isnull=True)
+                fields=["tenant_id", "next_look_at"], name="outcome_to_match", condition=Q(matched_at__isnull=True)
             ),
+            models.Index(fields=["tenant_id", "run_id"], name="outcome_of_run"),
         ]
 
     def __str__(self) -> str:
         return self.kind
+
+
+class Mark(HasId, TenantOwned):
+    """How far a sweep has read one kind of rows, by the time they were written (services/signals/marks.py)."""
+
+    sweep = models.CharField(max_length=30)
+    at = models.DateTimeField()
+    last = models.UUIDField(
+        null=True
+    )  # the row it came to in the middle of a backlog; None: it has read all up to `at`
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "sweep"], name="mark_once")]
+
+    def __str__(self) -> str:
+        return f"{self.sweep}: {self.at}"

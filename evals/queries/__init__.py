@@ -1,9 +1,59 @@
 """Reads of quality, by area. Every function runs inside a scope and filters by tenant besides."""
 
-# gates
-from evals.queries import gates
+from evals.queries import drift as drift
+from evals.queries import findings as findings
+from evals.queries import gates, judging
+from evals.queries import quality as quality
+from evals.queries.replays import replay, replays_of
+from evals.queries.sets import (
+    KeyedCase,
+    SetSummary,
+    case_versions,
+    cases_of,
+    digests_of,
+    eval_set,
+    eval_sets,
+    keys_from,
+    revision,
+    revisions,
+)
+from evals.queries.suites import (
+    CaseResult,
+    SuitePage,
+    SuiteSummary,
+    agent_endpoints,
+    case_results,
+    case_run,
+    newest_suite_runs,
+    suite_run,
+    suite_runs,
+)
 
 __all__ = [
-    # gates
+    "CaseResult",
+    "KeyedCase",
+    "SetSummary",
+    "SuitePage",
+    "SuiteSummary",
+    "agent_endpoints",
+    "case_results",
+    "case_run",
+    "case_versions",
+    "cases_of",
+    "digests_of",
+    "drift",
+    "eval_set",
+    "eval_sets",
+    "findings",
     "gates",
+    "judging",
+    "keys_from",
+    "newest_suite_runs",
+    "quality",
+    "replay",
+    "replays_of",
+    "revision",
+    "revisions",
+    "suite_run",
+    "suite_runs",
 ]

@@ -1,6 +1,6 @@
 """Writes of quality, by area."""
 
-# gates
+from evals.services import drift as drift
 from evals.services.gates import (
     Requirement,
     agree_override,
@@ -10,14 +10,93 @@ from evals.services.gates import (
     remove_gate,
     set_gate,
 )
+from evals.services.judging import (
+    ask_due,
+    assign_judge,
+    calibrate_judge,
+    judge_labelled,
+    pause_judge,
+    plan_case,
+    save_endpoint,
+    save_judge,
+    save_rubric,
+    set_check_rules,
+    unassign_judge,
+    write_facts,
+)
+from evals.services.queue import ask_review, fill_queue, note_led_to, review, set_sampling
+from evals.services.replays import open_replay, take_replay_result
+from evals.services.sets import archive_set, create_set, put_case, remove_case, replace_cases
+from evals.services.signals import (
+    Said,
+    Told,
+    find_signals,
+    give_feedback,
+    match_outcomes,
+    take_confirmations,
+    tell_outcome,
+)
+from evals.services.suites import (
+    Asked,
+    CaseOutcome,
+    begin_suite_run,
+    cancel_suite_run,
+    claim_cases,
+    give_up_claims,
+    remove_agent_endpoint,
+    set_agent_endpoint,
+    settle_judged_cases,
+    take_case_result,
+)
 
 __all__ = [
-    # gates
+    "Asked",
+    "CaseOutcome",
     "Requirement",
+    "Said",
+    "Told",
     "agree_override",
+    "archive_set",
+    "ask_due",
     "ask_override",
+    "ask_review",
+    "assign_judge",
+    "begin_suite_run",
+    "calibrate_judge",
+    "cancel_suite_run",
+    "claim_cases",
+    "create_set",
     "decide_gate",
+    "drift",
+    "fill_queue",
+    "find_signals",
+    "give_feedback",
+    "give_up_claims",
+    "judge_labelled",
+    "match_outcomes",
+    "note_led_to",
+    "open_replay",
+    "pause_judge",
+    "plan_case",
+    "put_case",
     "refuse_override",
+    "remove_agent_endpoint",
+    "remove_case",
     "remove_gate",
+    "replace_cases",
+    "review",
+    "save_endpoint",
+    "save_judge",
+    "save_rubric",
+    "set_agent_endpoint",
+    "set_check_rules",
     "set_gate",
+    "set_sampling",
+    "settle_judged_cases",
+    "take_case_result",
+    "take_confirmations",
+    "take_replay_result",
+    "tell_outcome",
+    "unassign_judge",
+    "write_facts",
 ]

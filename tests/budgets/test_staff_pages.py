@@ -11,6 +11,7 @@ from django.test import Client
 
 from agentops.budgets import across, queries, services
 from agentops.budgets.across import Month, Quarter
+from agentops.budgets.types import SUMS
 from agentops.common import clock
 from agentops.common.scope import staff_scope, tenant_scope
 from tenants import services as tenant_services
@@ -57,6 +58,30 @@ def ledger(world: World) -> dict[str, int]:
     return found
 
 
+def months_are_their_days(world: World) -> bool:
+    """Read as they stand: what is charged late has left both."""
+    names = ", ".join(f"sum({name})" for name in SUMS)
+    rows = []
+    for table, month in (("agentmonth", "month"), ("agentday", "date_trunc('month', day::timestamp)::date")):
+        with connection.cursor() as cursor, staff_scope():
+            cursor.execute(
+                f"SELECT tenant_id, {month}, agent, provider, model, {names} FROM budgets_{table} "
+                "GROUP BY 1, 2, 3, 4, 5 HAVING sum(calls) <> 0 ORDER BY 1, 2, 3, 4, 5"
+            )
+            rows.append(cursor.fetchall())
+    with connection.cursor() as cursor, staff_scope():
+        cursor.execute(
+            f"SELECT tenant_id, month, sum(days), {names} FROM budgets_agentmonthdone WHERE days <> 0 GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        counted = cursor.fetchall()
+        cursor.execute(
+            f"SELECT tenant_id, date_trunc('month', day::timestamp)::date, count(*), {names} FROM budgets_agentdaydone "
+            "GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        assert counted == cursor.fetchall()
+    return rows[0] == rows[1] and len(rows[0]) > 1
+
+
 def test_sums_over_all_are_the_ledger_folded_or_not_and_after_a_late_charge(world: World) -> None:
     now = clock.now()
     since, until = (now - 60 * DAY).date(), (now + 2 * DAY).date()
@@ -74,8 +99,22 @@ def test_sums_over_all_are_the_ledger_folded_or_not_and_after_a_late_charge(worl
     after = ledger(world)
     assert after["acme"] == before["acme"] + 7_000_000_000
     assert by_organisation(since, until, world) == after, "the day of the late charge is read by its hours"
+    assert months_are_their_days(world), "and its month is without it"
     fold(world)
     assert by_organisation(since, until, world) == after
+    assert months_are_their_days(world)
+    for first, end in [(since.replace(day=1), until), (since, until.replace(day=1)), (since, until)]:
+        expected = {
+            slug: amount
+            for slug in before
+            if (
+                amount := sum(
+                    by_organisation(first + n * DAY, first + (n + 1) * DAY, world).get(slug, 0)
+                    for n in range((end - first).days)
+                )
+            )
+        }
+        assert by_organisation(first, end, world) == expected, "whole months and days add up to the same"
 
 
 def test_days_are_those_of_each_organisations_own_calendar(world: World) -> None:
@@ -127,7 +166,7 @@ def test_failed_and_aborted_runs_and_what_a_success_costs(world: World, client_f
     with tenant_scope(world.acme.id):
         services.write_spend_day(tenant=world.acme.id, day=today, rows=rows)
     with staff_scope():
-        [line] = across.agent_lines(Month.of("", today))
+        [line], _ = across.agent_and_model_lines(Month.of("", today))
     assert (line.outcomes.error_nano_usd, line.outcomes.aborted_nano_usd) == (10**9, 3 * 10**9)
     assert line.outcomes.per_success_nano_usd == 2_500_000_000, "all that was spent, over four successes"
     page = client_for(world.sam).get("/staff/spend/agents/").content.decode()

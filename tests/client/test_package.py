@@ -20,6 +20,8 @@ EXTRA_OF = {  # what a module may import beyond the distribution's dependencies,
     "tracing.py": ("opentelemetry", "otel"),
     "adapters/pydantic_ai.py": ("pydantic_ai|pydantic_core", "pydantic-ai"),
     "adapters/openai_agents.py": ("agents", "openai-agents"),
+    "adapters/evals_pydantic_ai.py": ("pydantic_ai|pydantic_core", "pydantic-ai"),
+    "adapters/evals_openai_agents.py": ("agents", "openai-agents"),
     "adapters/langchain.py": ("langchain|langchain_core|langgraph", "langchain"),
     "adapters/mcp.py": ("mcp|mcp_types", "mcp"),
 }
@@ -56,7 +58,7 @@ def test_a_module_imports_the_standard_library_its_dependencies_and_its_own_fram
 def test_importing_it_loads_no_framework_and_nothing_of_the_portal(tmp_path: Path) -> None:
     (tmp_path / "agentops_client").symlink_to(PACKAGE)
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import agentops_client, agentops_client.permits;"
+        "import sys; sys.path.insert(0, sys.argv[1]); import agentops_client, agentops_client.permits, agentops_client.evals;"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run(

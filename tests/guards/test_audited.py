@@ -58,6 +58,10 @@ WITHOUT_ENTRY = {
         ],
         "a finding is a row of its own, with when it was found, seen and ended; it changes nothing that anybody decided",
     ),
+    **dict.fromkeys(
+        [f"evals.services.{name}" for name in ("fill_queue", "find_signals", "match_outcomes", "take_confirmations")],
+        "what a sweep finds stands in rows of its own, with when it was found; what people said has its entry already",
+    ),
     "agentops.traces.services.add_guard_charge": _OF_THE_VERB,
     "agentops.budgets.services.claim_repricing": "a step of pricing anew: who asked left the entry, and its end leaves one",
     "agentops.catalog.services.renew_policies": "makes caches forget: whoever changed the rule has left the entry",
@@ -84,6 +88,8 @@ WITHOUT_ENTRY = {
         ],
         _OF_THE_CLOCK,
     ),
+    # judging
+    "evals.services.write_facts": "what machines find about a run, and the plan of who judges it: rows that say when and why",
     **dict.fromkeys(
         [
             "agentops.runtime.services.ask_product_lift",

@@ -36,6 +36,8 @@ from audit import queries as audited
 from audit import services as audit
 from audit.models import Leaf
 from audit.searching import Filters
+from evals import services as quality
+from evals.models import DriftFinding
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -325,6 +327,15 @@ class Things:
         with tenant_scope(self.organisation.id):
             return Leaf.objects.get(tenant_id=self.organisation.id, leaf_index=0).entry_id
 
+    def finding(self) -> uuid.UUID:
+        """One of drift, which no service writes but the daily look."""
+        with tenant_scope(self.organisation.id):
+            made = DriftFinding.objects.create(
+                tenant_id=self.organisation.id, kind="shift", fingerprint=uuid.uuid4().hex, agent="desk", dimension="all",
+                metric="score", sentence="It fell.", before={}, after={}, effect=-0.5, found_at=clock.now(), last_seen_at=clock.now(),
+            )  # fmt: skip
+        return made.id
+
     def export(self) -> uuid.UUID:
         """One that is done, with its files; at once, as if there were nothing to look through."""
         audit.seal_all(tenant=self.organisation.id, at=clock.now())
@@ -401,6 +412,13 @@ class Things:
                 tenant=self.organisation.id, wanted=decided.DecisionFilter(), now=clock.now(), most=1
             )
         return decision_key(rows[0])
+
+    def item(self) -> uuid.UUID:
+        """A run in the review queue."""
+        with tenant_scope(self.organisation.id):
+            return quality.ask_review(
+                tenant=self.organisation.id, run_id=uuid.UUID(hex=self.run_id()), by=OPERATOR, at=clock.now()
+            )
 
 
 # What a page cannot do without, beyond its places.

@@ -4,10 +4,20 @@ from agentops.budgets.models.budget import Budget, Calendar, Counter, Notice
 from agentops.budgets.models.hold import Lease, Reservation
 from agentops.budgets.models.ledger import LedgerEntry
 from agentops.budgets.models.price import Discount, PriceOverride, Repricing
-from agentops.budgets.models.product import AgentDay, AgentDayDone, Finding, ProductFinding, ProductPlan, Revenue
+from agentops.budgets.models.product import (
+    AgentDay,
+    AgentDayDone,
+    AgentMonth,
+    AgentMonthDone,
+    Finding,
+    ProductFinding,
+    ProductPlan,
+    Revenue,
+)
 from agentops.budgets.models.usage import (
     FoldedDay,
     OutcomeDay,
+    OutcomeMonth,
     SpendDay,
     SpendMinute,
     StaleDay,
@@ -18,6 +28,8 @@ from agentops.budgets.models.usage import (
 __all__ = [
     "AgentDay",
     "AgentDayDone",
+    "AgentMonth",
+    "AgentMonthDone",
     "Budget",
     "Calendar",
     "Counter",
@@ -28,6 +40,7 @@ __all__ = [
     "LedgerEntry",
     "Notice",
     "OutcomeDay",
+    "OutcomeMonth",
     "PriceOverride",
     "ProductFinding",
     "ProductPlan",

@@ -104,6 +104,33 @@ class AgentDay(Sums):
         return f"{self.day} {self.agent}: {self.amount_nano_usd} n$"
 
 
+class AgentMonth(Sums):
+    """What a month's rows of `AgentDay` add up to: adding up a day adds to it, taking one away takes from it."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "month", "agent", "provider", "model")
+    user_id = None  # type: ignore[assignment]  # over all users
+    month = models.DateField()  # its first day
+
+    class Meta:
+        indexes = [models.Index(fields=["month"], name="agent_month_by_month")]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.agent}: {self.amount_nano_usd} n$"
+
+
+class AgentMonthDone(Sums):
+    """What a month's rows of `AgentDayDone` add up to, and how many they are: with all of its days, nobody has to look for
+    those that are read by their hours."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "month")
+    agent = user_id = provider = model = None  # type: ignore[assignment]  # over all of them
+    month = models.DateField()  # its first day
+    days = models.SmallIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}: {self.days}"
+
+
 class AgentDayDone(Sums):
     """A day that stands in `AgentDay`, and what its rows add up to; other days are read by their hours."""
 

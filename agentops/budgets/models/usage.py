@@ -103,6 +103,23 @@ class OutcomeDay(TenantOwned):
         return f"{self.day} {self.agent} {self.outcome}"
 
 
+class OutcomeMonth(TenantOwned):
+    """What a month's rows of `OutcomeDay` add up to, written with each of them."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "month", "agent", "outcome")
+    month = models.DateField()  # its first day
+    agent = models.TextField(blank=True)
+    outcome = models.TextField()
+    runs = models.BigIntegerField()
+    amount_nano_usd = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["month"], name="outcome_month_by_month")]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.agent} {self.outcome}"
+
+
 class StaleDay(TenantOwned):
     """A day whose `SpendDay` rows are not those of the ledger any more."""
 

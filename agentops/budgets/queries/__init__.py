@@ -23,7 +23,13 @@ from agentops.budgets.queries.prices import (
     price_histories,
     price_override,
 )
-from agentops.budgets.queries.product import OutcomeRow, product_outcomes, product_sums
+from agentops.budgets.queries.product import (
+    OutcomeRow,
+    product_agents_and_models,
+    product_outcomes,
+    product_spend,
+    product_sums,
+)
 from agentops.budgets.queries.repricings import came_to, open_repricings, repricing, repricings
 from agentops.budgets.queries.spending import (
     Near,
@@ -108,9 +114,11 @@ __all__ = [
     "planned_week",
     "price_histories",
     "price_override",
+    "product_agents_and_models",
     "product_findings",
     "product_minutes",
     "product_outcomes",
+    "product_spend",
     "product_sums",
     "ranking",
     "repricing",

@@ -8,34 +8,41 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection
 
 from agentops.budgets.queries.sums import SumRow
 from agentops.budgets.types import SUMS
+from agentops.common import clock
 
 _KEY = ("tenant_id", "day", "agent", "provider", "model")
 _ALL = ", ".join((*_KEY, *SUMS))
 _WHOLE = ", ".join(("tenant_id", "day", "''", "''", "''", *SUMS))
-_ADDED = ", ".join(f"sum({name})::int8 AS {name}" for name in SUMS)
 # One statement, so one moment: a day is in AgentDay or is read by its hours, never both. OFFSET 0 keeps the hours of
 # each open day a look at the index, whatever the planner thinks of the number of days.
 _SUMS = f"""
-WITH organisations AS (
+WITH organisations AS MATERIALIZED (
     SELECT t.id, coalesce(z.time_zone, 'UTC') AS zone, (
         SELECT (h.hour AT TIME ZONE coalesce(z.time_zone, 'UTC'))::date FROM budgets_usagehour h
         WHERE h.tenant_id = t.id ORDER BY h.hour LIMIT 1) AS first
     FROM unnest(%(tenants)s::uuid[]) AS t (id) LEFT JOIN budgets_calendar z ON z.tenant_id = t.id
-), open_days AS (
-    SELECT o.id, o.zone, d::date AS day
-    FROM organisations o, generate_series(greatest(%(since)s::date, o.first), %(until)s::date - 1, interval '1 day') AS d
+), open_months AS MATERIALIZED (
+    SELECT o.id, o.zone, greatest(%(since)s::date, o.first, m::date) AS first,
+        least(%(until_open)s::date, (m + interval '1 month')::date) AS until
+    FROM organisations o, generate_series(
+        date_trunc('month', greatest(%(since)s::date, o.first)::timestamp), %(until_open)s::date - 1, interval '1 month') AS m
     WHERE o.first IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM budgets_agentdaydone x WHERE x.tenant_id = o.id AND x.day = d::date)
+        SELECT 1 FROM budgets_agentmonthdone y WHERE y.tenant_id = o.id AND y.month = m::date
+            AND y.days = (m::date + interval '1 month')::date - m::date)
+), open_days AS MATERIALIZED (
+    SELECT o.id, o.zone, d.day FROM open_months o CROSS JOIN LATERAL (
+        SELECT s::date AS day FROM generate_series(o.first, o.until - 1, interval '1 day') AS s
+        EXCEPT SELECT x.day FROM budgets_agentdaydone x WHERE x.tenant_id = o.id AND x.day >= o.first AND x.day < o.until
+    ) d
 ), rows ({", ".join((*_KEY, *SUMS))}) AS (
-    SELECT {{columns}} FROM {{table}}
-    WHERE day >= %(since)s AND day < %(until)s AND tenant_id = ANY(%(tenants)s)
+    {{months}}SELECT {{columns}} FROM {{table}} WHERE {{days}} AND tenant_id = ANY(%(tenants)s)
     UNION ALL
     SELECT h.* FROM open_days o CROSS JOIN LATERAL (
         SELECT u.tenant_id, o.day, u.agent, u.provider, u.model, {", ".join(f"u.{name}" for name in SUMS)}
@@ -43,14 +50,21 @@ WITH organisations AS (
             AND u.hour < ((o.day + 1)::timestamp AT TIME ZONE o.zone) OFFSET 0
     ) h
 )
-SELECT {{names}}{_ADDED} FROM rows WHERE calls <> 0 OR amount_nano_usd <> 0 OR cached_answers <> 0 {{group}}
+SELECT {{names}}{{sums}} FROM rows WHERE calls <> 0 OR amount_nano_usd <> 0 OR cached_answers <> 0 {{group}}
 """  # noqa: S608  our own names
+_AHEAD = timedelta(days=2)  # no calendar is further ahead: days from then on have no hours yet
 _MONTH = "date_trunc('month', day::timestamp)::date"
+# Whole months come added up, and the days before and after them by themselves.
+_WHOLE_MONTHS = """
+    SELECT {columns} FROM {table}
+    WHERE month >= %(first_month)s AND month < %(end_month)s AND tenant_id = ANY(%(tenants)s)
+    UNION ALL
+"""
+_ALL_DAYS = "day >= %(since)s AND day < %(until)s"
+_OTHER_DAYS = "(day >= %(since)s AND day < %(first_month)s OR day >= %(end_month)s AND day < %(until)s)"
 _OUTCOMES = """
-SELECT s.tenant_id, s.agent, s.outcome, sum(s.runs)::int8, sum(s.amount_nano_usd)::int8
-FROM unnest(%(tenants)s::uuid[]) AS t (id) CROSS JOIN LATERAL (
-    SELECT * FROM budgets_outcomeday d WHERE d.tenant_id = t.id AND d.day >= %(since)s AND d.day < %(until)s OFFSET 0
-) s GROUP BY 1, 2, 3
+SELECT tenant_id, agent, outcome, sum(runs)::int8, sum(amount_nano_usd)::int8 FROM budgets_outcomemonth
+WHERE tenant_id = ANY(%(tenants)s) AND month >= %(first)s AND month < %(end)s GROUP BY 1, 2, 3
 """
 
 
@@ -71,25 +85,80 @@ def product_sums(*, tenants: Sequence[uuid.UUID], since: date, until: date, by: 
     `by` is any of tenant_id, day, month, agent, provider, model; without, one row, unless nothing was charged. A month is
     told by its first day.
     """
-    names = ", ".join(_MONTH if name == "month" else name for name in by)
-    places = ", ".join(str(place) for place in range(1, len(by) + 1))
-    is_whole = set(by) <= {"tenant_id", "day", "month"}  # the totals of days are enough
-    statement = _SUMS.format(
-        names=f"{names}, " if by else "",
-        group=f"GROUP BY {places} ORDER BY {places}" if by else "",
-        columns=_WHOLE if is_whole else _ALL,
-        table="budgets_agentdaydone" if is_whole else "budgets_agentday",
-    )
-    params: dict[str, Any] = {"tenants": list(tenants), "since": since, "until": until}
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        rows = [row for row in cursor.fetchall() if row[len(by)] is not None]
+    rows = _read(tenants, since, until, by, SUMS)
     fields = [*("day" if name == "month" else name for name in by), *SUMS]
     return [SumRow(**dict(zip(fields, row, strict=True))) for row in rows]
 
 
-def product_outcomes(*, tenants: Sequence[uuid.UUID], since: date, until: date) -> list[OutcomeRow]:
-    """What became of the runs, as it was last added up (every few minutes)."""
+def product_spend(*, tenants: Sequence[uuid.UUID], since: date, until: date) -> dict[tuple[uuid.UUID, date], int]:
+    """What each organisation spent in each month, in nano-dollars: `product_sums` without the rest, for long times."""
+    rows = _read(tenants, since, until, ("tenant_id", "month"), ("amount_nano_usd",))
+    return {(tenant, month): amount for tenant, month, amount in rows}
+
+
+def product_agents_and_models(
+    *, tenants: Sequence[uuid.UUID], since: date, until: date
+) -> tuple[list[SumRow], list[SumRow]]:
+    """Sums by organisation and agent, and by provider and model, of one moment and in one pass."""
+    names = ("tenant_id", "agent", "provider", "model")
+    agents, models = [], []
+    for row in _read(tenants, since, until, names, SUMS, sets="GROUPING SETS ((1, 2), (3, 4))"):
+        tenant, agent, provider, model, *sums = row
+        found = dict(zip(SUMS, sums, strict=True))
+        if tenant is not None:
+            agents.append(SumRow(tenant_id=tenant, agent=agent, **found))
+        else:
+            models.append(SumRow(provider=provider, model=model, **found))
+    return agents, models
+
+
+def _read(
+    tenants: Sequence[uuid.UUID],
+    since: date,
+    until: date,
+    by: Sequence[str],
+    wanted: Sequence[str],
+    *,
+    sets: str = "",
+) -> list[tuple[Any, ...]]:
+    names = ", ".join(_MONTH if name == "month" else name for name in by)
+    places = ", ".join(str(place) for place in range(1, len(by) + 1))
+    is_whole = set(by) <= {"tenant_id", "day", "month"}  # the totals of days are enough
+    first_month, end_month = (since + timedelta(days=31)).replace(day=1), until.replace(day=1)
+    if since.day == 1:
+        first_month = since
+    has_months = first_month < end_month and "day" not in by
+    statement = _SUMS.format(
+        names=f"{names}, " if by else "",
+        group=f"GROUP BY {sets or places} ORDER BY {places}" if by else "",
+        columns=_WHOLE if is_whole else _ALL,
+        table="budgets_agentdaydone" if is_whole else "budgets_agentday",
+        months=_WHOLE_MONTHS.format(
+            columns=(_WHOLE if is_whole else _ALL).replace("day", "month", 1),
+            table="budgets_agentmonthdone" if is_whole else "budgets_agentmonth",
+        )
+        if has_months
+        else "",
+        sums=", ".join(f"sum({name})::int8" for name in wanted),
+        days=_OTHER_DAYS if has_months else _ALL_DAYS,
+    )
+    begun = clock.now().date() + _AHEAD
+    params: dict[str, Any] = {
+        "tenants": list(tenants),
+        "since": since,
+        "until": until,
+        "until_open": min(until, begun),
+        "first_month": first_month,
+        "end_month": end_month,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_OUTCOMES, {"tenants": list(tenants), "since": since, "until": until})
+        cursor.execute(statement, params)
+        return [row for row in cursor.fetchall() if row[len(by)] is not None]
+
+
+def product_outcomes(*, tenants: Sequence[uuid.UUID], first: date, end: date) -> list[OutcomeRow]:
+    """What became of the runs of whole months, told by their first days, without `end`; as it was last added up (every
+    few minutes)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTCOMES, {"tenants": list(tenants), "first": first, "end": end})
         return [OutcomeRow(*row) for row in cursor.fetchall()]

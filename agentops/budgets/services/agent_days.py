@@ -34,6 +34,38 @@ INSERT INTO budgets_agentdaydone (tenant_id, day, {", ".join(SUMS)})
 SELECT %(tenant)s, d, {", ".join(f"coalesce(sum({name}), 0)" for name in SUMS)}
 FROM unnest(%(days)s::date[]) AS d LEFT JOIN budgets_agentday a ON a.tenant_id = %(tenant)s AND a.day = d GROUP BY d
 """  # noqa: S608
+_MONTHS = f"""
+SELECT tenant_id, date_trunc('month', day::timestamp)::date AS month, agent, provider, model,
+    {", ".join(f"sum({name})::int8 AS {name}" for name in SUMS)}
+FROM budgets_agentday WHERE tenant_id = %(tenant)s AND day = ANY(%(days)s) GROUP BY 1, 2, 3, 4, 5
+"""  # noqa: S608
+_ADD_TO_MONTHS = f"""
+INSERT INTO budgets_agentmonth AS m (tenant_id, month, agent, provider, model, {", ".join(SUMS)})
+{_MONTHS} ORDER BY 1, 2, 3, 4, 5
+ON CONFLICT (tenant_id, month, agent, provider, model) DO UPDATE SET
+    {", ".join(f"{name} = m.{name} + excluded.{name}" for name in SUMS)}
+"""
+_TAKE_FROM_MONTHS = f"""
+UPDATE budgets_agentmonth m SET {", ".join(f"{name} = m.{name} - d.{name}" for name in SUMS)}
+FROM ({_MONTHS}) d WHERE m.tenant_id = d.tenant_id AND m.month = d.month AND m.agent = d.agent
+    AND m.provider = d.provider AND m.model = d.model
+"""  # noqa: S608
+_TOTALS = f"""
+SELECT tenant_id, date_trunc('month', day::timestamp)::date AS month, count(*) AS days,
+    {", ".join(f"sum({name})::int8 AS {name}" for name in SUMS)}
+FROM budgets_agentdaydone WHERE tenant_id = %(tenant)s AND day = ANY(%(days)s) GROUP BY 1, 2
+"""  # noqa: S608
+_ADD_TO_TOTALS = f"""
+INSERT INTO budgets_agentmonthdone AS m (tenant_id, month, days, {", ".join(SUMS)}) {_TOTALS} ORDER BY 1, 2
+ON CONFLICT (tenant_id, month) DO UPDATE SET
+    {", ".join(f"{name} = m.{name} + excluded.{name}" for name in ("days", *SUMS))}
+"""
+_TAKE_FROM_TOTALS = f"""
+UPDATE budgets_agentmonthdone m SET {", ".join(f"{name} = m.{name} - d.{name}" for name in ("days", *SUMS))}
+FROM ({_TOTALS}) d WHERE m.tenant_id = d.tenant_id AND m.month = d.month
+"""  # noqa: S608
+# One at a time takes from a tenant's months: late charges of several days would else wait in a circle.
+_MONTHS_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('agent months:' || %(tenant)s, 12))"
 # Locked in their order, so that two late charges of several days do not wait in a circle.
 _LOCK = "SELECT day FROM budgets_agentdaydone WHERE tenant_id = %s AND day = ANY(%s) ORDER BY day FOR UPDATE"
 _TAKE_AWAY = """
@@ -53,14 +85,15 @@ def add_up_agent_days(*, tenant: uuid.UUID) -> int:
         counters.lock_alone(cursor, tenant)
         cursor.execute(_DUE, params)
         days = [row[0] for row in cursor.fetchall()]
-        for statement in (_ADD_UP, _DONE):
+        for statement in (_ADD_UP, _DONE, _ADD_TO_MONTHS, _ADD_TO_TOTALS):
             cursor.execute(statement, {"tenant": tenant, "days": days})
     return len(days)
 
 
 def take_away(cursor: CursorWrapper, tenant: uuid.UUID, wanted: Collection[date]) -> None:
-    """These days are being charged: their rows are not what they add up to any more."""
+    """These days are being charged: their rows are not what they add up to any more, nor those of their months."""
     cursor.execute(_LOCK, [tenant, list(wanted)])
     days = [row[0] for row in cursor.fetchall()]
     if days:
+        cursor.execute(f"{_MONTHS_ALONE}; {_TAKE_FROM_MONTHS}; {_TAKE_FROM_TOTALS}", {"tenant": tenant, "days": days})
         cursor.execute(_TAKE_AWAY, {"tenant": tenant, "days": days})

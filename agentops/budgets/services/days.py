@@ -45,7 +45,7 @@ INSERT INTO budgets_staleday (tenant_id, day) SELECT %s, d FROM unnest(%s::date[
 """
 _BY_DAY = (
     "budgets_usageday", "budgets_foldedday", "budgets_staleday", "budgets_spendday", "budgets_agentdaydone",
-    "budgets_agentday", "budgets_outcomeday",
+    "budgets_agentday", "budgets_agentmonth", "budgets_agentmonthdone", "budgets_outcomeday", "budgets_outcomemonth",
 )  # fmt: skip
 _DAYS_AT_ONCE = 31
 # By the minutes that the clocks show past the hour: hours that clocks show twice stay two (policies.hour_of).

@@ -12,6 +12,16 @@ from django.db import connection
 from agentops.budgets.models import OutcomeDay, SpendDay
 from agentops.common import scope
 
+_ALONE = (
+    "SELECT pg_advisory_xact_lock(hashtextextended('outcome days:' || %s, 12))"  # a month is added up from all its days
+)
+_MONTH_ANEW = """
+DELETE FROM budgets_outcomemonth WHERE tenant_id = %(tenant)s AND month = %(month)s;
+INSERT INTO budgets_outcomemonth (tenant_id, month, agent, outcome, runs, amount_nano_usd)
+SELECT tenant_id, %(month)s::date, agent, outcome, sum(runs), sum(amount_nano_usd) FROM budgets_outcomeday
+WHERE tenant_id = %(tenant)s AND day >= %(month)s::date AND day < %(month)s::date + interval '1 month' GROUP BY 1, 3, 4
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SpentOn:
@@ -28,6 +38,7 @@ def write_spend_day(*, tenant: uuid.UUID, day: date, rows: Sequence[SpentOn]) ->
     """Put these rows in the place of what was added up before for the day, in the caller's transaction."""
     scope.require_tenant(tenant)
     with connection.cursor() as cursor:
+        cursor.execute(_ALONE, [str(tenant)])
         cursor.execute("DELETE FROM budgets_staleday WHERE tenant_id = %s AND day = %s", [tenant, day])
         cursor.execute("DELETE FROM budgets_spendday WHERE tenant_id = %s AND day = %s", [tenant, day])
         cursor.execute("DELETE FROM budgets_outcomeday WHERE tenant_id = %s AND day = %s", [tenant, day])
@@ -52,3 +63,5 @@ def write_spend_day(*, tenant: uuid.UUID, day: date, rows: Sequence[SpentOn]) ->
         )
         for row in rows
     )
+    with connection.cursor() as cursor:
+        cursor.execute(_MONTH_ANEW, {"tenant": tenant, "month": day.replace(day=1)})

@@ -21,7 +21,7 @@ from tenants import queries as tenants
 from tenants.access import StaffRequest, TenantRequest
 from tenants.roles import Permission
 
-ROWS = 100
+ROWS = 50
 QUARTERS = 4
 FILES = ("organisation", "agent", "model", "day", "quarter")
 
@@ -60,7 +60,7 @@ def spend(request: StaffRequest) -> HttpResponse:
 def agents(request: StaffRequest) -> HttpResponse:
     """Agents and models of all organisations in a month."""
     month = _month(request)
-    lines, models = across.agent_lines(month), across.model_lines(month)
+    lines, models = across.agent_and_model_lines(month)
     page = _page(request, len(lines))
     here = f"{reverse('staff-spend-agents')}?month={month.key}"
     context = {
@@ -138,8 +138,8 @@ def file(request: StaffRequest) -> HttpResponse:
 def tenant_spend(request: TenantRequest) -> HttpResponse:
     """A month of one organisation: its agents, models and days, what it paid, and what was found."""
     tenant, month = request.access.tenant, _month(request)
-    lines = across.agent_lines(month, tenant=tenant)
-    models, days = across.model_lines(month, tenant=tenant), across.day_lines(month, tenant=tenant)
+    lines, models = across.agent_and_model_lines(month, tenant=tenant)
+    days = across.day_lines(month, tenant=tenant)
     here = reverse("staff-tenant-spend", kwargs={"slug": tenant.slug})
     if "by" in request.GET:
         columns, rows = _tenant_sheet(request.GET["by"], lines, models, days)
@@ -201,9 +201,9 @@ def _page(request: StaffRequest, rows: int) -> int:
 
 def _sheet(by: str, month: Month) -> presenting.Sheet:
     if by == "agent":
-        return presenting.agents_sheet(across.agent_lines(month))
+        return presenting.agents_sheet(across.agent_and_model_lines(month)[0])
     if by == "model":
-        return presenting.models_sheet(across.model_lines(month))
+        return presenting.models_sheet(across.agent_and_model_lines(month)[1])
     if by == "quarter":
         return presenting.quarters_sheet(across.quarter_lines(_quarters(month.today)))
     found = across.spending(month)

@@ -104,6 +104,11 @@ def problem(expression: str) -> str:
     return "" if isinstance(answer, bool) else "it is not a condition: something that is true or false is expected"
 
 
+def variables(expression: str) -> frozenset[str]:
+    """What an expression that `problem` takes looks at."""
+    return cel_text.read(expression).variables
+
+
 # -- evaluation -------------------------------------------------------------------------------------------------------
 
 _ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)

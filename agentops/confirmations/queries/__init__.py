@@ -1,6 +1,6 @@
 """Reads of confirmations."""
 
-from agentops.confirmations.queries.aftermath import asks_for_correctness, judged, my_answer
+from agentops.confirmations.queries.aftermath import asks_for_correctness, judged, my_answer, stopped
 from agentops.confirmations.queries.asking import (
     as_asked,
     asked,
@@ -75,6 +75,7 @@ __all__ = [
     "standing_approval",
     "standing_approvals",
     "state_at",
+    "stopped",
     "superseding",
     "tenants_with_due",
     "tenants_with_overdue",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 
 from agentops.confirmations.models import Confirmation, Correctness, Vote
-from agentops.confirmations.types import OVER, Choice, Person
+from agentops.confirmations.types import OVER, Choice, Person, State
+
+_DECIDED_WITHIN = timedelta(days=2)  # the longest lifetime and delay, and some
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,42 @@ def judged(
     if after is not None:
         found = found.filter(Q(at__gt=after[0]) | Q(at=after[0], id__gt=after[1]))
     return [_judged(row) for row in found.order_by("at", "id")[:most]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """A proposal that a person refused or cancelled: the agent proposed what nobody wanted."""
+
+    confirmation: uuid.UUID
+    run_id: uuid.UUID
+    agent: str
+    tool: str
+    state: str
+    reason: str
+    at: datetime
+
+
+def stopped(*, tenant: uuid.UUID, since: datetime, most: int = 1_000) -> list[Stopped]:
+    """Proposals that people refused or cancelled from a time on, the oldest first."""
+    found = Confirmation.objects.filter(
+        tenant_id=tenant,
+        state__in=(State.REFUSED, State.CANCELLED),
+        decided_at__gte=since,
+        requested_at__gte=since - _DECIDED_WITHIN,
+    )
+    return [
+        Stopped(
+            confirmation=row.id,
+            run_id=row.run_id,
+            agent=row.agent,
+            tool=row.tool,
+            state=row.state,
+            reason=row.reason,
+            at=row.decided_at,
+        )
+        for row in found.order_by("decided_at", "id")[:most]
+        if row.decided_at is not None
+    ]
 
 
 def my_answer(*, tenant: uuid.UUID, confirmation: uuid.UUID, by: Person) -> Judged | None:

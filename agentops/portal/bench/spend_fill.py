@@ -46,6 +46,16 @@ _DONE = f"""
 INSERT INTO budgets_agentdaydone (tenant_id, day, {", ".join(SUMS)})
 SELECT tenant_id, day, {_ADDED} FROM budgets_agentday WHERE tenant_id = %(tenant)s GROUP BY 1, 2
 """  # noqa: S608
+_MONTHS = f"""
+INSERT INTO budgets_agentmonth (tenant_id, month, agent, provider, model, {", ".join(SUMS)})
+SELECT tenant_id, date_trunc('month', day::timestamp)::date, agent, provider, model, {_ADDED} FROM budgets_agentday
+WHERE tenant_id = %(tenant)s GROUP BY 1, 2, 3, 4, 5
+"""  # noqa: S608
+_MONTHS_DONE = f"""
+INSERT INTO budgets_agentmonthdone (tenant_id, month, days, {", ".join(SUMS)})
+SELECT tenant_id, date_trunc('month', day::timestamp)::date, count(*), {_ADDED} FROM budgets_agentdaydone
+WHERE tenant_id = %(tenant)s GROUP BY 1, 2
+"""  # noqa: S608
 _FOLDED = """
 INSERT INTO budgets_foldedday (tenant_id, day) SELECT DISTINCT tenant_id, day FROM budgets_usageday WHERE tenant_id = %(tenant)s
 """
@@ -60,6 +70,11 @@ INSERT INTO budgets_outcomeday (tenant_id, day, agent, outcome, runs, amount_nan
 SELECT tenant_id, day, agent, outcome, sum(runs), sum(amount_nano_usd) FROM budgets_spendday
 WHERE tenant_id = %(tenant)s GROUP BY 1, 2, 3, 4
 """
+_OUTCOME_MONTHS = """
+INSERT INTO budgets_outcomemonth (tenant_id, month, agent, outcome, runs, amount_nano_usd)
+SELECT tenant_id, date_trunc('month', day::timestamp)::date, agent, outcome, sum(runs), sum(amount_nano_usd)
+FROM budgets_outcomeday WHERE tenant_id = %(tenant)s GROUP BY 1, 2, 3, 4
+"""
 _REVENUE = """
 INSERT INTO budgets_revenue (tenant_id, id, month, source, amount_nano_usd, set_at, set_by)
 SELECT %(tenant)s, gen_random_uuid(), m::date, 'bench', 400000000000, %(now)s, 'bench'
@@ -67,7 +82,7 @@ FROM generate_series(date_trunc('month', %(now)s::timestamptz - interval '11 mon
 """
 _TABLES = (
     "budgets_usagehour", "budgets_usageday", "budgets_foldedday", "budgets_agentday", "budgets_agentdaydone",
-    "budgets_spendday", "budgets_outcomeday", "budgets_revenue",
+    "budgets_agentmonth", "budgets_agentmonthdone", "budgets_spendday", "budgets_outcomeday", "budgets_outcomemonth", "budgets_revenue",
 )  # fmt: skip
 
 
@@ -97,7 +112,7 @@ def fill(*, tenants: int, rows: int, say: Callable[[str], object]) -> list[tuple
 def _fill_tenant(tenant: uuid.UUID, slug: str, rows: int) -> None:
     at = clock.now()
     params: dict[str, Any] = {"tenant": tenant, "salt": hash(slug) % 1_000_003, "now": at, "rows": rows}
-    statements = [_HOURS, _DAYS, _AGENT_DAYS, _DONE, _FOLDED]
+    statements = [_HOURS, _DAYS, _AGENT_DAYS, _DONE, _MONTHS, _MONTHS_DONE, _FOLDED]
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO tenants_tenant (id, slug, name, plan, is_active, created_at) VALUES (%s, %s, %s, 'enterprise', true, %s)",
@@ -108,5 +123,5 @@ def _fill_tenant(tenant: uuid.UUID, slug: str, rows: int) -> None:
             "VALUES (%s, 'UTC', 'mask', %s, false, 15)",
             [tenant, b"bench" * 4],
         )
-        for statement in [*statements, _OUTCOMES, _WITHOUT_TOOLS, _REVENUE]:
+        for statement in [*statements, _OUTCOMES, _WITHOUT_TOOLS, _OUTCOME_MONTHS, _REVENUE]:
             cursor.execute(statement, params)

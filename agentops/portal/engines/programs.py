@@ -1,4 +1,4 @@
-"""The programs of `up`: web, two kinds of worker, beat, and in a demo the traffic."""
+"""The programs of `up`: web, three kinds of worker, beat, and in a demo the traffic."""
 
 from __future__ import annotations
 
@@ -43,11 +43,17 @@ def web(host: str, port: int) -> Program:
 
 
 def worker() -> Program:
-    """The workers of every queue but the maintenance one, as the application's role."""
-    queues = ",".join(queue.value for queue in Queue if queue is not Queue.MAINTENANCE)
+    """The workers of the queues that have none of their own, as the application's role."""
+    queues = ",".join(queue.value for queue in Queue if queue not in (Queue.MAINTENANCE, Queue.JUDGING))
     concurrency = env.env_int("AGENTOPS_WORKER_CONCURRENCY", 2, at_least=1)
     argv = [*_CELERY, "worker", "-n", "worker@%h", "-Q", queues, f"--concurrency={concurrency}", *_QUIET]
     return Program("worker", argv, {"AGENTOPS_PROCESS": "agentops-worker", **_NO_CHECKS}, level=_WORKERS)
+
+
+def judges() -> Program:
+    """The worker that asks judges: many at once from one process, which waits for them."""
+    argv = [*_CELERY, "worker", "-n", "judges@%h", "-Q", Queue.JUDGING.value, "--pool=solo", *_QUIET]
+    return Program("judges", argv, {"AGENTOPS_PROCESS": "agentops-judges", **_NO_CHECKS}, level=_WORKERS)
 
 
 def maintenance() -> Program:

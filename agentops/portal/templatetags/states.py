@@ -49,6 +49,9 @@ def review_mark(review: Any) -> SafeString:
 
 
 @register.filter
+def judgement_mark(state: Any) -> SafeString:
+    """The mark of a judgement or of a judge: planned, running, scored, failed, skipped; active, paused, replaced, sound."""
+    return marks.render(marks.JUDGEMENT, state)
 def gate_mark(gate: Any) -> SafeString:
     """The mark of the gate before an agent version: none, required, passed, failed, overridden."""
     return marks.render(marks.GATE, gate)
@@ -100,6 +103,12 @@ def seal_shape(state: Any) -> SafeString:
 def match_mark(matches: bool | None) -> SafeString:
     """The mark of a comparison of digests: True, False, or None where there is nothing to compare."""
     return marks.render(marks.MATCH, matches)
+
+
+@register.filter
+def drift_mark(direction: Any) -> SafeString:
+    """The mark of which way something drifted: worse, better, changed."""
+    return marks.render(marks.DRIFT, direction)
 
 
 @register.filter

@@ -11,10 +11,12 @@ from django.db import connection
 from agentops.budgets import queries as budgeting
 from agentops.budgets import services as budgets
 from agentops.catalog import queries as catalog
+from agentops.common import clock
 from agentops.common.money import usd_text
 from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries as confirming
 from agentops.runtime import rows
+from agentops.runtime.errors import RunUnknown
 from agentops.runtime.services import answers, approvals, entry
 from agentops.runtime.services.settlements import forget_expired
 from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
@@ -102,7 +104,12 @@ def sweep(*, tenant: uuid.UUID, most: int = 200) -> int:
     with tenant_scope(tenant):
         due = budgeting.due_holds(tenant=tenant, most=most)
     for run, call_id in due:
-        entry.with_run(tenant, run, call_id, _expire_hold)
+        try:
+            entry.with_run(tenant, run, call_id, _expire_hold)
+        except RunUnknown:  # a call of our own, of no guarded run: a judge was asked, and its worker was lost
+            with tenant_scope(tenant):
+                budgets.expire_hold(tenant=tenant, run=run, call_id=call_id, at=clock.now())
+                budgets.close_leases(tenant=tenant, runs=[run], at=clock.now())
     with tenant_scope(tenant), connection.cursor() as cursor:
         cursor.execute(_OVERDUE, [tenant, most])
         overdue = [row[0] for row in cursor.fetchall()]

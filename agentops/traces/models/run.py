@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Greatest
 
 from agentops.common.models import TenantOwned
 
@@ -83,6 +84,13 @@ class Run(TenantOwned):
             models.Index(fields=["-started_at", "tenant_id", "run_id"], name="run_by_time_everywhere"),
             models.Index(fields=["received_at"], condition=models.Q(finalised_at__isnull=True), name="run_open"),
             models.Index(fields=["tenant_id", "day"], name="run_by_day"),
+            # In the order in which finished runs changed last: what is computed from them goes on where it was.
+            models.Index(
+                "tenant_id",
+                Greatest("finalised_at", "received_at"),
+                name="run_settled",
+                condition=models.Q(finalised_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

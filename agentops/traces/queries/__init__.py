@@ -1,9 +1,19 @@
 """Reads of runs, spans and the health of ingest. Every function runs inside a scope and filters by tenant besides."""
 
 from agentops.traces.models import Run
+from agentops.traces.models.run import RunStatus
 from agentops.traces.queries.checks import ledger_is_the_spans, runs_are_their_spans
 from agentops.traces.queries.figures import RunFigures, run_figures
 from agentops.traces.queries.health import dead_letters, ingest_by_tenant, ingest_health
+from agentops.traces.queries.matching import (
+    Call,
+    Told,
+    find_run,
+    first_words,
+    has_span,
+    spans_of_calls,
+    told_attribute,
+)
 from agentops.traces.queries.people import (
     all_tenants,
     colleagues,
@@ -37,13 +47,16 @@ from agentops.traces.queries.spans import (
 
 __all__ = [
     "COUNT_MOST",
+    "Call",
     "Children",
     "ModelPreview",
     "Preview",
     "Run",
     "RunFigures",
     "RunPage",
+    "RunStatus",
     "SpanPage",
+    "Told",
     "all_tenants",
     "around",
     "bounded_count",
@@ -51,11 +64,14 @@ __all__ = [
     "colleagues",
     "dead_letters",
     "events_of",
+    "find_run",
     "find_runs",
     "first_spans",
+    "first_words",
     "get_run",
     "get_span",
     "has_runs",
+    "has_span",
     "ingest_by_tenant",
     "ingest_health",
     "ledger_is_the_spans",
@@ -69,5 +85,7 @@ __all__ = [
     "searches_of",
     "shares_of",
     "span_page",
+    "spans_of_calls",
     "tenants_by_id",
+    "told_attribute",
 ]

@@ -18,6 +18,7 @@ from agentops.traces.models import Run
 from agentops.traces.presenting import run_notes, run_stats, run_words
 from agentops.traces.spanview import view_of
 from agentops.traces.views.guard import events_of, guard_context, opened_decision
+from evals.queries import judging_pages as quality
 from tenants.access import TenantRequest
 
 
@@ -50,6 +51,7 @@ def run(request: TenantRequest, run_id: str) -> HttpResponse:
         "ticks": timeline.ticks(found),
         "siblings": queries.neighbours_by_prompt(run=found),
         "siblings_url": links.filter_url("prompt_hash", found.prompt_hash),
+        "quality": quality.run_panel(tenant=found.tenant_id, run=found.run_id),
         **guard,
         **_span_context(found, span_id, links),
         **opened_decision(request, found.run_id),

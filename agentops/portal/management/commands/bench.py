@@ -15,7 +15,7 @@ FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", 
 
 
 class Command(BaseCommand):
-    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, faults. Works on the engines of a running `up`, or of the environment."
+    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, faults. Works on the engines of a running `up`, or of the environment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True)
@@ -71,13 +71,29 @@ class Command(BaseCommand):
         audit.add_argument("--repeat", type=int, default=20, help="requests per question and tenant")
         audit.add_argument("--fill-only", action="store_true", help="fill the tables for browsing and measure nothing")
         audit.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
+        drift = benches.add_parser(
+            "drift", help="how soon drift is found, and how often where none is; needs no engines"
+        )
+        drift.add_argument("--histories", type=int, default=500, help="simulated, of each kind")
+        drift.add_argument("--seed", type=int, default=1)
         ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
         ledger.add_argument("--spans", type=int, default=40_000, help="sent in each turn")
-        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages):
+        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift):
             one.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from agentops.portal.bench import audit, faults, guard, guard_faults, ingest, ledger, search, spend, spend_pages
+        from agentops.portal.bench import (
+            audit,
+            drift,
+            faults,
+            guard,
+            guard_faults,
+            ingest,
+            ledger,
+            search,
+            spend,
+            spend_pages,
+        )  # fmt: skip
 
         benches: dict[str, Callable[[], dict[str, Any]]] = {
             "guard": lambda: guard.run(seconds=options["seconds"]),
@@ -92,6 +108,7 @@ class Command(BaseCommand):
                 fill_only=options["fill_only"],
                 say=self.stdout.write,
             ),
+            "drift": lambda: drift.run(histories=options["histories"], seed=options["seed"], say=self.stdout.write),
             "spend": lambda: spend.run(say=self.stdout.write),
             "pages": lambda: spend_pages.run(
                 tenants=options["tenants"],

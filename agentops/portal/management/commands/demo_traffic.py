@@ -42,6 +42,7 @@ class Command(BaseCommand):
                 simulator.play_once()
             else:
                 filled_until = simulator.fill_past(hours=backfill_hours)
+                simulator.tell_history()
                 simulator.play_on(since=filled_until, rate=rate)
         except urllib.error.URLError as error:
             raise CommandError(f"{base_url} does not answer: {error}") from error

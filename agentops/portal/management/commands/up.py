@@ -111,7 +111,8 @@ class Command(BaseCommand):
         return Supervisor(log=layout.log, cwd=settings.BASE_DIR, engines=running, say=self._say)
 
     def _start(self, supervisor: Supervisor, host: str, port: int, demo_url: str | None) -> None:
-        everything = [programs.web(host, port), programs.worker(), programs.maintenance(), programs.beat()]
+        everything = [programs.web(host, port), programs.worker(), programs.judges()]
+        everything += [programs.maintenance(), programs.beat()]
         with connections["owner"].cursor() as cursor:
             while not _take_migration_lock(cursor):
                 time.sleep(_LOOK_SECONDS)

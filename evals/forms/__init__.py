@@ -1,0 +1,1 @@
+"""Forms of quality's pages, by area. They read and show; services decide."""

@@ -1,0 +1,1 @@
+"""What feedback, outcomes and signals mean. Pure: values in, values out."""

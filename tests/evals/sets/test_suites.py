@@ -1,0 +1,376 @@
+"""Suite runs over HTTP: a frozen plan, claims that run out, results once, counters at the end."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from agentops.common import clock
+from agentops.common.ids import new_id
+from agentops.common.scope import tenant_scope
+from evals import services
+from evals.models import CaseRun, EvalSet, Judge, JudgeEndpoint, Judgement, Rubric, RubricVersion, SuiteRun
+from evals.services.suites import judges
+from tests.evals.sets.made import case, make_set, replace
+from tests.evals.sets.runner import Runner
+from tests.world import OPERATOR, World
+
+
+@pytest.fixture
+def acme(world: World) -> Runner:
+    return Runner(world.acme)
+
+
+@pytest.fixture
+def refunds(world: World) -> EvalSet:
+    return make_set(world.acme, good=case(), other=case(title="Other", tags=["money"]))
+
+
+def test_a_suite_is_planned_claimed_told_and_counted(acme: Runner, refunds: EvalSet, world: World) -> None:
+    begun = acme.begin(repeats=2)
+    assert (begun["state"], begun["cases"], begun["open"], begun["revision"]) == ("running", 2, 4, 1)
+    claim, cases = acme.claim(begun["id"])
+    assert [(each["key"], each["turn"]) for each in cases] == [("good", 1), ("other", 1), ("good", 2), ("other", 2)]
+    assert "expect" not in cases[0] and cases[0]["tools"][0]["result"] == "delivered"
+    for each in cases:
+        output = "sorry" if (each["key"], each["turn"]) == ("other", 2) else "refunded"
+        acme.tell(begun["id"], claim, each, output=output, usage={"input_tokens": 5, "cost_usd": "0.01"})
+    found = acme.suite(begun["id"])
+    assert (found["state"], found["passed"], found["failed"], found["flaky"], found["open"]) == ("done", 1, 0, 1, 0)
+    assert {each["key"]: each["status"] for each in found["results"]} == {"good": "passed", "other": "flaky"}
+    assert world.acme.actions()[-1] == "suite.begun"
+
+
+def test_the_plan_is_frozen_whatever_becomes_of_the_set(acme: Runner, refunds: EvalSet, world: World) -> None:
+    begun = acme.begin()
+    replace(world.acme, refunds.id, {"new": case(title="New")})
+    _, cases = acme.claim(begun["id"])
+    assert {each["key"] for each in cases} == {"good", "other"}
+    assert {each["key"] for each in acme.claim(acme.begin(revision=1)["id"])[1]} == {"good", "other"}
+    assert {each["key"] for each in acme.claim(acme.begin()["id"])[1]} == {"new"}
+
+
+def test_tags_and_the_agents_name_choose_cases(acme: Runner, world: World) -> None:
+    make_set(world.acme, a=case(tags=["money"]), b=case(agent="another"), c=case(agent="desk", tags=["x"]))
+    assert acme.begin()["cases"] == 2
+    assert acme.begin(tags=["money", "y"])["cases"] == 1
+    refused = acme.ask(
+        "POST", "suite-runs", {"agent": "desk", "agent_version": "1", "set": "refunds", "tags": ["y"]}, status=400
+    )
+    assert "no case for desk" in refused["errors"][0]["detail"]
+
+
+def test_in_chaos_each_case_with_calls_meets_each_fault(acme: Runner, world: World) -> None:
+    make_set(world.acme, calls=case(), quiet=case(tools=None))
+    begun = acme.begin(mode="chaos")
+    claim, cases = acme.claim(begun["id"])
+    assert sorted(each["fault"] for each in cases) == ["error", "malformed", "timeout"]
+    assert acme.tell(begun["id"], claim, cases[0], output="I could not do it.")["state"] == "passed"
+    assert acme.tell(begun["id"], claim, cases[1], output=None, error="KeyError: 1")["state"] == "failed"
+
+
+def test_the_same_claim_gets_the_same_cases_and_a_result_told_again_changes_nothing(
+    acme: Runner, refunds: EvalSet
+) -> None:
+    begun = acme.begin()
+    claim, first = acme.claim(begun["id"], most=1)
+    assert acme.claim(begun["id"], most=1, claim=claim)[1] == first
+    assert acme.tell(begun["id"], claim, first[0])["state"] == "passed"
+    assert acme.tell(begun["id"], claim, first[0], output="something else")["state"] == "passed"
+    assert acme.claim(begun["id"], claim=claim)[1] == []
+    assert [each["key"] for each in acme.claim(begun["id"])[1]] == ["other"]
+
+
+def test_a_claim_that_ran_out_is_given_again_and_the_first_one_is_refused(
+    acme: Runner, refunds: EvalSet, world: World
+) -> None:
+    begun = acme.begin()
+    lost, cases = acme.claim(begun["id"])
+    assert acme.claim(begun["id"])[1] == []
+    run_out(world)
+    again, taken = acme.claim(begun["id"])
+    assert [each["case_run"] for each in taken] == [each["case_run"] for each in cases]
+    assert acme.tell(begun["id"], lost, cases[0], status=409)["code"] == "claim_lost"
+    acme.tell(begun["id"], again, taken[0])
+
+
+def run_out(world: World) -> None:
+    with tenant_scope(world.acme.id):
+        CaseRun.objects.filter(tenant_id=world.acme.id, claim__isnull=False).update(
+            claimed_until=clock.now() - timedelta(seconds=1)
+        )
+
+
+def test_a_case_that_is_taken_three_times_and_never_finished_has_broken(
+    acme: Runner, refunds: EvalSet, world: World
+) -> None:
+    begun = acme.begin()
+    for _ in range(3):
+        assert len(acme.claim(begun["id"])[1]) == 2
+        run_out(world)
+    assert acme.claim(begun["id"])[1] == []
+    with tenant_scope(world.acme.id):
+        assert services.give_up_claims(tenant=world.acme.id, at=clock.now()) == 2
+    found = acme.suite(begun["id"])
+    assert (found["state"], found["failed"]) == ("done", 2)
+    assert found["results"][0]["status"] == "errored"
+
+
+def test_a_suite_that_nobody_goes_on_with_is_abandoned(acme: Runner, refunds: EvalSet, world: World) -> None:
+    begun = acme.begin()
+    with tenant_scope(world.acme.id):
+        services.give_up_claims(tenant=world.acme.id, at=clock.now() + timedelta(hours=5))
+        assert SuiteRun.objects.get(tenant_id=world.acme.id).state == "running"
+        services.give_up_claims(tenant=world.acme.id, at=clock.now() + timedelta(hours=7))
+    assert acme.suite(begun["id"])["state"] == "abandoned"
+
+
+def test_two_runners_never_get_the_same_case_and_two_last_results_end_the_suite(acme: Runner, world: World) -> None:
+    make_set(world.acme, **{f"c{number}": case(title=str(number)) for number in range(12)})
+    begun = acme.begin()
+    taken: list[str] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while True:
+                claim, cases = acme.claim(begun["id"], most=1)
+                if not cases:
+                    return
+                taken.append(cases[0]["case_run"])
+                acme.tell(begun["id"], claim, cases[0])
+        except AssertionError as error:
+            if b"has ended" not in str(error).encode():
+                failed.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == [] and len(taken) == len(set(taken)) == 12
+    found = acme.suite(begun["id"])
+    assert (found["state"], found["passed"]) == ("done", 12)
+
+
+def test_a_cancelled_suite_takes_no_more_results(acme: Runner, refunds: EvalSet, world: World) -> None:
+    begun = acme.begin()
+    claim, cases = acme.claim(begun["id"], most=1)
+    assert acme.ask("DELETE", f"suite-runs/{begun['id']}")["state"] == "cancelled"
+    assert acme.tell(begun["id"], claim, cases[0], status=409)["code"] == "claim_lost"
+    body = {"claim": str(uuid.uuid4()), "most": 1}
+    assert acme.ask("POST", f"suite-runs/{begun['id']}/claims", body, status=409)["code"] == "already_done"
+    assert acme.ask("DELETE", f"suite-runs/{begun['id']}", status=409)
+    assert world.acme.actions()[-1] == "suite.cancelled"
+
+
+def test_another_organisation_finds_nothing_and_other_scopes_may_not(
+    acme: Runner, refunds: EvalSet, world: World
+) -> None:
+    begun = acme.begin()
+    claim, cases = acme.claim(begun["id"], most=1)
+    stranger = Runner(world.globex)
+    for method, path, body in (
+        ("GET", f"suite-runs/{begun['id']}", None),
+        ("DELETE", f"suite-runs/{begun['id']}", None),
+        ("POST", f"suite-runs/{begun['id']}/claims", {"claim": claim, "most": 1}),
+        ("POST", f"suite-runs/{begun['id']}/results", {"claim": claim, "case_run": cases[0]["case_run"]}),
+    ):
+        stranger.ask(method, path, body, status=404)
+    assert stranger.ask("GET", "suite-runs")["results"] == []
+    for scope in ("ingest", "guard", "read", "admin", "feedback"):
+        Runner(world.acme, scope).ask("GET", "suite-runs", status=403)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"steps": [{"kind": "walk"}]}, "/steps/0/kind"),
+        ({"steps": [{"kind": "tool", "tool": "a", "error": "x"}]}, "/steps/0/error"),
+        ({"steps": [{"kind": "tool", "tool": "a", "colour": 1}]}, "/steps/0/colour"),
+        ({"steps": "none"}, "/steps"),
+        ({"output": "a\0b"}, "/output"),
+        ({"usage": {"input_tokens": -1}}, "/usage/input_tokens"),
+        ({"usage": {"cost_usd": "much"}}, "/usage/cost_usd"),
+        ({"usage": {"cost_usd": 0.5}}, "/usage/cost_usd"),
+        ({"trace_id": "xyz"}, "/trace_id"),
+        ({"claim": "mine"}, "/claim"),
+        ({"state": "passed"}, "/state"),
+    ],
+)
+def test_a_result_that_is_none_is_refused_where_it_is_wrong(
+    acme: Runner, refunds: EvalSet, body: Any, pointer: str
+) -> None:
+    begun = acme.begin()
+    claim, cases = acme.claim(begun["id"], most=1)
+    answer = acme.ask(
+        "POST",
+        f"suite-runs/{begun['id']}/results",
+        {"claim": claim, "case_run": cases[0]["case_run"], **body},
+        status=400,
+    )
+    assert pointer in [error["pointer"] for error in answer["errors"]]
+    acme.tell(begun["id"], claim, cases[0])
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"agent": ""}, "/agent"),
+        ({"agent": "a\nb"}, "/agent"),
+        ({"repeats": 21}, "/repeats"),
+        ({"mode": "wild"}, "/mode"),
+        ({"trigger": "person"}, "/trigger"),
+        ({"tags": ["A B"]}, "/tags/0"),
+        ({"tags": "money"}, "/tags"),
+        ({"sets": "x"}, "/sets"),
+    ],
+)
+def test_a_suite_that_is_none_is_refused_where_it_is_wrong(
+    acme: Runner, refunds: EvalSet, body: Any, pointer: str
+) -> None:
+    answer = acme.ask(
+        "POST", "suite-runs", {"agent": "desk", "agent_version": "1", "set": "refunds", **body}, status=400
+    )
+    assert pointer in [error["pointer"] for error in answer["errors"]]
+
+
+def test_an_unknown_set_or_revision_names_what_there_is(acme: Runner, refunds: EvalSet) -> None:
+    asked = {"agent": "desk", "agent_version": "1", "set": "refund"}
+    assert "there are: refunds" in acme.ask("POST", "suite-runs", asked, status=404)["detail"]
+    acme.ask("POST", "suite-runs", {**asked, "set": "refunds", "revision": 9}, status=404)
+    acme.ask("POST", "suite-runs", {**asked, "set": "refunds", "runner": "endpoint"}, status=409)
+
+
+def test_lists_go_on_by_cursor(acme: Runner, refunds: EvalSet) -> None:
+    begun = [acme.begin()["id"] for _ in range(3)]
+    first = acme.ask("GET", "suite-runs?limit=2")
+    assert [each["id"] for each in first["results"]] == begun[:0:-1]
+    rest = acme.ask("GET", first["next"].split("/api/v1/")[1])
+    assert [each["id"] for each in rest["results"]] == begun[:1] and rest["next"] is None
+    assert acme.ask("GET", "suite-runs?agent=other")["results"] == []
+
+
+# -- judges -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_case_with_a_rubric_waits_for_its_judge_and_a_failed_judgement_is_no_failure(
+    acme: Runner, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[uuid.UUID] = []
+
+    def plan_case(*, tenant: uuid.UUID, case_run: uuid.UUID, judge_name: str, at: Any) -> uuid.UUID:
+        assert CaseRun.objects.get(tenant_id=tenant, id=case_run).output == "refunded", "a judge reads it there"
+        planned.append(new_id())
+        return planned[-1]
+
+    monkeypatch.setattr(judges.judging, "plan_case", plan_case, raising=False)
+    rubric = {"kind": "rubric", "judge": "goal"}
+    make_set(
+        world.acme,
+        good=case(expect=[rubric]),
+        poor=case(expect=[{**rubric, "at_least": 0.9}], title="poor"),
+        broke=case(expect=[rubric], title="broke"),
+        clear=case(expect=[rubric, {"kind": "contains", "all": ["never"]}], title="clear"),
+    )
+    begun = acme.begin()
+    claim, cases = acme.claim(begun["id"])
+    states = {each["key"]: acme.tell(begun["id"], claim, each)["state"] for each in cases}
+    assert states == {"broke": "judging", "clear": "failed", "good": "judging", "poor": "judging"}
+    assert len(planned) == 3, "no judge is asked about a case that failed already"
+    found = acme.suite(begun["id"])
+    assert (found["state"], found["open"]) == ("running", 3)
+    settle(world)
+    assert acme.suite(begun["id"])["open"] == 3, "nobody has spoken yet"
+    judge = a_judge(world)
+    for (key, score, state), id in zip(
+        (("broke", None, "failed"), ("good", 0.8, "scored"), ("poor", 0.8, "scored")), planned, strict=True
+    ):
+        judged(world, judge, id, next(each["case_run"] for each in cases if each["key"] == key), score, state)
+    settle(world)
+    found = acme.suite(begun["id"])
+    assert found["state"] == "done"
+    assert {each["key"]: each["status"] for each in found["results"]} == {
+        "broke": "errored",
+        "clear": "failed",
+        "good": "passed",
+        "poor": "failed",
+    }
+
+
+def test_where_no_judge_can_be_asked_the_case_is_errored_and_says_why(
+    acme: Runner, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evals.errors import Unknown
+
+    def plan_case(**_: Any) -> uuid.UUID:
+        raise Unknown("There is no judge goal.")
+
+    monkeypatch.setattr(judges.judging, "plan_case", plan_case, raising=False)
+    make_set(world.acme, a=case(expect=[{"kind": "rubric", "judge": "goal"}]))
+    begun = acme.begin()
+    claim, cases = acme.claim(begun["id"])
+    told = acme.tell(begun["id"], claim, cases[0])
+    assert told["state"] == "errored" and "There is no judge goal" in told["detail"]
+    assert acme.suite(begun["id"])["state"] == "done"
+
+
+def settle(world: World) -> None:
+    with tenant_scope(world.acme.id):
+        services.settle_judged_cases(tenant=world.acme.id, at=clock.now())
+
+
+def a_judge(world: World) -> Any:
+    at, by = clock.now(), OPERATOR.id
+    made = {"created_at": at, "created_by": by, "changed_at": at, "changed_by": by}
+    with tenant_scope(world.acme.id):
+        rubric = make(Rubric, world, name="goal", **made)
+        version = make(RubricVersion, world, rubric=rubric, number=1, criteria=[], digest="d", **made)
+        endpoint = make(
+            JudgeEndpoint, world, name="e", kind="openai", base_url="https://x.example", key_cipher=b"", **made
+        )
+        ours = {
+            "name": "goal",
+            "number": 1,
+            "rubric_version": version,
+            "endpoint": endpoint,
+            "model": "m",
+            "family": "x",
+        }
+        return make(Judge, world, **ours, **made)
+
+
+def make(row: Any, world: World, **fields: Any) -> Any:
+    known = {field.name for field in row._meta.get_fields()}
+    return row.objects.create(
+        tenant_id=world.acme.id, **{name: value for name, value in fields.items() if name in known}
+    )
+
+
+def judged(world: World, judge: Any, id: uuid.UUID, case_run: str, score: float | None, state: str) -> None:
+    at = clock.now()
+    with tenant_scope(world.acme.id):
+        Judgement.objects.create(
+            id=id,
+            tenant_id=world.acme.id,
+            subject="case_run",
+            subject_id=case_run,
+            judge=judge,
+            day=at.date(),
+            state=state,
+            sampled="case",
+            planned_at=at,
+            next_at=at,
+            ended_at=at,
+            score=score,
+            is_pass=None if score is None else score >= 0.5,
+            code="" if score is not None else "malformed",
+            detail="" if score is not None else "the answer was malformed",
+        )
