@@ -61,6 +61,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "watch drift": {"task": "evals.tasks.drift.watch_drift", "schedule": _HOUR},
     "ask judges": {"task": "evals.tasks.judging.ask_judges", "schedule": 5.0},
     "compare judges with people": {"task": "evals.tasks.judging.calibrate", "schedule": _MINUTE},
+    # gates
+    "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 
