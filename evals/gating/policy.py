@@ -14,6 +14,7 @@ A requirement is met when all of this holds, in this order:
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,6 +89,7 @@ class Ground:
     tried: Tried | None  # on this version
     current: Tried | None  # on the version that is approved now
     is_running: bool = False  # on this version, and none has ended
+    revision_id: uuid.UUID | None = None
 
 
 def decide(agent: str, version: str, current: str, grounds: Sequence[Ground]) -> Decision:
@@ -137,7 +139,7 @@ def command_of(agent: str, version: str, asked: Asked) -> str:
     """How a suite that is missing is run, by the client where the agent lives."""
     more = f" --repeats {asked.repeats}" if asked.repeats > 1 else ""
     mode = f" --mode {asked.mode}" if asked.mode != SuiteMode.PLAIN else ""
-    return f"python -m agentops_client.evals run --agent {agent} --version {version} --set {asked.eval_set}{mode}{more}"
+    return f"python -m agentops_client.evals run --agent {agent} --version {version} --set {asked.eval_set}{mode}{more} --call MODULE:NAME"
 
 
 class _Seen:

@@ -94,8 +94,14 @@ def figure(lines: Sequence[Any]) -> dict[str, Any]:
             }
             for place, line in enumerate(lines)
         ],
-        "layout": {"yaxis": {"ticksuffix": " %", "range": [0, 102]}, "xaxis": {"type": "date"}},
+        "layout": {"yaxis": {"ticksuffix": " %", "range": [_floor(lines), 102]}, "xaxis": {"type": "date"}},
     }
+
+
+def _floor(lines: Sequence[Any]) -> float:
+    """A round number below every interval, so that small moves can be seen."""
+    lowest = min((point.rate.low for line in lines for point in line.points), default=0.0)
+    return max(0.0, lowest * 100 // 10 * 10 - 10)
 
 
 _ORDER = {"bad": 0, "warn": 1, "ok": 2, "quiet": 3}
@@ -114,7 +120,7 @@ def _change(place: Place, states: Sequence[CaseState], before: Sequence[CaseStat
     if word in finding.broken:
         told, tone = "came to no result", "bad"
     elif word in finding.lost:
-        told, tone = "passes no more", "bad"
+        told, tone = ("passes at times only" if word in finding.flaky else "passes no more"), "bad"
     elif word in finding.won:
         told, tone = "passes now", "ok"
     elif word in finding.failed:

@@ -3,11 +3,14 @@
 from evals.services import drift as drift
 from evals.services.gates import (
     Requirement,
+    add_starter_pack,
     agree_override,
     ask_override,
     decide_gate,
+    plan_reruns,
     refuse_override,
     remove_gate,
+    run_gate_suites,
     set_gate,
 )
 from evals.services.judging import (
@@ -55,6 +58,7 @@ __all__ = [
     "Requirement",
     "Said",
     "Told",
+    "add_starter_pack",
     "agree_override",
     "archive_set",
     "ask_due",
@@ -78,6 +82,7 @@ __all__ = [
     "open_replay",
     "pause_judge",
     "plan_case",
+    "plan_reruns",
     "put_case",
     "refuse_override",
     "remove_agent_endpoint",
@@ -85,6 +90,7 @@ __all__ = [
     "remove_gate",
     "replace_cases",
     "review",
+    "run_gate_suites",
     "save_endpoint",
     "save_judge",
     "save_rubric",

@@ -18,6 +18,7 @@ _LOOKS = (
     (_VERSION, gates.gate, "gate"),
 )
 _WRITES = (
+    ("quality/starter-pack/", gates.starter_pack, "starter-pack"),
     (f"{_VERSION}decision/", gates.gate_decision, "gate-decision"),
     (f"{_VERSION}override/", gates.gate_override, "gate-override"),
     ("quality/gate-overrides/<uuid:override>/", gates.gate_override_answer, "gate-override-answer"),

@@ -32,7 +32,12 @@ TREND = timedelta(days=90)
 @require_GET
 def gates(request: TenantRequest) -> HttpResponse:
     """Every agent: what its versions must pass, and where the newest stands."""
-    context = {"lines": queries.agent_gates(tenant=request.access.tenant.id), "may_manage": may_manage(request)}
+    tenant = request.access.tenant.id
+    context = {
+        "lines": queries.agent_gates(tenant=tenant),
+        "has_sets": EvalSet.objects.filter(tenant_id=tenant, archived_at=None).exists(),
+        "may_manage": may_manage(request),
+    }
     return TemplateResponse(request, "evals/gates.html", context)
 
 
@@ -96,6 +101,18 @@ def gate_decision(request: TenantRequest, agent: str, version: str) -> HttpRespo
         tell = messages.success if found.verdict == GateVerdictKind.PASSED else messages.warning
         tell(request, f"Decided: {GateVerdictKind(found.verdict).label.lower()}.")
     return redirect(place(request, "gate", agent=agent, version=version))
+
+
+@require_POST
+def starter_pack(request: TenantRequest) -> HttpResponse:
+    """Add the starter pack, or bring it back as it is shipped."""
+    try:
+        services.add_starter_pack(tenant=request.access.tenant.id, by=actor(request), at=clock.now())
+    except DomainError as refusal:
+        messages.error(request, refusal.detail)
+    else:
+        messages.success(request, "The starter pack is the eval set “starter” now.")
+    return redirect(place(request, "gates"))
 
 
 @require_http_methods(["GET", "POST"])

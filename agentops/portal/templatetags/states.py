@@ -64,6 +64,8 @@ def review_mark(review: Any) -> SafeString:
 def judgement_mark(state: Any) -> SafeString:
     """The mark of a judgement or of a judge: planned, running, scored, failed, skipped; active, paused, replaced, sound."""
     return marks.render(marks.JUDGEMENT, state)
+
+
 def gate_mark(gate: Any) -> SafeString:
     """The mark of the gate before an agent version: none, required, passed, failed, overridden."""
     return marks.render(marks.GATE, gate)

@@ -1,6 +1,6 @@
 """Reads of gates. Every function runs inside a scope and filters by tenant besides."""
 
-from evals.queries.gates.ground import before_gate, current_version
+from evals.queries.gates.ground import before_gate, current_version, still_running
 from evals.queries.gates.standing import AgentGate, Standing, Word, agent_gates, agent_named, override, policy, standing
 from evals.queries.gates.trend import Line, Point, trend
 
@@ -17,5 +17,6 @@ __all__ = [
     "override",
     "policy",
     "standing",
+    "still_running",
     "trend",
 ]

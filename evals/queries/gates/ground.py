@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 from django.db.models import QuerySet
@@ -17,6 +15,7 @@ from agentops.catalog.errors import AgentUnknown
 from agentops.catalog.types import AgentDetail, VersionDetail
 from evals.gating.policy import Asked, Ground, Tried
 from evals.models import CaseRun, GatePolicy, GateRequirement, Revision, RevisionCase, SuiteRun
+from evals.queries.judging import may_gate
 from evals.types import CaseState, SuiteMode, SuiteState
 
 _RUBRIC = '"rubric"'
@@ -41,6 +40,18 @@ def before_gate(*, tenant: uuid.UUID, agent: str, version: str) -> Before:
     policy = GatePolicy.objects.filter(tenant_id=tenant, agent=agent).first()
     grounds = [_ground(agent, requirement, this, current) for requirement in _requirements(policy)]
     return Before(agent=found, version=this, current=current, has_policy=policy is not None, grounds=grounds)
+
+
+def still_running(*, tenant: uuid.UUID, agent: str, version: str) -> int:
+    """How many suites that a version's gate asks for are under way, on it or on the one that is approved now."""
+    before = before_gate(tenant=tenant, agent=agent, version=version)
+    versions = [each for each in (before.version, before.current) if each is not None]
+    return sum(
+        of_content(tenant, agent, each, ground.revision_id, ground.asked.mode).filter(state=SuiteState.RUNNING).count()
+        for ground in before.grounds
+        if ground.revision_id is not None
+        for each in versions
+    )
 
 
 def version_of(agent: AgentDetail, version: str) -> VersionDetail:
@@ -113,6 +124,7 @@ def _ground(agent: str, requirement: GateRequirement, version: VersionDetail, cu
         tried=tried,
         current=_tried(agent, current, revision, requirement) if current else None,
         is_running=tried is None and running.exists(),
+        revision_id=revision.id,
     )
 
 
@@ -154,15 +166,5 @@ def _unsound(tenant: uuid.UUID, contents: Sequence[str]) -> list[str]:
         for expectation in orjson.loads(content).get("expect", [])
         if expectation.get("kind") == "rubric"
     }
-    said = [_may_gate(tenant, name) for name in sorted(names)]
+    said = [may_gate(tenant, name) for name in sorted(names)]
     return [sentence for may, sentence in said if not may]
-
-
-def _may_gate(tenant: uuid.UUID, judge: str) -> tuple[bool, str]:
-    """Until the judges' part is there, no judge may gate."""
-    try:
-        judging: Any = importlib.import_module("evals.queries.judging")
-    except ModuleNotFoundError:
-        return False, f"The judge {judge} was not compared with people."
-    may, sentence = judging.may_gate(tenant=tenant, judge_name=judge)
-    return may, sentence

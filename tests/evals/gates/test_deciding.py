@@ -34,7 +34,7 @@ def test_a_version_is_approved_after_its_suite_passed_and_not_before(desk: Desk)
     said = decide(desk, "1")
     assert (said.verdict, gate(desk, "1")) == (FAILED, (Gate.FAILED, False))
     assert said.sentence == "starter: revision 1 was not run on this content."
-    assert said.detail["requirements"][0]["command"].endswith("--version 1 --set starter")
+    assert said.detail["requirements"][0]["command"].endswith("--version 1 --set starter --call MODULE:NAME")
     desk.suite("1", revision, all_pass(10))
     before = len(desk.organisation.entries())
     assert decide(desk, "1").verdict == PASSED

@@ -58,7 +58,7 @@ def test_a_pipeline_sets_asks_and_reads_a_gate(desk: Desk, api: Api) -> None:
     assert (standing["gate"], standing["approved"], standing["verdict"]) == ("required", False, None)
     said = api("POST", "gates", {"agent": "desk", "agent_version": "1"})
     assert (said["gate"], said["verdict"]["verdict"]) == ("failed", "failed")
-    assert said["verdict"]["requirements"][0]["command"].endswith("--set starter --repeats 2")
+    assert said["verdict"]["requirements"][0]["command"].endswith("--set starter --repeats 2 --call MODULE:NAME")
     desk.suite("1", revision, all_pass(10, repeats=2))
     said = api("POST", "gates", {"agent": "desk", "agent_version": "1"})
     assert (said["gate"], said["verdict"]["sentence"]) == ("passed", "1 passes its suite.")
@@ -146,7 +146,7 @@ def test_exit_codes_tell_passed_failed_and_undecided(desk: Desk) -> None:
     assert code == 1
     assert told.splitlines() == [
         "starter: revision 1 was not run on this content.",
-        "  python -m agentops_client.evals run --agent desk --version 1 --set starter",
+        "  python -m agentops_client.evals run --agent desk --version 1 --set starter --call MODULE:NAME",
     ]
     desk.suite("1", revision, all_pass(10, but={"case-07": [F]}))
     code, out, told = gate(*desk_1, "--json")

@@ -88,7 +88,7 @@ def test_a_suite_that_was_not_run_fails_with_the_command_that_runs_it() -> None:
     said = found(None, None, repeats=3, mode=SuiteMode.CHAOS)
     assert (said.is_met, said.code) == (False, "missing")
     assert said.command == (
-        "python -m agentops_client.evals run --agent desk --version 2 --set starter --mode chaos --repeats 3"
+        "python -m agentops_client.evals run --agent desk --version 2 --set starter --mode chaos --repeats 3 --call MODULE:NAME"
     )
 
 
