@@ -85,7 +85,8 @@ def server(port: int, host: str = "127.0.0.1") -> ThreadingHTTPServer:
 
 
 def _resolved(schema: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
-    reference = entry.get("$ref") or next((one["$ref"] for one in entry.get("allOf", []) if "$ref" in one), "")
+    inside = [*entry.get("allOf", []), *entry.get("anyOf", [])]  # libraries wrap a reference that has a description
+    reference = entry.get("$ref") or next((one["$ref"] for one in inside if "$ref" in one), "")
     if not reference:
         return entry
     found: dict[str, Any] = schema.get("$defs", {}).get(reference.rpartition("/")[2], {})
