@@ -246,10 +246,10 @@ def _show(form: forms.Form, refusal: DomainError) -> None:
         if field == "settings" and rest in form.fields:
             form.add_error(rest, problem.detail)
         elif field in form.fields and not (field == "name" and form.fields["name"].disabled):
-            form.add_error(field, f"{problem.pointer}: {problem.detail}" if rest else problem.detail)
+            form.add_error(field, f"{problem.pointer}: {problem.detail}." if rest else problem.detail)
         else:
             target = "content" if "content" in form.fields else None
-            form.add_error(target, f"{problem.pointer}: {problem.detail}" if problem.pointer else problem.detail)
+            form.add_error(target, f"{problem.pointer}: {problem.detail}." if problem.pointer else problem.detail)
 
 
 def _by(request: TenantRequest) -> dict[str, Any]:

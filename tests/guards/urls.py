@@ -48,6 +48,7 @@ from tenants.access import Door
 from tenants.models import ApiKey
 from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
+from tests.evals import rowsof
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -111,6 +112,17 @@ class Things:
     def key(self) -> uuid.UUID:
         with tenant_scope(self.organisation.id):
             return ApiKey.objects.filter(tenant_id=self.organisation.id).values_list("id", flat=True)[0]
+
+    # judging
+    def judge_id(self) -> uuid.UUID:
+        return rowsof.judge(self.organisation).id
+
+    def rubric_id(self) -> uuid.UUID:
+        return rowsof.judge(self.organisation).rubric_version.rubric_id
+
+    def assignment_id(self) -> uuid.UUID:
+        rowsof.judge(self.organisation)
+        return rowsof.assign(self.organisation, "helpfulness", rate=0.1).id
 
     def price(self) -> uuid.UUID:
         rates = {"input": Decimal(1), "output": Decimal(2)}

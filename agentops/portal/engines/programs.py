@@ -73,3 +73,9 @@ def demo_traffic(base_url: str) -> Program:
     """Simulated agents, which speak to the web like any customer's; they stop first."""
     argv = [sys.executable, "manage.py", "demo_traffic", "--base-url", base_url]
     return Program("demo", argv, stop_seconds=5.0, level=_WEB - 1)
+
+
+def judge_stub(port: int) -> Program:
+    """The demo's judge: plain rules behind an address, and no model."""
+    argv = [sys.executable, "manage.py", "judge_stub", "--port", str(port)]
+    return Program("judge stub", argv, stop_seconds=3.0, level=_WEB - 1)

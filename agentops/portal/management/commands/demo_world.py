@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from agentops import env
 from agentops.common import clock
-from agentops.portal.demo import authenticators, cast, world
+from agentops.portal.demo import authenticators, cast, judging, world
 from agentops.portal.demo.scenarios import SCENARIOS
 
 
@@ -21,10 +21,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--base-url", default="", help="put before the addresses of what to look at")
+        parser.add_argument("--judge-stub", default="", help="where `judge_stub` answers; without it nothing is judged")
 
     def handle(self, *args: Any, **options: Any) -> None:
         logging.getLogger("tenants").setLevel(logging.WARNING)  # a line per colleague would bury what follows
         found = world.make(at=clock.now())
+        if options["judge_stub"]:
+            judging.make(url=options["judge_stub"], at=clock.now())
         roles = max(len(credential.role) for credential in found)
         for place, credentials in groupby(found, key=lambda credential: credential.place):
             self.stdout.write(place)

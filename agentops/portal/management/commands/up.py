@@ -78,11 +78,14 @@ class Command(BaseCommand):
             try:
                 base_url = f"http://localhost:{port}"
                 os.environ.setdefault("AGENTOPS_PUBLIC_URL", base_url)  # what workers mail leads back here
+                if demo:
+                    _trust(f"127.0.0.1:{_stub_port(port)}")  # before workers inherit it
                 self._start(supervisor, host, port, base_url if demo else None)
                 self._await_ready(supervisor, host, port)
                 self._say(f"ready {base_url}")
                 self._say(f"started in {time.monotonic() - began:.1f} s; logs in {layout.log}; Ctrl-C stops")
                 if demo:
+                    supervisor.start(programs.judge_stub(_stub_port(port)))
                     supervisor.start(programs.demo_traffic(base_url))
                 while True:
                     stop_request.heed()
@@ -126,7 +129,8 @@ class Command(BaseCommand):
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_MIGRATION_LOCK])
         connections["owner"].close()
         if demo_url:
-            call_command("demo_world", base_url=demo_url, stdout=self.stdout)
+            stub = f"http://127.0.0.1:{_stub_port(port)}/v1"
+            call_command("demo_world", base_url=demo_url, judge_stub=stub, stdout=self.stdout)
             connections.close_all()
         if not is_migrated:
             for program in everything:
@@ -151,6 +155,18 @@ class Command(BaseCommand):
         with contextlib.suppress(OSError):  # the terminal or the pipe is gone: no reason not to stop in order
             self.stdout.write(line)
             self.stdout.flush()
+
+
+def _stub_port(port: int) -> int:
+    """Where the demo's judge answers."""
+    return port + 1_000 if port < 64_000 else port - 1_000
+
+
+def _trust(host: str) -> None:
+    """Let this installation ask a host of this machine, as AGENTOPS_WEBHOOK_ALLOWED_HOSTS does; for its children, too."""
+    hosts = [*settings.WEBHOOK_ALLOWED_HOSTS, host]
+    settings.WEBHOOK_ALLOWED_HOSTS = hosts
+    os.environ["AGENTOPS_WEBHOOK_ALLOWED_HOSTS"] = ",".join(hosts)
 
 
 def _use(engines: env.Engines) -> None:
