@@ -36,10 +36,8 @@ from audit import queries as audited
 from audit import services as audit
 from audit.models import Leaf
 from audit.searching import Filters
-from evals import services as quality
-from evals.models import DriftFinding
 from evals import services as evals
-from evals.models import CaseRun, EvalSet, SuiteRun
+from evals.models import CaseRun, DriftFinding, EvalSet, SuiteRun
 from evals.sets import cases
 from evals.types import Runner
 from tenants import queries as tenants
@@ -473,7 +471,7 @@ class Things:
         """A run in the review queue."""
         run = uuid.UUID(hex=self.run_id())
         with tenant_scope(self.organisation.id):
-            return quality.ask_review(tenant=self.organisation.id, run_id=run, by=OPERATOR, at=clock.now())
+            return evals.ask_review(tenant=self.organisation.id, run_id=run, by=OPERATOR, at=clock.now())
 
 
 # What a page cannot do without, beyond its places.
