@@ -473,6 +473,24 @@ class Things:
         with tenant_scope(self.organisation.id):
             return evals.ask_review(tenant=self.organisation.id, run_id=run, by=OPERATOR, at=clock.now())
 
+    def agent_version(self) -> str:
+        return self.version()
+
+    def override(self) -> uuid.UUID:
+        """Of a version that failed its gate: the owner asked to let it through."""
+        agent, at, tenant = self.agent(), clock.now(), self.organisation.id
+        owner = self.world.ada if self.organisation is self.world.acme else self.world.cleo
+        apply(self.organisation, {**MANIFEST, "agent": {**MANIFEST["agent"], "version": "gated"}}, approve=False)
+        said: dict[str, Any] = {"tenant": tenant, "by": OPERATOR, "at": at}
+        with tenant_scope(tenant):
+            quality.add_starter_pack(**said)
+            quality.set_gate(agent=agent, requirements=[quality.Requirement(eval_set="starter")], **said)
+            failed = quality.decide_gate(agent=agent, version="gated", **said)
+            made = quality.ask_override(
+                verdict=failed.id, reason="its cases are out of date", user=owner.user.pk, **said
+            )
+        return made.id
+
 
 # What a page cannot do without, beyond its places.
 QUERIES = {
