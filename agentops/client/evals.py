@@ -91,7 +91,7 @@ class SuiteResult:
     @property
     def passed(self) -> bool:
         """All cases passed, each time."""
-        return self.said["state"] == "done" and self.said["passed"] == self.said["cases"]
+        return bool(self.said["state"] == "done" and self.said["passed"] == self.said["cases"])
 
     @property
     def failures(self) -> list[CaseResult]:

@@ -45,7 +45,7 @@ def compare(tape: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any
     before = [step for step in tape["steps"] if models_told or step["kind"] == "tool"]
     after: list[Step] = list(result["steps"])
     places = {id(step): place for steps in (tape["steps"], after) for place, step in enumerate(steps)}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "before": None if one is None else places[id(one)],
             "after": None if other is None else places[id(other)],

@@ -1,5 +1,7 @@
 """Eval sets, suites and replays."""
 
+from typing import Any
+
 from django.urls import URLPattern, path
 
 from evals.api import suites as api
@@ -13,19 +15,19 @@ _SET = "eval-sets/<str:eval_set>/"
 _CASE = f"{_SET}cases/<str:case_key>/"
 _SUITE = "suite-runs/<uuid:suite_run>/"
 # What is looked at, and what changes something: (route, view, name).
-_PAGES = [
+_PAGES: list[tuple[str, Any, str]] = [
     (f"{_CASE}difference/", sets.case_difference, "eval-case-difference"),
     (f"{_SUITE}<uuid:case_run>/", suites.suite_case, "suite-case"),
     ("replays/<uuid:replay>/", replays.replay, "replay"),
 ]
-_CHANGES = [
+_CHANGES: list[tuple[str, Any, str]] = [
     ("eval-cases/new/", sets.eval_case_new, "eval-case-new"),
     (f"{_CASE}removal/", sets.eval_case_removal, "eval-case-removal"),
     ("suite-endpoints/", suites.suite_endpoints, "suite-endpoints"),
     ("runs/<slug:run_id>/replays/", replays.replay_new, "replay-new"),
 ]
 # Pages that everybody reads and some change: the view asks who may.
-_BOTH = [
+_BOTH: list[tuple[str, Any, str]] = [
     ("eval-sets/", sets.eval_sets, "eval-sets"),
     (_SET, sets.eval_set, "eval-set"),
     (_CASE, sets.eval_case, "eval-case"),

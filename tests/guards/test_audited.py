@@ -95,6 +95,14 @@ WITHOUT_ENTRY = {
     "evals.services.write_facts": "what machines find about a run, and the plan of who judges it: rows that say when and why",
     **dict.fromkeys(
         [
+            f"evals.services.{name}"
+            for name in ("claim_cases", "give_up_claims", "settle_judged_cases", "take_case_result")
+        ],
+        "a step of a suite run that somebody began, which left the entry; each case is a row with what was told and when",
+    ),
+    "evals.services.take_replay_result": "the end of a replay that somebody asked for, which left the entry",
+    **dict.fromkeys(
+        [
             "agentops.runtime.services.ask_product_lift",
             "agentops.runtime.services.lift_product_switch",
             "agentops.runtime.services.set_product_switch",
