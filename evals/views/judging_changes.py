@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from agentops.common import clock
 from agentops.common.errors import DomainError
@@ -165,18 +165,31 @@ def assignment_removal(request: TenantRequest, assignment_id: uuid.UUID) -> Http
     )
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def judge_pause(request: TenantRequest, judge_id: uuid.UUID) -> HttpResponse:
     """Let a judge rest, or go on."""
+    if request.method == "GET":
+        is_paused = pages.judge(tenant=request.access.tenant.id, judge_id=judge_id).state == JudgeState.PAUSED
+        sentence = (
+            "It judges again, first what waits."
+            if is_paused
+            else "It judges nothing until it goes on; what waits, waits."
+        )
+        word, action = ("Let it go on", "resume") if is_paused else ("Pause", "pause")
+        return _asked(request, judge_id, sentence, word, action)
     found = services.pause_judge(**_by(request), judge=judge_id, is_paused=request.POST.get("action") == "pause")
     is_paused = found.state == JudgeState.PAUSED
     messages.success(request, f"{found.name} is paused." if is_paused else f"{found.name} goes on.")
     return redirect(place(request, "judge", judge_id=judge_id))
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def judge_labelled(request: TenantRequest, judge_id: uuid.UUID) -> HttpResponse:
     """Have a judge look at the runs that people labelled, so that both can be compared."""
+    if request.method == "GET":
+        return _asked(
+            request, judge_id, "It judges the runs that people labelled by its rubric.", "Judge them", "judge"
+        )
     count = services.judge_labelled(**_by(request), judge=judge_id)
     messages.success(
         request, f"{count} labelled run{'' if count == 1 else 's'} will be judged; the comparison follows by itself."
@@ -207,6 +220,13 @@ def check_rules(request: TenantRequest) -> HttpResponse:
         title="What answers are checked for",
         sentence="Without a model, on every run. An agent's own rules stand for those of all others.",
     )
+
+
+def _asked(request: TenantRequest, judge_id: uuid.UUID, sentence: str, word: str, action: str) -> HttpResponse:
+    found = pages.judge(tenant=request.access.tenant.id, judge_id=judge_id)
+    back = (place(request, "judge", judge_id=judge_id), found.name)
+    context = {"sentence": sentence, "word": word, "action": action}
+    return question(request, "evals/judging/_judge_question.html", context, title=f"{word}: {found.name}", back=back)
 
 
 def _answer(

@@ -131,7 +131,9 @@ def test_pausing_labelled_runs_and_removal_are_posts(world: World, client_for: C
     judge = rowsof.judge(world.acme)
     line = rowsof.assign(world.acme, "helpfulness", rate=0.1)
     client = client_for(world.ada)
-    assert client.get(world.acme.url(f"quality/judges/{judge.id}/pause/")).status_code == 405
+    assert "It judges nothing until it goes on" in words(
+        client.get(world.acme.url(f"quality/judges/{judge.id}/pause/"))
+    )
     client.post(world.acme.url(f"quality/judges/{judge.id}/pause/"), {"action": "pause"})
     assert "Let it go on" in words(client.get(world.acme.url(f"quality/judges/{judge.id}/")))
     client.post(world.acme.url(f"quality/judges/{judge.id}/labelled/"))
