@@ -181,11 +181,13 @@ def eval_case_new(request: TenantRequest) -> HttpResponse:
 
 @require_GET
 def case_difference(request: TenantRequest, eval_set: str, case_key: str) -> HttpResponse:
-    """What a case said before and after, line by line: `?before=` and `?after=` are digests."""
+    """What a case said before and after, line by line: `?before=` and `?after=` are digests, else the last change."""
     tenant = request.access.tenant.id
     found = queries.eval_set(tenant=tenant, name=eval_set)
-    versions = {each.digest: each for each in queries.case_versions(tenant=tenant, eval_set=found.id, key=case_key)}
-    before, after = (versions.get(request.GET.get(name, "")) for name in ("before", "after"))
+    listed = queries.case_versions(tenant=tenant, eval_set=found.id, key=case_key)
+    versions = {each.digest: each for each in listed}
+    before = versions.get(request.GET.get("before", listed[min(1, len(listed) - 1)].digest))
+    after = versions.get(request.GET.get("after", listed[0].digest))
     if before is None or after is None:
         raise Unknown("There is no such version of this case.")
     context = {
