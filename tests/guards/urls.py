@@ -483,10 +483,10 @@ class Things:
         apply(self.organisation, {**MANIFEST, "agent": {**MANIFEST["agent"], "version": "gated"}}, approve=False)
         said: dict[str, Any] = {"tenant": tenant, "by": OPERATOR, "at": at}
         with tenant_scope(tenant):
-            quality.add_starter_pack(**said)
-            quality.set_gate(agent=agent, requirements=[quality.Requirement(eval_set="starter")], **said)
-            failed = quality.decide_gate(agent=agent, version="gated", **said)
-            made = quality.ask_override(
+            evals.add_starter_pack(**said)
+            evals.set_gate(agent=agent, requirements=[evals.Requirement(eval_set="starter")], **said)
+            failed = evals.decide_gate(agent=agent, version="gated", **said)
+            made = evals.ask_override(
                 verdict=failed.id, reason="its cases are out of date", user=owner.user.pk, **said
             )
         return made.id
