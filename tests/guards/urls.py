@@ -486,9 +486,7 @@ class Things:
             evals.add_starter_pack(**said)
             evals.set_gate(agent=agent, requirements=[evals.Requirement(eval_set="starter")], **said)
             failed = evals.decide_gate(agent=agent, version="gated", **said)
-            made = evals.ask_override(
-                verdict=failed.id, reason="its cases are out of date", user=owner.user.pk, **said
-            )
+            made = evals.ask_override(verdict=failed.id, reason="its cases are out of date", user=owner.user.pk, **said)
         return made.id
 
 

@@ -53,9 +53,9 @@ _GOOD = {
     ),
 }
 _BAD = (
-    "I am not sure. Perhaps try again later.",
-    "I cannot help with that.",
-    "Please contact support.",
+    "Sorry, I could not find that. Perhaps try again later.",
+    "I am sorry, I can't say.",
+    "Unfortunately I am unable to tell. Please write to our support.",
 )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from agentops.common.scope import tenant_scope
-from agentops.portal.demo import cast
+from agentops.portal.demo import cast, history
 from audit.types import operator
 from evals.judging.stub import MODEL
 from evals.queries import judging_pages as pages
@@ -61,4 +61,7 @@ def make(*, url: str, at: datetime) -> None:
                 name=NAME, rubric_version=version.id, endpoint=endpoint.id, provider="stub", model=MODEL, **common
             )
             judging.assign_judge(agent="", judge_name=NAME, rate=SHARE, **common)
+            if organisation.slug == history.TENANT:
+                for agent in (history.CARE_LINE, history.PARCEL_TRACKER):
+                    judging.assign_judge(agent=agent, judge_name=NAME, rate=1.0, **common)
             judging.set_check_rules(agent="", words=["no-brainer", "to be honest"], **common)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from agentops.common.errors import DomainError
 from evals.models import CaseRun
@@ -13,14 +12,13 @@ from evals.types import CaseState
 
 def plan(case_run: CaseRun, at: datetime) -> CaseState:
     """Plan a judgement for each rubric among the findings, and note it there."""
-    plan_case: Any = getattr(judging, "plan_case", None)
     for finding in case_run.checks:
         if finding["holds"] is not None:
             continue
         try:
-            if plan_case is None:
-                raise DomainError("no judge can be asked in this version of the portal")
-            planned = plan_case(tenant=case_run.tenant_id, case_run=case_run.id, judge_name=finding["judge"], at=at)
+            planned = judging.plan_case(
+                tenant=case_run.tenant_id, case_run=case_run.id, judge_name=finding["judge"], at=at
+            )
         except DomainError as refusal:
             finding["said"] = refusal.detail
             case_run.detail = f"the judge {finding['judge']} cannot be asked: {refusal.detail}"

@@ -305,15 +305,7 @@ def test_a_case_with_a_rubric_waits_for_its_judge_and_a_failed_judgement_is_no_f
     }
 
 
-def test_where_no_judge_can_be_asked_the_case_is_errored_and_says_why(
-    acme: Runner, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from evals.errors import Unknown
-
-    def plan_case(**_: Any) -> uuid.UUID:
-        raise Unknown("There is no judge goal.")
-
-    monkeypatch.setattr(judges.judging, "plan_case", plan_case, raising=False)
+def test_where_no_judge_can_be_asked_the_case_is_errored_and_says_why(acme: Runner, world: World) -> None:
     make_set(world.acme, a=case(expect=[{"kind": "rubric", "judge": "goal"}]))
     begun = acme.begin()
     claim, cases = acme.claim(begun["id"])
