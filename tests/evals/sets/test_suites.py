@@ -310,7 +310,7 @@ def test_where_no_judge_can_be_asked_the_case_is_errored_and_says_why(acme: Runn
     begun = acme.begin()
     claim, cases = acme.claim(begun["id"])
     told = acme.tell(begun["id"], claim, cases[0])
-    assert told["state"] == "errored" and "There is no judge goal" in told["detail"]
+    assert told["state"] == "errored" and "There is no judge 'goal'" in told["detail"]
     assert acme.suite(begun["id"])["state"] == "done"
 
 
