@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from agentops.common import clock
 from agentops.common.queues import Queue, task
-from agentops.common.scope import tenant_scope
+from agentops.common.scope import staff_scope, tenant_scope
 from evals.services import judging as services
 from tenants import queries as tenants
 
@@ -20,7 +20,9 @@ ASK_SECONDS = 45.0  # in which a round begins asks; the longest of them ends wit
 @task(Queue.INGEST)
 def write_facts() -> int:
     """Write the facts of runs that finished, and plan who judges them; answers how many."""
-    return sum(_facts_of(tenant_id) for tenant_id in tenants.active_tenant_ids())
+    with staff_scope():
+        due = services.due_tenants(tenants=tenants.active_tenant_ids(), overlap=services.OVERLAP)
+    return sum(_facts_of(tenant_id) for tenant_id in due)
 
 
 @task(Queue.INGEST)

@@ -171,6 +171,7 @@ def eval_case_new(request: TenantRequest) -> HttpResponse:
                 by=actor(request),
                 at=clock.now(),
             )
+            _note(request, tenant, said["eval_set"], said["key"])
             messages.success(request, f"{said['key']} is a case of {said['eval_set']} now.")
             return redirect(place(request, "eval-case", eval_set=said["eval_set"], case_key=said["key"]))
         except DomainError as refusal:
@@ -262,6 +263,25 @@ def _draft(request: TenantRequest, tenant: uuid.UUID) -> dict[str, Any] | None:
         "key": f"run-{run_id.hex[:12]}",
         "text": files.write_text(Case({name: part for name, part in content.items() if part not in (None, [])})),
     }
+
+
+def _note(request: TenantRequest, tenant: uuid.UUID, eval_set: str, key: str) -> None:
+    """Tell the item of the review queue, where one led here, what came of it."""
+    try:
+        run_id = trace_uuid(request.GET.get("run", "").lower())
+    except ValueError:
+        return
+    item = _item(request.GET.get("item", ""), tenant, run_id)
+    if item is not None:
+        services.note_led_to(
+            tenant=tenant,
+            item=item.id,
+            kind="case",
+            target=f"{eval_set}/{key}",
+            label=f"{key} in {eval_set}",
+            by=actor(request),
+            at=clock.now(),
+        )
 
 
 def _item(text: str, tenant: uuid.UUID, run_id: uuid.UUID) -> ReviewItem | None:

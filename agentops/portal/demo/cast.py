@@ -100,6 +100,7 @@ KEYS = (
     Key("Agent guard", (KeyScope.GUARD,)),
     Key("Our own app", (KeyScope.PRESENT,)),
     Key("Reporting", (KeyScope.READ,)),
+    Key("Pipeline", (KeyScope.EVALS, KeyScope.ADMIN)),
 )
 
 

@@ -21,6 +21,7 @@ from agentops.portal.demo.mishaps import Sender
 WEEKS = 11
 CARE_LINE, PARCEL_TRACKER = "care-line", "parcel-tracker"
 TENANT = "northwind"
+MODEL = "gpt-4.1-mini-2025-04-14"
 _A_DAY = 6  # runs of each
 _AT_ONCE = 40  # runs in a request
 _WORSE_SINCE_WEEKS, _BOUNDARY_DAYS = 7, 12
@@ -60,15 +61,15 @@ _BAD = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Release:
+class Release:
     """What a run says of the agent that made it."""
 
     version: str
     prompt_hash: str
 
 
-_FIRST = _Release("2026-09-01", "sha256:" + "1" * 64)
-_SECOND = _Release("2026-11-14", "sha256:" + "2" * 64)
+FIRST = Release("2026-09-01", "sha256:" + "1" * 64)
+SECOND = Release("2026-11-14", "sha256:" + "2" * 64)
 
 
 def send(*, base_url: str, keys: DemoKeys) -> int:
@@ -100,12 +101,12 @@ def _runs(now: datetime) -> Iterator[_Run]:
         for number in range(_A_DAY):
             at = now - timedelta(days=back, hours=-1.5 * number, seconds=rng.randrange(600))
             weeks_worse = max(0.0, _WORSE_SINCE_WEEKS - back / 7)
-            yield _run(rng, CARE_LINE, _FIRST, at, is_good=rng.random() < 0.94 - 0.055 * weeks_worse)
-            release = _SECOND if back <= _BOUNDARY_DAYS else _FIRST
-            yield _run(rng, PARCEL_TRACKER, release, at, is_good=rng.random() < (0.93 if release is _FIRST else 0.6))
+            yield _run(rng, CARE_LINE, FIRST, at, is_good=rng.random() < 0.94 - 0.055 * weeks_worse)
+            release = SECOND if back <= _BOUNDARY_DAYS else FIRST
+            yield _run(rng, PARCEL_TRACKER, release, at, is_good=rng.random() < (0.93 if release is FIRST else 0.6))
 
 
-def _run(rng: Random, agent: str, release: _Release, at: datetime, *, is_good: bool) -> _Run:
+def _run(rng: Random, agent: str, release: Release, at: datetime, *, is_good: bool) -> _Run:
     trace_id, root, call, tool = (
         f"{rng.getrandbits(128):032x}",
         f"{rng.getrandbits(64) | 1:016x}",
@@ -158,7 +159,7 @@ def _run(rng: Random, agent: str, release: _Release, at: datetime, *, is_good: b
             "parent_span_id": root,
             "kind": "llm",
             "name": "chat",
-            "model": "gpt-4.1-mini-2025-04-14",
+            "model": MODEL,
             "provider": "openai",
             "input_tokens": tokens,
             "output_tokens": 40 + len(answer) // 4,

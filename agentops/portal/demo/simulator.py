@@ -12,7 +12,7 @@ from random import Random
 from threading import Event
 
 from agentops.common.clock import NANOS
-from agentops.portal.demo import agents, history, timetable
+from agentops.portal.demo import agents, history, pipeline, timetable
 from agentops.portal.demo.guard.troupe import Troupe
 from agentops.portal.demo.keyfile import DemoKeys
 from agentops.portal.demo.mishaps import MISHAPS, Sender
@@ -67,10 +67,13 @@ class Simulator:
         return until
 
     def tell_history(self) -> None:
-        """Send the weeks in which the quality of two agents changed, unless they are there."""
+        """Send the weeks in which the quality of two agents changed, and try their releases, unless that is there."""
         count = history.send(base_url=self._base_url, keys=self._keys)
         if count:
             self._say(f"told {history.WEEKS} weeks of two agents: {count} runs")
+        suites = pipeline.run(base_url=self._base_url, keys=self._keys)
+        if suites:
+            self._say(f"ran {suites} suites of a release")
 
     def play_once(self) -> None:
         """One ordinary run of every story, every scenario, every mishap and the nightly run, all just over."""

@@ -66,6 +66,7 @@ def judgement_mark(state: Any) -> SafeString:
     return marks.render(marks.JUDGEMENT, state)
 
 
+@register.filter
 def gate_mark(gate: Any) -> SafeString:
     """The mark of the gate before an agent version: none, required, passed, failed, overridden."""
     return marks.render(marks.GATE, gate)

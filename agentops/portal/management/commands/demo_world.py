@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from agentops import env
 from agentops.common import clock
-from agentops.portal.demo import authenticators, cast, judging, world
+from agentops.portal.demo import authenticators, cast, judging, parcels, world
 from agentops.portal.demo.scenarios import SCENARIOS
 
 
@@ -26,6 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         logging.getLogger("tenants").setLevel(logging.WARNING)  # a line per colleague would bury what follows
         found = world.make(at=clock.now())
+        parcels.make(at=clock.now())
         if options["judge_stub"]:
             judging.make(url=options["judge_stub"], at=clock.now())
         roles = max(len(credential.role) for credential in found)
