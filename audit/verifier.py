@@ -68,6 +68,7 @@ MAX_FINDINGS = 1_000  # kept; the rest is counted
 WAITING_LINES = 100_000  # how many lines ahead of its place one may stand and still be called reordered
 BLOCK = 256  # leaves under a node of level 8, as in C2SP's tlog-tiles
 HASH = 32
+_HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _LEAF, _NODE, _COMMITMENT = b"\x00", b"\x01", b"\x02"
 _EMPTY_ROOT = hashlib.sha256(b"").digest()
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, KeyError)
@@ -414,7 +415,7 @@ def _read_line(raw: bytes) -> tuple[int, bytes, dict[str, Any] | None, dict[str,
         head = _LINE.match(text)
         if head is None:
             return -1, b"", None, {}, "it does not begin with a leaf and its hash"
-        leaf, stated = int(head[1]), bytes.fromhex(head[2])
+        leaf, stated = int(head[1]), _unhex(head[2])
     except ValueError:
         return -1, b"", None, {}, "it is no text"
     start = head.end()
@@ -454,7 +455,7 @@ def _check_private(
 ) -> None:
     try:
         for name, (salt, value) in private.items():
-            if commitment(bytes.fromhex(salt), name, value).hex() != commitments.get(name):
+            if commitment(_unhex(salt), name, value).hex() != commitments.get(name):
                 part.findings.append(("private_edited", leaf, f"{name} is not the value that was committed to"))
     except (ValueError, TypeError, AttributeError):
         part.findings.append(("private_edited", leaf, "a personal value cannot be read"))
@@ -707,12 +708,19 @@ def is_consistent(first: int, first_root: bytes, second: int, second_root: bytes
     return last == 0 and old == first_root and new == second_root
 
 
+def _unhex(text: str) -> bytes:
+    """Hexadecimal in the one form that is written: Python's own reading takes capitals and blanks for the same. ValueError."""
+    if not _HEX.fullmatch(text):
+        raise ValueError("hexadecimal digits in small letters are expected")
+    return bytes.fromhex(text)
+
+
 def _hashes(texts: Any) -> list[bytes]:
     """Hexadecimal hashes; what is none becomes one that fits nowhere."""
     found = []
     for text in texts if isinstance(texts, list) else []:
         try:
-            found.append(bytes.fromhex(text))
+            found.append(_unhex(text))
         except (ValueError, TypeError):
             found.append(b"")
     return found
@@ -1177,7 +1185,7 @@ class _Blobs:
             self.report.find("blob_edited", leaf, "the large data of the entry is missing")
             return
         content, self.next = self.next[1], None
-        if hashlib.sha256(bytes.fromhex(nonce) + content).hexdigest() != digest:
+        if hashlib.sha256(_unhex(nonce) + content).hexdigest() != digest:
             self.report.find("blob_edited", leaf, "the large data of the entry is not what was hashed")
 
     def finish(self) -> None:

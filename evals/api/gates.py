@@ -87,18 +87,18 @@ class GateOfAgentView(GateView):
     http_method_names = ["get", "put", "delete"]
 
     @extend_schema(operation_id="api_v1_gates_of_agent", responses={200: OpenApiTypes.OBJECT, 404: _PROBLEM})
-    def get(self, request: Request, agent_name: str) -> Response:
-        self.require_text(agent_name)
+    def get(self, request: Request, gated_agent: str) -> Response:
+        self.require_text(gated_agent)
         with tenant_scope(self.tenant):
-            policy, requirements = queries.policy(tenant=self.tenant, agent=agent_name)
+            policy, requirements = queries.policy(tenant=self.tenant, agent=gated_agent)
         if policy is None:
-            raise Unknown(f"No gate stands before the versions of {agent_name[:100]}.")
+            raise Unknown(f"No gate stands before the versions of {gated_agent[:100]}.")
         return Response(_policy_json(policy, requirements))
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT, 400: _PROBLEM, 404: _PROBLEM})
-    def put(self, request: Request, agent_name: str) -> Response:
+    def put(self, request: Request, gated_agent: str) -> Response:
         """`{requirements: [{set, mode?, least_rate?, margin?, repeats?}], reason?}`; replaces what was asked for."""
-        self.require_text(agent_name)
+        self.require_text(gated_agent)
         read = Reading(bodies.read_json(request._request, most=MAX_BYTES, depth=6))
         requirements = _requirements(read)
         reason = read.text("reason", most=500)
@@ -106,25 +106,25 @@ class GateOfAgentView(GateView):
         with tenant_scope(self.tenant):
             services.set_gate(
                 tenant=self.tenant,
-                agent=agent_name,
+                agent=gated_agent,
                 requirements=requirements,
                 reason=reason,
                 by=self.actor,
                 at=clock.now(),
             )
-            policy, rows = queries.policy(tenant=self.tenant, agent=agent_name)
+            policy, rows = queries.policy(tenant=self.tenant, agent=gated_agent)
         assert policy is not None
         return Response(_policy_json(policy, rows))
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={204: None, 400: _PROBLEM, 404: _PROBLEM})
-    def delete(self, request: Request, agent_name: str) -> Response:
+    def delete(self, request: Request, gated_agent: str) -> Response:
         """`{reason}`: its versions need pass no gate from now on."""
-        self.require_text(agent_name)
+        self.require_text(gated_agent)
         read = Reading(bodies.read_json(request._request, most=MAX_BYTES, depth=4))
         reason = read.text("reason", required=True, most=500)
         read.done()
         with tenant_scope(self.tenant):
-            services.remove_gate(tenant=self.tenant, agent=agent_name, reason=reason, by=self.actor, at=clock.now())
+            services.remove_gate(tenant=self.tenant, agent=gated_agent, reason=reason, by=self.actor, at=clock.now())
         return Response(status=204)
 
 

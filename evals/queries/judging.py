@@ -51,9 +51,13 @@ def why(tenant: uuid.UUID, run: uuid.UUID) -> list[Why]:
 
     Raises NotFound for a run that is not there.
     """
-    row = traces.get_run(tenant=tenant, run_id=run)
-    fact = RunFact.objects.filter(tenant_id=tenant, run_id=run).first()
-    found = _judgements(tenant, run)
+    return why_of(traces.get_run(tenant=tenant, run_id=run), fact_of(tenant, run))
+
+
+def why_of(row: traces.Run, fact: RunFact | None) -> list[Why]:
+    """The same of a run that was read, and its fact. Without a fact no judgement was planned."""
+    tenant, run = row.tenant_id, row.run_id
+    found = _judgements(tenant, run) if fact is not None else {}
     rates = _rates(tenant, fact.agent if fact else row.agent)
     names = sorted({*rates, *found, *(fact.draws if fact else ())})
     if row.agent == JUDGE_AGENT:

@@ -13,6 +13,7 @@ from django.db.models import Count, Q
 
 from agentops.catalog import queries as catalog
 from agentops.common.cursors import Cursor
+from agentops.traces import queries as traces
 from evals.errors import Unknown
 from evals.judging import checks, rubrics
 from evals.models import (
@@ -255,13 +256,13 @@ def check_rules(*, tenant: uuid.UUID) -> list[CheckRules]:
     return list(CheckRules.objects.filter(tenant_id=tenant).order_by("agent"))
 
 
-def run_panel(*, tenant: uuid.UUID, run: uuid.UUID) -> dict[str, object]:
+def run_panel(*, run: traces.Run) -> dict[str, object]:
     """What judges and checks said of a run, for its page."""
-    fact = judging.fact_of(tenant, run)
+    fact = judging.fact_of(run.tenant_id, run.run_id)
     noted = fact.check_notes if fact else {}
     found = [
         {"title": checks.TITLES[code], "state": "skipped" if code == checks.REFUSAL else "failed", **noted[code]}
         for code in checks.TITLES
         if code in noted
     ]
-    return {"whys": judging.why(tenant, run), "checks": found}
+    return {"whys": judging.why_of(run, fact), "checks": found}

@@ -35,7 +35,7 @@ urlpatterns: list[URLPattern] = [
         for route, view, name in _WRITES
     ),
     path("api/v1/gates", api.GatesView.as_view(), name="api-gates"),
-    path("api/v1/gates/<str:agent_name>", api.GateOfAgentView.as_view(), name="api-gate-of-agent"),
+    path("api/v1/gates/<str:gated_agent>", api.GateOfAgentView.as_view(), name="api-gate-of-agent"),
     path(
         "api/v1/gates/<str:agent_name>/<str:agent_version>",
         api.GateOfVersionView.as_view(),

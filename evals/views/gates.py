@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agentops.common import clock
-from agentops.common.errors import DomainError
+from agentops.common.errors import DomainError, NotFound
 from agentops.common.pages import place, question, show_refusal
 from audit.types import Actor
 from evals import services
@@ -95,6 +95,8 @@ def gate_decision(request: TenantRequest, agent: str, version: str) -> HttpRespo
         found = services.decide_gate(
             tenant=request.access.tenant.id, agent=agent, version=version, by=actor(request), at=clock.now()
         )
+    except NotFound:
+        raise
     except DomainError as refusal:
         messages.error(request, refusal.detail)
     else:

@@ -15,6 +15,7 @@ from agentops.common import clock
 from agentops.common.errors import NotFound
 from agentops.common.ids import trace_uuid
 from agentops.common.pages import place
+from agentops.traces import queries as traces
 from evals import queries, services
 from evals.models import Replay
 from evals.sets import replaying
@@ -39,6 +40,8 @@ def replay_new(request: TenantRequest, run_id: str) -> HttpResponse:
         found = trace_uuid(run_id.lower())
     except ValueError as error:
         raise NotFound("There is no such run.") from error
+    if not traces.run_exists(tenant=tenant, run_id=found):
+        raise NotFound("There is no such run.")
     if request.method == "POST":
         made = services.open_replay(tenant=tenant, run_id=found, agent_version="", by=actor(request), at=clock.now())
         return redirect(place(request, "replay", replay=made.id))

@@ -37,7 +37,7 @@ def spent(organisation: Organisation, agent: str, *, runs: int, cost_usd: int) -
     at = clock.now()
     zeros = dict.fromkeys(
         ("errors", "refusals", "tokens_sum", "judged", "ups", "downs", "weight", "weight_squares", "score_sum",
-         "score_squares", "tokens_squares", "cost_squares"), 0,
+         "score_squares", "tokens_logs", "tokens_log_squares", "cost_logs", "cost_log_squares"), 0,
     )  # fmt: skip
     with tenant_scope(organisation.id):
         CohortDay.objects.create(

@@ -476,6 +476,15 @@ class Things:
     def agent_version(self) -> str:
         return self.version()
 
+    def gated_agent(self) -> str:
+        """A registered agent with a gate before its versions."""
+        agent = self.agent_name()
+        said: dict[str, Any] = {"tenant": self.organisation.id, "by": OPERATOR, "at": clock.now()}
+        with tenant_scope(self.organisation.id):
+            evals.add_starter_pack(**said)
+            evals.set_gate(agent=agent, requirements=[evals.Requirement(eval_set="starter")], **said)
+        return agent
+
     def override(self) -> uuid.UUID:
         """Of a version that failed its gate: the owner asked to let it through."""
         agent, at, tenant = self.agent(), clock.now(), self.organisation.id

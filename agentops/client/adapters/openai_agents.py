@@ -175,8 +175,9 @@ class _GuardedModel(Model):
             async for event in model.stream_response(
                 system_instructions, input, settings, tools, output_schema, handoffs, tracing, **more
             ):
-                if event.type == "response.completed" and event.response.usage:  # last; what broke off stays unknown
-                    _settle_stream(call, event.response.usage)
+                said: Any = event
+                if said.type == "response.completed" and said.response.usage:  # last; what broke off stays unknown
+                    _settle_stream(call, said.response.usage)
                 yield event
 
     @asynccontextmanager

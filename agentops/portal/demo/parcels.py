@@ -17,7 +17,7 @@ from tenants import queries as tenants
 
 SET = "parcels"
 _BY = operator("demo")
-_ARRIVES = {
+_ARRIVES: dict[str, tuple[str, dict[str, Any], str]] = {
     "in-transit": ("Where is my order ord_1001?", {"status": "in transit", "place": "Hanover", "day": "Thursday"}, "Thursday"),
     "delivered": ("ord_1002 says delivered, but nothing is here.", {"status": "delivered", "with": "neighbour at 14"}, "14"),
     "customs": ("Why is ord_1003 late?", {"status": "customs", "needs": "an invoice"}, "invoice"),

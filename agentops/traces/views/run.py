@@ -51,7 +51,7 @@ def run(request: TenantRequest, run_id: str) -> HttpResponse:
         "ticks": timeline.ticks(found),
         "siblings": queries.neighbours_by_prompt(run=found),
         "siblings_url": links.filter_url("prompt_hash", found.prompt_hash),
-        "quality": quality.run_panel(tenant=found.tenant_id, run=found.run_id),
+        "quality": quality.run_panel(run=found),
         **guard,
         **_span_context(found, span_id, links),
         **opened_decision(request, found.run_id),

@@ -45,7 +45,7 @@ WHERE g.tenant_id = %(tenant)s AND g.ended_at >= %(since)s AND g.status = ANY(%(
 _TENANTS = f"""
 SELECT t.id FROM unnest(%(tenants)s::uuid[]) AS t (id)
 LEFT JOIN evals_factmark m ON m.tenant_id = t.id
-CROSS JOIN LATERAL (SELECT coalesce(m.until, 'epoch'::timestamptz) - %(overlap)s::interval AS since) AS s
+CROSS JOIN LATERAL (SELECT coalesce(m.until, 'epoch'::timestamptz) - make_interval(secs => %(overlap)s) AS since) AS s
 WHERE EXISTS (
     SELECT 1 FROM traces_run r
     WHERE r.tenant_id = t.id AND r.finalised_at IS NOT NULL AND {_SETTLED} >= s.since LIMIT 1
@@ -111,7 +111,7 @@ def finished_runs(*, tenant: uuid.UUID, since: datetime, until: datetime, limit:
 def due_tenants(*, tenants: Sequence[uuid.UUID], overlap: timedelta) -> list[uuid.UUID]:
     """Those of which a run has finished, or changed after, since their facts were written last. In staff's scope."""
     with connection.cursor() as cursor:
-        cursor.execute(_TENANTS, {"tenants": list(tenants), "overlap": overlap})
+        cursor.execute(_TENANTS, {"tenants": list(tenants), "overlap": overlap.total_seconds()})
         return [row[0] for row in cursor.fetchall()]
 
 

@@ -25,6 +25,7 @@ REFUNDED = {
     "recorded": True,
 }
 STRANGE = {"kind": "tool", "tool": "send", "arguments": {"to": "x"}, "error": {"type": "unrecorded"}, "recorded": False}
+MET = {**LOOKED, "result": None, "error": {"type": "timeout"}, "fault": "timeout"}
 ASKED = {"kind": "model", "model": "m", "input_tokens": 10, "output_tokens": 2}
 
 
@@ -132,12 +133,13 @@ ANY = {"kind": "max_calls", "most": 9}
     [
         (seen(), [ANY], "plain", "passed"),
         (seen(), [ANY, {"kind": "contains", "all": ["no"]}], "plain", "failed"),
-        (seen(), [ANY, {"kind": "contains", "all": ["no"]}], "chaos", "passed"),
-        (seen(), [ANY, {"kind": "contains", "all": ["no"], "modes": ["chaos"]}], "chaos", "failed"),
+        (seen("", MET), [ANY, {"kind": "contains", "all": ["no"]}], "chaos", "passed"),
+        (seen("", MET), [ANY, {"kind": "contains", "all": ["no"], "modes": ["chaos"]}], "chaos", "failed"),
+        (seen(), [ANY, {"kind": "contains", "all": ["no"]}], "chaos", "errored"),  # no fault was met: nothing was tried
         (seen("", STRANGE), [ANY, {"kind": "contains", "all": ["no"]}], "plain", "diverged"),
         (seen("", STRANGE), [{"kind": "must_not_call", "tools": ["send"]}], "plain", "failed"),
         (seen(None, LOOKED, broke="KeyError: 1"), [ANY], "plain", "errored"),
-        (seen(None, LOOKED, broke="KeyError: 1"), [ANY], "chaos", "failed"),
+        (seen(None, MET, broke="KeyError: 1"), [ANY], "chaos", "failed"),
         (seen(), [{"kind": "rubric", "judge": "goal"}, ANY], "plain", "judging"),
         (seen(), [{"kind": "rubric", "judge": "goal"}, {"kind": "contains", "all": ["no"]}], "plain", "failed"),
     ],

@@ -70,8 +70,11 @@ def test_in_chaos_each_case_with_calls_meets_each_fault(acme: Runner, world: Wor
     begun = acme.begin(mode="chaos")
     claim, cases = acme.claim(begun["id"])
     assert sorted(each["fault"] for each in cases) == ["error", "malformed", "timeout"]
-    assert acme.tell(begun["id"], claim, cases[0], output="I could not do it.")["state"] == "passed"
-    assert acme.tell(begun["id"], claim, cases[1], output=None, error="KeyError: 1")["state"] == "failed"
+    met = [{"kind": "tool", "tool": "look_up", "arguments": {}, "error": {"type": "timeout"}, "fault": "timeout"}]
+    assert acme.tell(begun["id"], claim, cases[0], output="I could not do it.", steps=met)["state"] == "passed"
+    assert acme.tell(begun["id"], claim, cases[1], output=None, error="KeyError: 1", steps=met)["state"] == "failed"
+    untried = acme.tell(begun["id"], claim, cases[2], output="I did not look.")
+    assert untried["state"] == "errored" and "nothing could fail" in untried["detail"]
 
 
 def test_the_same_claim_gets_the_same_cases_and_a_result_told_again_changes_nothing(

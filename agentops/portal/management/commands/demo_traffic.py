@@ -13,6 +13,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from agentops.portal.demo import keyfile, timetable
 from agentops.portal.demo.simulator import Simulator
 
+_HISTORY_FROM_HOURS = 24  # who fills in less wants no weeks
+
 
 class Command(BaseCommand):
     help = "Send the traffic of the demo's agents over HTTP: first the past hours, then live, until Ctrl-C or SIGTERM."
@@ -42,7 +44,8 @@ class Command(BaseCommand):
                 simulator.play_once()
             else:
                 filled_until = simulator.fill_past(hours=backfill_hours)
-                simulator.tell_history()
+                if backfill_hours >= _HISTORY_FROM_HOURS:
+                    simulator.tell_history()
                 simulator.play_on(since=filled_until, rate=rate)
         except urllib.error.URLError as error:
             raise CommandError(f"{base_url} does not answer: {error}") from error
