@@ -57,7 +57,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "look for signals": {"task": "evals.tasks.signals.look_for_signals", "schedule": _MINUTE},
     "fill the review queue": {"task": "evals.tasks.queue.fill_review_queue", "schedule": _MINUTE},
     # drift
-    "add up cohorts": {"task": "evals.tasks.drift.add_up_cohorts", "schedule": 15 * _MINUTE},
+    "add up cohorts": {"task": "evals.tasks.drift.add_up_cohorts", "schedule": 3 * _MINUTE},
     "watch drift": {"task": "evals.tasks.drift.watch_drift", "schedule": _HOUR},
     "ask judges": {"task": "evals.tasks.judging.ask_judges", "schedule": 5.0},
     "compare judges with people": {"task": "evals.tasks.judging.calibrate", "schedule": _MINUTE},

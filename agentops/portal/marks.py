@@ -201,6 +201,7 @@ JUDGEMENT = {
     "running": Mark("With the judge", "ring", "busy", "It is being asked"),
     "scored": Mark("Scored", "tick", "ok", "It has a score"),
     "failed": Mark("No score", "cross", "bad", "The judge was asked in vain"),
+    "noted": Mark("Noted", "dash", "quiet", "A check saw it; that is no fault by itself"),
     "skipped": Mark("Not judged", "dash", "quiet", "For a reason that stands beside"),
     "sound": Mark("Agrees with people", "shield", "ok", "A gate may rely on it"),
     "unsound": Mark("Cannot gate", "triangle", "warn", "It was not compared with people, or does not agree enough"),

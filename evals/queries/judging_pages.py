@@ -261,7 +261,7 @@ def run_panel(*, run: traces.Run) -> dict[str, object]:
     fact = judging.fact_of(run.tenant_id, run.run_id)
     noted = fact.check_notes if fact else {}
     found = [
-        {"title": checks.TITLES[code], "state": "skipped" if code == checks.REFUSAL else "failed", **noted[code]}
+        {"title": checks.TITLES[code], "state": "noted" if code == checks.REFUSAL else "failed", **noted[code]}
         for code in checks.TITLES
         if code in noted
     ]

@@ -8,6 +8,7 @@ from agentops.traces.queries.health import dead_letters, ingest_by_tenant, inges
 from agentops.traces.queries.matching import (
     Call,
     Told,
+    agents_of_runs,
     find_run,
     first_words,
     has_span,
@@ -57,6 +58,7 @@ __all__ = [
     "RunStatus",
     "SpanPage",
     "Told",
+    "agents_of_runs",
     "all_tenants",
     "around",
     "bounded_count",

@@ -30,6 +30,12 @@ def find_run(*, tenant: uuid.UUID, run_id: uuid.UUID) -> Run | None:
     return Run.objects.filter(tenant_id=tenant, run_id=run_id).first()
 
 
+def agents_of_runs(*, tenant: uuid.UUID, runs: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Whose runs these are, of those whose spans have come."""
+    rows = Run.objects.filter(tenant_id=tenant, run_id__in=list(runs)).exclude(agent="")
+    return dict(rows.values_list("run_id", "agent"))
+
+
 def has_span(*, run: Run, span_id: int) -> bool:
     return SpanRow.objects.filter(tenant_id=run.tenant_id, day=run.day, run_id=run.run_id, span_id=span_id).exists()
 

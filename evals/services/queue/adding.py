@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import connection
 
 from agentops.common.ids import new_id
+from agentops.traces import queries as traces
 from evals.models import ReviewItem, RunFact
 from evals.types import QueueReason, QueueState
 
@@ -108,5 +109,8 @@ def _is_known(candidate: Candidate, items: Iterable[ReviewItem]) -> bool:
 
 
 def _agents(tenant: uuid.UUID, runs: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
-    rows = RunFact.objects.filter(tenant_id=tenant, run_id__in=list(runs))
-    return dict(rows.values_list("run_id", "agent"))
+    """From the facts; of a run that has none yet, from its spans."""
+    wanted = set(runs)
+    found = dict(RunFact.objects.filter(tenant_id=tenant, run_id__in=wanted).values_list("run_id", "agent"))
+    missing = wanted - found.keys()
+    return found | traces.agents_of_runs(tenant=tenant, runs=missing) if missing else found
