@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, task_postrun, task_prerun
+from celery.signals import celeryd_init, task_postrun, task_prerun, worker_ready
 
 from agentops import env
 from agentops.common.queues import Queue, route
@@ -133,6 +133,18 @@ def drop_dead_connections(**_: Any) -> None:
     close_old_connections()
 
 
+def keep_listening(sender: Any, **_: Any) -> None:
+    """Wake the worker's loop every second. One without child processes (judges') would sleep in poll() for ten, and hear
+    that it is to stop only then."""
+    if getattr(sender, "hub", None) is not None:
+        sender.hub.call_repeatedly(1.0, _nothing)
+
+
+def _nothing() -> None:
+    pass
+
+
 celeryd_init.connect(prepare_worker)
+worker_ready.connect(keep_listening)
 task_prerun.connect(drop_dead_connections)
 task_postrun.connect(drop_dead_connections)

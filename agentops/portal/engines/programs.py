@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -51,9 +52,13 @@ def worker() -> Program:
 
 
 def judges() -> Program:
-    """The worker that asks judges: many at once from one process, which waits for them."""
+    """The worker that asks judges: many at once from one process, which waits for them.
+
+    Without a parent it is killed: whom it has asked may take minutes to answer, and what it claimed is claimed again.
+    """
     argv = [*_CELERY, "worker", "-n", "judges@%h", "-Q", Queue.JUDGING.value, "--pool=solo", *_QUIET]
-    return Program("judges", argv, {"AGENTOPS_PROCESS": "agentops-judges", **_NO_CHECKS}, level=_WORKERS)
+    environment = {"AGENTOPS_PROCESS": "agentops-judges", **_NO_CHECKS}
+    return Program("judges", argv, environment, level=_WORKERS, when_parent_dies=signal.SIGKILL)
 
 
 def maintenance() -> Program:

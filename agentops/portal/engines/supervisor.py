@@ -29,6 +29,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: float = 10.0
     level: int = 0
+    when_parent_dies: signal.Signals = signal.SIGTERM
 
 
 @dataclass
@@ -96,6 +97,7 @@ class Supervisor:
             program.argv,
             log=self._log_of(program),
             environment={**os.environ, **program.environment},
+            when_parent_dies=program.when_parent_dies,
             cwd=self._cwd,
         )
 
