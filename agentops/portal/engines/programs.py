@@ -48,24 +48,26 @@ def worker() -> Program:
     queues = ",".join(queue.value for queue in Queue if queue not in (Queue.MAINTENANCE, Queue.JUDGING))
     concurrency = env.env_int("AGENTOPS_WORKER_CONCURRENCY", 2, at_least=1)
     argv = [*_CELERY, "worker", "-n", "worker@%h", "-Q", queues, f"--concurrency={concurrency}", *_QUIET]
-    return Program("worker", argv, {"AGENTOPS_PROCESS": "agentops-worker", **_NO_CHECKS}, level=_WORKERS)
+    return _worker("worker", argv, {"AGENTOPS_PROCESS": "agentops-worker", **_NO_CHECKS})
 
 
 def judges() -> Program:
-    """The worker that asks judges: many at once from one process, which waits for them.
-
-    Without a parent it is killed: whom it has asked may take minutes to answer, and what it claimed is claimed again.
-    """
+    """The worker that asks judges: many at once from one process, which waits for them."""
     argv = [*_CELERY, "worker", "-n", "judges@%h", "-Q", Queue.JUDGING.value, "--pool=solo", *_QUIET]
-    environment = {"AGENTOPS_PROCESS": "agentops-judges", **_NO_CHECKS}
-    return Program("judges", argv, environment, level=_WORKERS, when_parent_dies=signal.SIGKILL)
+    return _worker("judges", argv, {"AGENTOPS_PROCESS": "agentops-judges", **_NO_CHECKS})
 
 
 def maintenance() -> Program:
     """The one worker that connects as the owner of the tables."""
     argv = [*_CELERY, "worker", "-n", "maintenance@%h", "-Q", Queue.MAINTENANCE.value, "--pool=solo", *_QUIET]
     environment = {"AGENTOPS_ROLE": "maintenance", "AGENTOPS_PROCESS": "agentops-maintenance", **_NO_CHECKS}
-    return Program("maintenance", argv, environment, level=_WORKERS)
+    return _worker("maintenance", argv, environment)
+
+
+def _worker(name: str, argv: list[str], environment: dict[str, str]) -> Program:
+    """A worker without a parent is killed: asked to stop while its pool is still starting, Celery waits for that for ever
+    (billiard's `Pool.join`), and what a task had claimed is found by its sweep. The pool's processes end with it."""
+    return Program(name, argv, environment, level=_WORKERS, when_parent_dies=signal.SIGKILL)
 
 
 def beat() -> Program:
