@@ -52,6 +52,11 @@ class RunFact(TenantOwned):
             models.Index(fields=["tenant_id", "session_id", "started_at"], name="run_fact_of_session"),
         ]
 
+    @property
+    def failed_words(self) -> list[str]:
+        """The checks that failed, as people say it."""
+        return [code.replace("_", " ") for code in self.failed_checks]
+
     def __str__(self) -> str:
         return self.run_id.hex
 

@@ -37,7 +37,7 @@ def open_replay(*, tenant: uuid.UUID, run_id: uuid.UUID, agent_version: str, by:
         tape=text,
         tape_digest=digest,
         asked_at=at,
-        asked_by=by.id,
+        asked_by=by.label[:200],
     )
     audit.record(
         tenant=tenant,

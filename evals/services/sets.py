@@ -47,7 +47,7 @@ def create_set(*, tenant: uuid.UUID, name: str, description: str, by: Actor, at:
     try:
         with transaction.atomic():
             made = EvalSet.objects.create(
-                tenant_id=tenant, name=name, description=description, created_at=at, created_by=by.id
+                tenant_id=tenant, name=name, description=description, created_at=at, created_by=by.label[:200]
             )
     except IntegrityError as error:
         raise Conflict(f"there is a set named {name} already") from error
@@ -58,7 +58,7 @@ def create_set(*, tenant: uuid.UUID, name: str, description: str, by: Actor, at:
         digest=cases.revision_digest({}),
         note="",
         created_at=at,
-        created_by=by.id,
+        created_by=by.label[:200],
     )
     _record(made, "eval_set.created", {"name": name}, by, at)
     return made
@@ -160,7 +160,7 @@ def _write(
         digest=cases.revision_digest(after),
         note=note[:2_000].replace("\0", ""),
         created_at=at,
-        created_by=by.id,
+        created_by=by.label[:200],
     )
     RevisionCase.objects.bulk_create(
         [RevisionCase(tenant_id=tenant, revision=made, case_id=versions[key], key=key) for key in sorted(found)]
@@ -196,7 +196,7 @@ def _versions(eval_set: EvalSet, found: Mapping[str, Case], by: Actor, at: datet
             tags=case.tags,
             provenance=case.provenance,
             created_at=at,
-            created_by=by.id,
+            created_by=by.label[:200],
         )
         for key, case in found.items()
         if (key, case.digest) not in known

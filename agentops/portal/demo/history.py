@@ -1,4 +1,4 @@
-"""Eleven weeks of two agents whose quality changed: what judges, cohorts and drift have to look at from the first minute.
+"""Twelve weeks of two agents whose quality changed: what judges, cohorts and drift have to look at from the first minute.
 
 `care-line` gets worse a little every week, which no day shows. `parcel-tracker` got another prompt twelve days ago, and
 answers worse since. Both are told by plain JSON, as an agent without an SDK tells; some users say what they think.
@@ -18,13 +18,13 @@ from typing import Any
 from agentops.portal.demo.keyfile import DemoKeys
 from agentops.portal.demo.mishaps import Sender
 
-WEEKS = 11
+WEEKS = 12
 CARE_LINE, PARCEL_TRACKER = "care-line", "parcel-tracker"
 TENANT = "northwind"
 MODEL = "gpt-4.1-mini-2025-04-14"
 _A_DAY = 6  # runs of each
 _AT_ONCE = 40  # runs in a request
-_WORSE_SINCE_WEEKS, _BOUNDARY_DAYS = 7, 12
+_WORSE_SINCE_WEEKS, _BOUNDARY_DAYS = 5.5, 12
 _LANGUAGES, _REGIONS = ("de", "en", "fr"), ("eu-central", "eu-west", "us-east")
 _ASKED = {
     CARE_LINE: (
@@ -101,7 +101,7 @@ def _runs(now: datetime) -> Iterator[_Run]:
         for number in range(_A_DAY):
             at = now - timedelta(days=back, hours=-1.5 * number, seconds=rng.randrange(600))
             weeks_worse = max(0.0, _WORSE_SINCE_WEEKS - back / 7)
-            yield _run(rng, CARE_LINE, FIRST, at, is_good=rng.random() < 0.94 - 0.055 * weeks_worse)
+            yield _run(rng, CARE_LINE, FIRST, at, is_good=rng.random() < 0.94 - 0.08 * weeks_worse)
             release = SECOND if back <= _BOUNDARY_DAYS else FIRST
             yield _run(rng, PARCEL_TRACKER, release, at, is_good=rng.random() < (0.93 if release is FIRST else 0.6))
 

@@ -99,7 +99,7 @@ def _of_fact(tenant: uuid.UUID, row: RunFact, shares: dict[str, float]) -> Itera
         detail = (stopped.end_detail if stopped else "") or "The guard stopped it."
         yield _candidate(row, QueueReason.ABORTED, detail, f"aborted {code}".strip())
     if row.failed_checks:
-        names = ", ".join(code.replace("_", " ") for code in row.failed_checks)
+        names = ", ".join(row.failed_words)
         yield _candidate(row, QueueReason.CHECK, f"Checks failed: {names}.", f"check {sorted(row.failed_checks)[0]}")
     share = share_of(row.agent, shares)
     if is_drawn(tenant=tenant, run_id=row.run_id, share=share):

@@ -81,7 +81,7 @@ def begin_suite_run(
         repeats=asked.repeats,
         trigger=trigger,
         begun_at=at,
-        begun_by=by.id,
+        begun_by=by.label[:200],
         last_seen_at=at,
         cases=len(chosen) * len(faults),
     )
