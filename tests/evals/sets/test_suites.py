@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import uuid
 from datetime import timedelta
@@ -11,14 +12,15 @@ import pytest
 from django.db import connection
 
 from agentops.common import clock
-from agentops.common.ids import new_id
 from agentops.common.scope import tenant_scope
 from evals import services
-from evals.models import CaseRun, EvalSet, Judge, JudgeEndpoint, Judgement, Rubric, RubricVersion, SuiteRun
-from evals.services.suites import judges
+from evals.models import CaseRun, EvalSet, SuiteRun
+from evals.services import judging
+from tests.evals import rowsof
+from tests.evals.judgeserver import Reply, judge_server, verdict
 from tests.evals.sets.made import case, make_set, replace
 from tests.evals.sets.runner import Runner
-from tests.world import OPERATOR, World
+from tests.world import World
 
 
 @pytest.fixture
@@ -265,39 +267,38 @@ def test_lists_go_on_by_cursor(acme: Runner, refunds: EvalSet) -> None:
 
 
 def test_a_case_with_a_rubric_waits_for_its_judge_and_a_failed_judgement_is_no_failure(
-    acme: Runner, world: World, monkeypatch: pytest.MonkeyPatch
+    acme: Runner, world: World, settings: Any
 ) -> None:
-    planned: list[uuid.UUID] = []
+    settings.WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]
 
-    def plan_case(*, tenant: uuid.UUID, case_run: uuid.UUID, judge_name: str, at: Any) -> uuid.UUID:
-        assert CaseRun.objects.get(tenant_id=tenant, id=case_run).output == "refunded", "a judge reads it there"
-        planned.append(new_id())
-        return planned[-1]
+    def behave(number: int, body: dict[str, Any]) -> Reply:
+        said = json.dumps(body["messages"])
+        assert "Refund ord_1" in said and "refunded" in said, "the judge reads the case's input and the answer"
+        return Reply(status=400) if "it breaks" in said else Reply(verdict(3))
 
-    monkeypatch.setattr(judges.judging, "plan_case", plan_case, raising=False)
-    rubric = {"kind": "rubric", "judge": "goal"}
-    make_set(
-        world.acme,
-        good=case(expect=[rubric]),
-        poor=case(expect=[{**rubric, "at_least": 0.9}], title="poor"),
-        broke=case(expect=[rubric], title="broke"),
-        clear=case(expect=[rubric, {"kind": "contains", "all": ["never"]}], title="clear"),
-    )
-    begun = acme.begin()
-    claim, cases = acme.claim(begun["id"])
-    states = {each["key"]: acme.tell(begun["id"], claim, each)["state"] for each in cases}
-    assert states == {"broke": "judging", "clear": "failed", "good": "judging", "poor": "judging"}
-    assert len(planned) == 3, "no judge is asked about a case that failed already"
-    found = acme.suite(begun["id"])
-    assert (found["state"], found["open"]) == ("running", 3)
-    settle(world)
-    assert acme.suite(begun["id"])["open"] == 3, "nobody has spoken yet"
-    judge = a_judge(world)
-    for (key, score, state), id in zip(
-        (("broke", None, "failed"), ("good", 0.8, "scored"), ("poor", 0.8, "scored")), planned, strict=True
-    ):
-        judged(world, judge, id, next(each["case_run"] for each in cases if each["key"] == key), score, state)
-    settle(world)
+    with judge_server(behave) as server:
+        scale = {"kind": "number", "least": 1, "most": 5}
+        rubric = {"criteria": [{**rowsof.GOAL, "scale": scale}], "pass_at": 0.4}
+        rowsof.judge(world.acme, name="goal", url=server.url, rubric=rubric)
+        asked = {"kind": "rubric", "judge": "goal"}
+        make_set(
+            world.acme,
+            good=case(expect=[asked]),
+            poor=case(expect=[{**asked, "at_least": 0.9}], title="poor"),
+            broke=case(expect=[asked], title="it breaks", input="Refund ord_1, it breaks"),
+            clear=case(expect=[asked, {"kind": "contains", "all": ["never"]}], title="clear"),
+        )
+        begun = acme.begin()
+        claim, cases = acme.claim(begun["id"])
+        states = {each["key"]: acme.tell(begun["id"], claim, each)["state"] for each in cases}
+        assert states == {"broke": "judging", "clear": "failed", "good": "judging", "poor": "judging"}
+        assert len(server.requests) == 0, "nobody asks while the result is taken"
+        found = acme.suite(begun["id"])
+        assert (found["state"], found["open"]) == ("running", 3)
+        settle(world)
+        assert acme.suite(begun["id"])["open"] == 3, "nobody has spoken yet"
+        assert judging.ask_due(seconds=20) == 3, "no judge is asked about a case that failed already"
+        settle(world)
     found = acme.suite(begun["id"])
     assert found["state"] == "done"
     assert {each["key"]: each["status"] for each in found["results"]} == {
@@ -320,52 +321,3 @@ def test_where_no_judge_can_be_asked_the_case_is_errored_and_says_why(acme: Runn
 def settle(world: World) -> None:
     with tenant_scope(world.acme.id):
         services.settle_judged_cases(tenant=world.acme.id, at=clock.now())
-
-
-def a_judge(world: World) -> Any:
-    at, by = clock.now(), OPERATOR.id
-    made = {"created_at": at, "created_by": by, "changed_at": at, "changed_by": by}
-    with tenant_scope(world.acme.id):
-        rubric = make(Rubric, world, name="goal", **made)
-        version = make(RubricVersion, world, rubric=rubric, number=1, criteria=[], digest="d", **made)
-        endpoint = make(
-            JudgeEndpoint, world, name="e", kind="openai", base_url="https://x.example", key_cipher=b"", **made
-        )
-        ours = {
-            "name": "goal",
-            "number": 1,
-            "rubric_version": version,
-            "endpoint": endpoint,
-            "model": "m",
-            "family": "x",
-        }
-        return make(Judge, world, **ours, **made)
-
-
-def make(row: Any, world: World, **fields: Any) -> Any:
-    known = {field.name for field in row._meta.get_fields()}
-    return row.objects.create(
-        tenant_id=world.acme.id, **{name: value for name, value in fields.items() if name in known}
-    )
-
-
-def judged(world: World, judge: Any, id: uuid.UUID, case_run: str, score: float | None, state: str) -> None:
-    at = clock.now()
-    with tenant_scope(world.acme.id):
-        Judgement.objects.create(
-            id=id,
-            tenant_id=world.acme.id,
-            subject="case_run",
-            subject_id=case_run,
-            judge=judge,
-            day=at.date(),
-            state=state,
-            sampled="case",
-            planned_at=at,
-            next_at=at,
-            ended_at=at,
-            score=score,
-            is_pass=None if score is None else score >= 0.5,
-            code="" if score is not None else "malformed",
-            detail="" if score is not None else "the answer was malformed",
-        )
