@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 
 from agentops.budgets import alarms, queries
 from agentops.budgets.plans import PLAN_LIMITS
@@ -153,14 +154,19 @@ class Outcomes:
         return self.total_nano_usd // self.successes if self.successes else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AgentLine:
     """One agent of one organisation in a month."""
 
     tenant: Tenant
     agent: str
     sums: SumRow
-    outcomes: Outcomes
+    ended: Sequence[queries.OutcomeRow]
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """Of the lines that are shown; there are many more."""
+        return Outcomes.of(self.ended)
 
     @property
     def hit_rate(self) -> float | None:
@@ -173,9 +179,9 @@ def spending(month: Month) -> Spending:
     ids, before = list(organisations), month.before
     since = min(before.first, month.today - timedelta(days=alarms.BASELINE_DAYS)) if month.is_present else before.first
     until = min(before.end, before.first + timedelta(days=month.days)) if month.is_present else before.end
-    now = _by_tenant(ids, month.first, month.end)
-    then = _by_tenant(ids, before.first, until)
-    days = queries.product_sums(tenants=ids, since=since, until=month.end, by=("day",))
+    now, then, days = queries.product_months(
+        tenants=ids, first=month.first, until=month.end, then=(before.first, until), days_since=since
+    )
     whole = added(now.values())
     return Spending(
         month=month,
@@ -202,8 +208,8 @@ def agent_and_model_lines(month: Month, *, tenant: Tenant | None = None) -> tupl
     lines = []
     for row in agents:
         assert row.tenant_id is not None
-        of_it = Outcomes.of(outcomes.get((row.tenant_id, row.agent), ()))
-        lines.append(AgentLine(organisations[row.tenant_id], row.agent, row, of_it))
+        ended = outcomes.get((row.tenant_id, row.agent), ())
+        lines.append(AgentLine(organisations[row.tenant_id], row.agent, row, ended))
     lines.sort(key=lambda line: (-line.sums.amount_nano_usd, line.tenant.name, line.agent))
     return lines, sorted(models, key=lambda row: (-row.amount_nano_usd, row.provider, row.model))
 
@@ -217,11 +223,6 @@ def added(rows: Iterable[SumRow]) -> SumRow:
     """Several rows as one, without names."""
     found = list(rows)
     return SumRow(**{name: sum(getattr(row, name) for row in found) for name in SUMS})
-
-
-def _by_tenant(ids: list[uuid.UUID], since: date, until: date) -> dict[uuid.UUID, SumRow]:
-    rows = queries.product_sums(tenants=ids, since=since, until=until, by=("tenant_id",))
-    return {row.tenant_id: row for row in rows if row.tenant_id}
 
 
 def _line(tenant: Tenant, now: SumRow | None, then: SumRow | None) -> TenantLine:

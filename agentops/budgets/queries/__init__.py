@@ -26,6 +26,7 @@ from agentops.budgets.queries.prices import (
 from agentops.budgets.queries.product import (
     OutcomeRow,
     product_agents_and_models,
+    product_months,
     product_outcomes,
     product_spend,
     product_sums,
@@ -117,6 +118,7 @@ __all__ = [
     "product_agents_and_models",
     "product_findings",
     "product_minutes",
+    "product_months",
     "product_outcomes",
     "product_spend",
     "product_sums",

@@ -6,9 +6,10 @@ Days are those of each organisation's own calendar, so a figure of one is the sa
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
@@ -45,15 +46,18 @@ WITH organisations AS MATERIALIZED (
     {{months}}SELECT {{columns}} FROM {{table}} WHERE {{days}} AND tenant_id = ANY(%(tenants)s)
     UNION ALL
     SELECT h.* FROM open_days o CROSS JOIN LATERAL (
-        SELECT u.tenant_id, o.day, u.agent, u.provider, u.model, {", ".join(f"u.{name}" for name in SUMS)}
+        SELECT u.tenant_id, o.day, {{of_hour}}, {", ".join(f"sum(u.{name})::int8" for name in SUMS)}
         FROM budgets_usagehour u WHERE u.tenant_id = o.id AND u.hour >= (o.day::timestamp AT TIME ZONE o.zone)
-            AND u.hour < ((o.day + 1)::timestamp AT TIME ZONE o.zone) OFFSET 0
+            AND u.hour < ((o.day + 1)::timestamp AT TIME ZONE o.zone) GROUP BY {{by_hour}} OFFSET 0
     ) h
 )
 SELECT {{names}}{{sums}} FROM rows WHERE calls <> 0 OR amount_nano_usd <> 0 OR cached_answers <> 0 {{group}}
 """  # noqa: S608  our own names
 _AHEAD = timedelta(days=2)  # no calendar is further ahead: days from then on have no hours yet
 _MONTH = "date_trunc('month', day::timestamp)::date"
+_PERIOD = """
+CASE WHEN day >= %(now_since)s THEN 'now' WHEN day >= %(then_since)s AND day < %(then_until)s THEN 'then' ELSE '' END
+"""
 # Whole months come added up, and the days before and after them by themselves.
 _WHOLE_MONTHS = """
     SELECT {columns} FROM {table}
@@ -112,6 +116,32 @@ def product_agents_and_models(
     return agents, models
 
 
+def product_months(
+    *, tenants: Sequence[uuid.UUID], first: date, until: date, then: tuple[date, date], days_since: date
+) -> tuple[dict[uuid.UUID, SumRow], dict[uuid.UUID, SumRow], list[SumRow]]:
+    """A month from `first`, the days `then` of another before it, each by organisation; and the days from `days_since` on.
+
+    All of one moment and in one pass: a page asks for them together.
+    """
+    now_by: dict[uuid.UUID, SumRow] = {}
+    then_by: dict[uuid.UUID, SumRow] = {}
+    days: list[SumRow] = []
+    since = min(days_since, then[0])
+    places = {"period": _PERIOD}
+    params = {"now_since": first, "then_since": then[0], "then_until": then[1]}
+    names = ("tenant_id", "period", "day")
+    sets = "GROUPING SETS ((1, 2), (3))"
+    for row in _read(tenants, since, until, names, SUMS, sets=sets, places=places, more=params):
+        tenant, period, day, *sums = row
+        found = dict(zip(SUMS, sums, strict=True))
+        if tenant is None:
+            if day >= days_since:
+                days.append(SumRow(day=day, **found))
+        elif period:
+            (now_by if period == "now" else then_by)[tenant] = SumRow(tenant_id=tenant, **found)
+    return now_by, then_by, days
+
+
 def _read(
     tenants: Sequence[uuid.UUID],
     since: date,
@@ -120,18 +150,23 @@ def _read(
     wanted: Sequence[str],
     *,
     sets: str = "",
+    places: Mapping[str, str] = MappingProxyType({}),
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[tuple[Any, ...]]:
-    names = ", ".join(_MONTH if name == "month" else name for name in by)
-    places = ", ".join(str(place) for place in range(1, len(by) + 1))
-    is_whole = set(by) <= {"tenant_id", "day", "month"}  # the totals of days are enough
+    written = {"month": _MONTH, **places}
+    names = ", ".join(written.get(name, name) for name in by)
+    numbers = ", ".join(str(place) for place in range(1, len(by) + 1))
+    is_whole = set(by) <= {"tenant_id", "day", "month", "period"}  # the totals of days are enough
     first_month, end_month = (since + timedelta(days=31)).replace(day=1), until.replace(day=1)
     if since.day == 1:
         first_month = since
     has_months = first_month < end_month and "day" not in by
     statement = _SUMS.format(
         names=f"{names}, " if by else "",
-        group=f"GROUP BY {sets or places} ORDER BY {places}" if by else "",
+        group=f"GROUP BY {sets or numbers} ORDER BY {numbers}" if by else "",
         columns=_WHOLE if is_whole else _ALL,
+        of_hour="'', '', ''" if is_whole else "u.agent, u.provider, u.model",
+        by_hour="u.tenant_id" if is_whole else "u.tenant_id, u.agent, u.provider, u.model",
         table="budgets_agentdaydone" if is_whole else "budgets_agentday",
         months=_WHOLE_MONTHS.format(
             columns=(_WHOLE if is_whole else _ALL).replace("day", "month", 1),
@@ -150,6 +185,7 @@ def _read(
         "until_open": min(until, begun),
         "first_month": first_month,
         "end_month": end_month,
+        **more,
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
