@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "agentops.traces",
     "agentops.runtime",
     "evals",
+    "incidents",
     "agentops.portal",
     "agentops",
 ]

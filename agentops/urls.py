@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("agentops.confirmations.urls")),
     path("", include("audit.urls")),
     path("", include("evals.urls")),
+    path("", include("incidents.urls")),
     path("accounts/", include("tenants.sign_in_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     open_page(

@@ -29,6 +29,7 @@ from agentops.common.errors import Forbidden, NotFound
 from agentops.common.scope import person_scope, staff_scope, tenant_scope
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
+from tenants.house import house_scope
 from tenants.models import ApproverGroup, Membership, StaffAssignment, Tenant, User
 from tenants.roles import (
     APPROVER_ROLES,
@@ -196,6 +197,21 @@ def staff_page(route: str, view: View, *, name: str, needs: Permission, across_t
         if not across_tenants:
             return view(request, **kwargs)
         with staff_scope():
+            return _rendered(view(request, **kwargs))
+
+    return _path(f"staff/{route}", door, name, Door("staff", needs))
+
+
+def house_page(route: str, view: View, *, name: str, needs: Permission) -> URLPattern:
+    """A page of staff in the scope of our own organisation (house.py), to read and to write; rendered inside it."""
+
+    @functools.wraps(view)
+    def door(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        staff = staff_access(cast(User, request.user))
+        if not staff.may(needs):
+            raise Forbidden("Your staff roles do not include this.")
+        request.staff = staff  # type: ignore[attr-defined]
+        with house_scope():
             return _rendered(view(request, **kwargs))
 
     return _path(f"staff/{route}", door, name, Door("staff", needs))

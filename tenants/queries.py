@@ -141,7 +141,7 @@ def tenant_summaries() -> list[TenantSummary]:
     )
     return [
         TenantSummary(tenant=tenant, members=members_of.get(tenant.id, 0), keys=keys_of.get(tenant.id, 0))
-        for tenant in Tenant.objects.order_by("-created_at", "-id")
+        for tenant in Tenant.objects.filter(is_house=False).order_by("-created_at", "-id")
     ]
 
 
@@ -155,8 +155,8 @@ def active_tenant_ids() -> list[uuid.UUID]:
 
 
 def active_tenants() -> list[Tenant]:
-    """Every organisation in use, by name."""
-    return list(Tenant.objects.filter(is_active=True).order_by("name", "id"))
+    """Every customer in use, by name."""
+    return list(Tenant.objects.filter(is_active=True, is_house=False).order_by("name", "id"))
 
 
 def tenants_by_id(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Tenant]:
@@ -164,8 +164,8 @@ def tenants_by_id(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Tenant]:
 
 
 def all_tenants() -> list[Tenant]:
-    """Every organisation, in use or not, with its success manager, by name."""
-    return list(Tenant.objects.select_related("success_manager").order_by("name", "id"))
+    """Every customer, in use or not, with its success manager, by name."""
+    return list(Tenant.objects.filter(is_house=False).select_related("success_manager").order_by("name", "id"))
 
 
 def success_managers() -> list[User]:

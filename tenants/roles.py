@@ -51,6 +51,11 @@ class Permission(enum.StrEnum):
     STAFF_QUALITY_MANAGE = "staff.quality.manage"
     STAFF_KILL_READ = "staff.kill.read"
     STAFF_KILL = "staff.kill"
+    STAFF_INCIDENTS = "staff.incidents"
+    STAFF_RESPOND = "staff.respond"
+    STAFF_COMMAND = "staff.command"
+    STAFF_COMMUNICATE = "staff.communicate"
+    STAFF_ON_CALL_MANAGE = "staff.on_call.manage"
 
 
 class Role(models.TextChoices):
@@ -127,7 +132,8 @@ class StaffRole(models.TextChoices):
     SUCCESS_MANAGER = "success_manager", "Success manager"
 
 
-_STAFF_ALL = {Permission.STAFF_HOME, Permission.STAFF_TENANTS}
+# Everybody of ours may see what is going on, and what was learnt from it.
+_STAFF_ALL = {Permission.STAFF_HOME, Permission.STAFF_TENANTS, Permission.STAFF_INCIDENTS}
 _STAFF_TRACES = _STAFF_ALL | {
     Permission.STAFF_RUNS,
     Permission.STAFF_INGEST,
@@ -137,17 +143,18 @@ _STAFF_TRACES = _STAFF_ALL | {
     Permission.STAFF_QUALITY,
     Permission.STAFF_KILL_READ,
 }
-_STAFF_LABELS = _STAFF_TRACES | {Permission.STAFF_QUALITY_LABEL}
+_STAFF_LABELS = _STAFF_TRACES | {Permission.STAFF_QUALITY_LABEL, Permission.STAFF_RESPOND}
 _STAFF_JUDGES = _STAFF_LABELS | {Permission.STAFF_QUALITY_MANAGE}
+_STAFF_ON_CALL = _STAFF_LABELS | {Permission.STAFF_KILL, Permission.STAFF_ON_CALL_MANAGE}
 
 STAFF_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
-    StaffRole.ON_CALL: frozenset(_STAFF_LABELS | {Permission.STAFF_KILL}),
+    StaffRole.ON_CALL: frozenset(_STAFF_ON_CALL),
     StaffRole.EVAL_OWNER: frozenset(_STAFF_JUDGES),
-    StaffRole.COST_OWNER: frozenset(_STAFF_TRACES | {Permission.STAFF_SPEND_MANAGE}),
+    StaffRole.COST_OWNER: frozenset(_STAFF_TRACES | {Permission.STAFF_SPEND_MANAGE, Permission.STAFF_RESPOND}),
     StaffRole.QUALITY_OWNER: frozenset(_STAFF_JUDGES),
-    StaffRole.INCIDENT_COMMANDER: frozenset(_STAFF_LABELS | {Permission.STAFF_KILL}),
+    StaffRole.INCIDENT_COMMANDER: frozenset(_STAFF_ON_CALL | {Permission.STAFF_COMMAND, Permission.STAFF_COMMUNICATE}),
     StaffRole.TOOL_REVIEWER: frozenset(_STAFF_TRACES | {Permission.STAFF_TOOLS_REVIEW}),
-    StaffRole.SUCCESS_MANAGER: frozenset(_STAFF_ALL | {Permission.STAFF_SPEND}),
+    StaffRole.SUCCESS_MANAGER: frozenset(_STAFF_ALL | {Permission.STAFF_SPEND, Permission.STAFF_COMMUNICATE}),
 }
 
 

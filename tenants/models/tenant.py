@@ -27,6 +27,8 @@ class Tenant(HasId):
     name = models.CharField(max_length=120)
     plan = models.CharField(max_length=12, choices=Plan.choices)
     is_active = models.BooleanField(default=True)
+    is_house = models.BooleanField(default=False, db_default=False)  # our own (house.py); no customer
+    is_drill = models.BooleanField(default=False, db_default=False)  # drills are played on it (`manage.py drill`)
     created_at = models.DateTimeField()
     # One of our own people, who is told before the organisation outgrows its plan.
     success_manager = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

@@ -21,7 +21,7 @@ import pytest
 from audit.services import record, record_many
 from tests.guards.test_services import SERVICES
 
-PACKAGES = ("agentops.", "tenants.", "audit.", "evals.")
+PACKAGES = ("agentops.", "tenants.", "audit.", "evals.", "incidents.")
 WRITERS = (record, record_many)
 _OF_THE_VERB = "a step of a verb of the guard, or of ingest, which leaves the entry in the same transaction"
 _OF_THE_CLOCK = (

@@ -12,7 +12,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("agentops", "tenants", "audit", "evals")
+PACKAGES = ("agentops", "tenants", "audit", "evals", "incidents")
 INTERFACE = {"views", "api", "tasks", "urls", "forms", "admin", "management"}
 WIRING = {f"agentops.{name}" for name in ("apps", "celery", "middleware", "settings", "urls", "wsgi")}
 

@@ -56,6 +56,7 @@ def _value(field: models.Field[Any, Any], tenant: uuid.UUID) -> Any:
             models.DateField,
             lambda: clock.now().astimezone(datetime.UTC).date().replace(day=1),
         ),  # which can be a month, too
+        (models.TimeField, lambda: clock.now().astimezone(datetime.UTC).time()),
         (models.BooleanField, bool),
         (models.IntegerField, lambda: 1),
         (models.BinaryField, lambda: os.urandom(field.max_length or 16)),
