@@ -1,0 +1,9 @@
+"""Writes of alerts, incidents and on-call, by part."""
+
+# lifecycle
+from incidents.services.timeline import note
+
+__all__ = [
+    # lifecycle
+    "note",
+]

@@ -2,4 +2,14 @@
 
 from django.urls import URLPattern
 
-urlpatterns: list[URLPattern] = []
+from incidents.urls import alerts, dashboard, evidence, learning, lifecycle, oncall, paging
+
+urlpatterns: list[URLPattern] = [
+    *alerts.urlpatterns,
+    *paging.urlpatterns,
+    *lifecycle.urlpatterns,
+    *evidence.urlpatterns,
+    *learning.urlpatterns,
+    *oncall.urlpatterns,
+    *dashboard.urlpatterns,
+]
