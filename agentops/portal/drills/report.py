@@ -1,0 +1,57 @@
+"""What is printed of a drill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentops.portal.drills.drill import Result
+
+
+def lines(result: Result) -> list[str]:
+    """A drill in a few lines, the verdict first."""
+    mode, contained = result.mode, result.contained
+    found = [f"{'ok    ' if result.is_sound else 'FAILED'} {mode.name} (failure mode {mode.number}): {mode.sentence}"]
+    if result.stopped:
+        found.append(f"  guard        {result.stopped}")
+    if mode.alert_class is None:
+        found.append("  to detect    by people: no detector claims to know whom a letter is for; an incident was declared")
+    elif result.alert_after is not None:
+        found.append(f"  to detect    {_seconds(result.alert_after)} (bound {mode.alert_seconds:g} s): {result.alert}")
+    if result.paged_after is not None and result.harm_to_page is not None:
+        found.append(
+            f"  to page      {_seconds(result.paged_after)}; {_seconds(result.harm_to_page)} after the first step"
+        )
+    if contained is not None:
+        refused = "not all" if contained.refused_after is None else _seconds(contained.refused_after.total_seconds())
+        found.append(
+            f"  to contain   {_seconds(result.contain_after)} from pressing; all agents refused {refused} after the switch was set"
+        )
+        last = "none" if contained.last_step is None else _seconds(contained.last_step.total_seconds())
+        found.append(
+            f"  after kill   last step: {last}; {contained.refused} refused since, {contained.asked} let through before"
+        )
+    if result.incident:
+        found.append(f"  record       {result.incident} (a drill, cancelled at its end), agent {result.agent}")
+    found += [f"  WRONG        {each}" for each in result.wrong]
+    return found
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    contained = result.contained
+    return {
+        "mode": result.mode.name,
+        "is_sound": result.is_sound,
+        "stopped": result.stopped,
+        "detect_seconds": result.alert_after,
+        "page_seconds": result.paged_after,
+        "contain_seconds": result.contain_after,
+        "last_step_seconds": contained.last_step.total_seconds() if contained and contained.last_step else None,
+        "incident": result.incident,
+        "wrong": result.wrong,
+    }
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.1f} s"
