@@ -66,6 +66,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "run suites at agents' addresses": {"task": "evals.tasks.sets.run_due", "schedule": 10.0},
     # gates
     "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
+    # incidents: paging
+    "sweep pages": {"task": "incidents.tasks.paging.sweep_pages", "schedule": 10.0},
+    "ask pagers": {"task": "incidents.tasks.paging.poll_pagers", "schedule": 30.0},
+    "purge what pagers told": {"task": "incidents.tasks.paging.purge_back_events", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 
