@@ -68,6 +68,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
     # incidents: dashboard
     "measure for the dashboard": {"task": "incidents.tasks.dashboard.take_snapshot", "schedule": 10.0},
+    # incidents: paging
+    "sweep pages": {"task": "incidents.tasks.paging.sweep_pages", "schedule": 10.0},
+    "ask pagers": {"task": "incidents.tasks.paging.poll_pagers", "schedule": 30.0},
+    "purge what pagers told": {"task": "incidents.tasks.paging.purge_back_events", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -31,7 +31,7 @@ from incidents.models.oncall import (
     Runbook,
     RunbookTick,
 )
-from incidents.models.paging import BackEvent, Page, PagingTarget
+from incidents.models.paging import BackEvent, Escalation, Page, PagingTarget
 
 __all__ = [
     "ActionItem",
@@ -47,6 +47,7 @@ __all__ = [
     "Cause",
     "CustomerComm",
     "DetectorMark",
+    "Escalation",
     "Evidence",
     "Fix",
     "Handover",
