@@ -106,9 +106,7 @@ def _runs(now: datetime) -> Iterator[ToldRun]:
             yield run_of(rng, PARCEL_TRACKER, release, at, is_good=rng.random() < (0.93 if release is FIRST else 0.6))
 
 
-def run_of(
-    rng: Random, agent: str, release: Release, at: datetime, *, is_good: bool, like: str = ""
-) -> ToldRun:
+def run_of(rng: Random, agent: str, release: Release, at: datetime, *, is_good: bool, like: str = "") -> ToldRun:
     """One run of an agent that speaks like `like` (CARE_LINE or PARCEL_TRACKER; without, it is one of them)."""
     like = like or agent
     trace_id, root, call, tool = (

@@ -48,7 +48,7 @@ class Result:
     alert: str = ""
     incident: str = ""
     contained: Contained | None = None
-    contain_after: float | None = None  # from the page (or the alert) until every agent was refused
+    contain_after: float | None = None  # from pressing the switch until every agent was refused
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -73,10 +73,9 @@ def follow(begun: Begun, portal: Interfaces, place: Ground, pager: Pager, target
     result.incident = incident[1]
     if mode.alert_class is None:
         paged = _await_page(begun, pager, target, incident[0], result)
-    since = now()
     try:
         result.contained = containing.contain(portal, begun.agent)
-        _judge(result, since)
+        _judge(result)
     finally:
         _tidy_up(portal, result, found, incident[0])
     if not paged and not result.wrong:
@@ -143,13 +142,13 @@ def _declare(begun: Begun, place: Ground, alert: Alert | None) -> tuple[uuid.UUI
         return incident.id, incident.ref
 
 
-def _judge(result: Result, since: datetime) -> None:
+def _judge(result: Result) -> None:
     contained = result.contained
     assert contained is not None
     if contained.refused_after is None:
         result.wrong.append("not every agent was refused within ten seconds of the kill switch")
     else:
-        result.contain_after = (contained.set_at - since + contained.refused_after).total_seconds()
+        result.contain_after = contained.refused_after.total_seconds()
     if contained.last_step is not None and contained.last_step > LAST_STEP:
         seconds = contained.last_step.total_seconds()
         result.wrong.append(f"a step was let through {seconds:.2f} s after the kill switch")

@@ -101,7 +101,13 @@ def _arguments(**properties: dict[str, Any]) -> dict[str, Any]:
 _TOOLS: list[dict[str, Any]] = [
     {"name": "find_shelf", "version": "1", "effect": "read", "tier": 1, "arguments": _arguments(sku=_text("Which"))},
     {"name": "count_stock", "version": "1", "effect": "read", "tier": 1, "arguments": _arguments(shelf=_text("Where"))},
-    {"name": "get_account", "version": "1", "effect": "read", "tier": 1, "arguments": _arguments(account=_text("Whose"))},
+    {
+        "name": "get_account",
+        "version": "1",
+        "effect": "read",
+        "tier": 1,
+        "arguments": _arguments(account=_text("Whose")),
+    },
     {
         "name": "delete_record",
         "version": "1",
@@ -131,7 +137,7 @@ _TOOLS: list[dict[str, Any]] = [
         "name": "create_event",
         "version": "1",
         "effect": "write",
-        "tier": 1,
+        "tier": 2,
         "description": "Put an event into the calendar and invite its guests",
         "reversible": {"how": "delete the event; the guests are told", "within_seconds": 86_400},
         "arguments": _arguments(title=_text("What"), starts_at=_text("When"), guest=_text("Whom", format="email")),

@@ -57,7 +57,7 @@ def listening(port: int) -> Iterator[Pager]:
 class _Door(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802  the name is http.server's
+    def do_POST(self) -> None:
         at = time.time()
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(min(length, _MOST_BYTES))
@@ -66,7 +66,8 @@ class _Door(BaseHTTPRequestHandler):
             payload = event.get("payload") or {}
             ring = Ring(at, str(event["event_action"]), str(event["dedup_key"]), str(payload.get("summary", "")))
         except (ValueError, KeyError, AttributeError, TypeError):
-            return self._answer(400, {"status": "invalid event"})
+            self._answer(400, {"status": "invalid event"})
+            return
         self.server.pager.rings.append(ring)  # type: ignore[attr-defined]
         self._answer(202, {"status": "success", "message": "Event processed", "dedup_key": ring.key})
 
@@ -78,5 +79,5 @@ class _Door(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         """Quiet: the drill says what came."""

@@ -14,7 +14,9 @@ def lines(result: Result) -> list[str]:
     if result.stopped:
         found.append(f"  guard        {result.stopped}")
     if mode.alert_class is None:
-        found.append("  to detect    by people: no detector claims to know whom a letter is for; an incident was declared")
+        found.append(
+            "  to detect    by people: no detector claims to know whom a letter is for; an incident was declared"
+        )
     elif result.alert_after is not None:
         found.append(f"  to detect    {_seconds(result.alert_after)} (bound {mode.alert_seconds:g} s): {result.alert}")
     if result.paged_after is not None and result.harm_to_page is not None:
@@ -22,9 +24,9 @@ def lines(result: Result) -> list[str]:
             f"  to page      {_seconds(result.paged_after)}; {_seconds(result.harm_to_page)} after the first step"
         )
     if contained is not None:
-        refused = "not all" if contained.refused_after is None else _seconds(contained.refused_after.total_seconds())
+        took = _seconds((contained.set_at - contained.pressed_at).total_seconds())
         found.append(
-            f"  to contain   {_seconds(result.contain_after)} from pressing; all agents refused {refused} after the switch was set"
+            f"  to contain   {_seconds(result.contain_after)} from pressing the switch until every agent was refused (set after {took})"
         )
         last = "none" if contained.last_step is None else _seconds(contained.last_step.total_seconds())
         found.append(

@@ -96,6 +96,11 @@ def demo_traffic(base_url: str) -> Program:
     return Program("demo", argv, stop_seconds=5.0, level=_WEB - 1)
 
 
+def demo_responders() -> Program:
+    """The demo's own people, who look at what its agents do; they stop with the traffic."""
+    return Program("demo people", [sys.executable, "manage.py", "demo_responders"], stop_seconds=5.0, level=_WEB - 1)
+
+
 def judge_stub(port: int) -> Program:
     """The demo's judge: plain rules behind an address, and no model."""
     argv = [sys.executable, "manage.py", "judge_stub", "--port", str(port)]

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from agentops.common.errors import DomainError
 from agentops.portal.engines import programs
 
 
@@ -44,7 +45,7 @@ class Command(BaseCommand):
             results = self._play([BY_NAME[name] for name in names], base_url, port)
         except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
             raise CommandError(f"{base_url} does not answer: {error}") from error
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, DomainError) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             from agentops.portal.drills import report
@@ -58,7 +59,10 @@ class Command(BaseCommand):
         from agentops.portal.drills.interfaces import Interfaces
 
         host = f"127.0.0.1:{port}"
-        settings.WEBHOOK_ALLOWED_HOSTS = [*settings.WEBHOOK_ALLOWED_HOSTS, host]  # for the check of the target's address
+        settings.WEBHOOK_ALLOWED_HOSTS = [
+            *settings.WEBHOOK_ALLOWED_HOSTS,
+            host,
+        ]  # for the check of the target's address
         results = []
         with ground.opened() as place, pager.listening(port) as listening, drill.paged_at(listening.address) as target:
             portal = Interfaces(base_url, place.keys)
@@ -67,8 +71,7 @@ class Command(BaseCommand):
                 if not mode.is_slow:
                     begun = drill.begin(mode, portal, place)
                     results.append(self._tell(report, drill.follow(begun, portal, place, listening, target)))
-            for begun in slow:
-                results.append(self._tell(report, drill.follow(begun, portal, place, listening, target)))
+            results += [self._tell(report, drill.follow(begun, portal, place, listening, target)) for begun in slow]
         if any("no page arrived" in wrong for each in results for wrong in each.wrong):
             self.stdout.write(
                 f"Workers may ring the drill's pager only where they were started with AGENTOPS_WEBHOOK_ALLOWED_HOSTS={host}; "

@@ -88,6 +88,7 @@ class Command(BaseCommand):
                 if demo:
                     supervisor.start(programs.judge_stub(_stub_port(port)))
                     supervisor.start(programs.demo_traffic(base_url))
+                    supervisor.start(programs.demo_responders())
                 while True:
                     stop_request.heed()
                     supervisor.look()
