@@ -6,7 +6,7 @@ from incidents.services.alerts import acknowledge_alert, calm_alerts, give_verdi
 # lifecycle
 from incidents.services.timeline import note
 
-__all__ = [
+__all__ = [  # noqa: RUF022  by part
     # alerts
     "acknowledge_alert",
     "calm_alerts",
