@@ -13,7 +13,7 @@ from incidents.services.severities import acknowledge_incident, set_severity
 from incidents.services.timeline import note
 from incidents.services.times import correct_times
 
-__all__ = [
+__all__ = [  # noqa: RUF022  by part
     # alerts
     "acknowledge_alert",
     "calm_alerts",
