@@ -66,6 +66,13 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "run suites at agents' addresses": {"task": "evals.tasks.sets.run_due", "schedule": 10.0},
     # gates
     "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
+    # incidents: alerts
+    "watch runs": {"task": "incidents.tasks.alerts.watch_runs", "schedule": 2.0},
+    "watch spikes and switches": {"task": "incidents.tasks.alerts.watch_spikes_and_switches", "schedule": 5.0},
+    "watch queues": {"task": "incidents.tasks.alerts.watch_queues", "schedule": 15.0},
+    "watch logs and budgets": {"task": "incidents.tasks.alerts.watch_logs_and_budgets", "schedule": 30.0},
+    "watch rates": {"task": "incidents.tasks.alerts.watch_rates", "schedule": _MINUTE},
+    "compute what is usual": {"task": "incidents.tasks.alerts.compute_usual", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -815,6 +815,20 @@ ACTIONS: dict[str, Action] = dict(
             "words",
             "has_schema",
         ),
+        # alerts
+        *(
+            _action(f"alert.{what}", Category.INCIDENT, sentence, "severity", "class", "summary", *more)
+            for what, sentence, *more in (
+                ("opened", "{severity} opened: {summary}"),
+                ("reopened", "{severity} opened again: {summary}"),
+                ("worsened", "{severity} got worse ({because}): {summary}", "because"),
+                ("acknowledged", "{actor} acknowledged by {via}: {summary}", "via"),
+                ("resolved", "{actor} ended: {summary}"),
+                ("judged", "{actor} called it {verdict}: {summary}", "verdict"),
+            )
+        ),
+        _action("alert_rule.set", Category.INCIDENT, "{actor} set the rule for {class}: {rule}", "class", "of", "rule"),
+        _action("alert_rule.removed", Category.INCIDENT, "{actor} removed the rule for {class}", "class", "of"),
         _action("auth.signed_in", Category.AUTH, "{actor} signed in by {method}", "method"),
         _action("auth.signed_out", Category.AUTH, "{actor} signed out"),
         _action("auth.sign_in_failed", Category.AUTH, "a sign-in as {member} failed: {why}", "member", "why"),

@@ -1,6 +1,6 @@
 """Alerts, incidents and on-call as rows of our own organisation (tenants/house.py)."""
 
-from incidents.models.alert import Alert, AlertOccurrence, AlertRule, DetectorMark
+from incidents.models.alert import AgentUsual, Alert, AlertOccurrence, AlertRule, DetectorMark
 from incidents.models.evidence import (
     BlastItem,
     BlastScan,
@@ -35,6 +35,7 @@ from incidents.models.paging import BackEvent, Page, PagingTarget
 
 __all__ = [
     "ActionItem",
+    "AgentUsual",
     "Alert",
     "AlertOccurrence",
     "AlertRule",

@@ -42,9 +42,29 @@ class DetectorMark(TenantOwned):
     pk = models.CompositePrimaryKey("tenant_id", "detector")
     detector = models.CharField(max_length=40)
     looked_until = models.DateTimeField()
+    known = models.JSONField(default=dict)  # what was seen in the stretch that the next look reads again: no news
 
     def __str__(self) -> str:
         return f"{self.detector}: {self.looked_until}"
+
+
+class AgentUsual(HasId, TenantOwned):
+    """What is usual for an agent of an organisation: the p99 of its runs of some days, computed anew every hour."""
+
+    about_tenant = models.UUIDField()
+    agent = models.TextField(blank=True)
+    runs = models.IntegerField()
+    steps_p99 = models.FloatField()  # model and tool calls of a run
+    tokens_p99 = models.FloatField()
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "about_tenant", "agent"], name="agent_usual_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent}: {self.steps_p99} steps"
 
 
 class Alert(HasId, TenantOwned):

@@ -1,9 +1,18 @@
 """Writes of alerts, incidents and on-call, by part."""
 
+# alerts
+from incidents.services.alerts import acknowledge_alert, calm_alerts, give_verdict, raise_alert, resolve_alert
+
 # lifecycle
 from incidents.services.timeline import note
 
-__all__ = [
+__all__ = [  # noqa: RUF022  by part
+    # alerts
+    "acknowledge_alert",
+    "calm_alerts",
+    "give_verdict",
+    "raise_alert",
+    "resolve_alert",
     # lifecycle
     "note",
 ]
