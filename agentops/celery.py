@@ -73,6 +73,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "watch logs and budgets": {"task": "incidents.tasks.alerts.watch_logs_and_budgets", "schedule": 30.0},
     "watch rates": {"task": "incidents.tasks.alerts.watch_rates", "schedule": _MINUTE},
     "compute what is usual": {"task": "incidents.tasks.alerts.compute_usual", "schedule": _HOUR},
+    # incidents: paging
+    "sweep pages": {"task": "incidents.tasks.paging.sweep_pages", "schedule": 10.0},
+    "ask pagers": {"task": "incidents.tasks.paging.poll_pagers", "schedule": 30.0},
+    "purge what pagers told": {"task": "incidents.tasks.paging.purge_back_events", "schedule": _HOUR},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

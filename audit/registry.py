@@ -815,6 +815,20 @@ ACTIONS: dict[str, Action] = dict(
             "words",
             "has_schema",
         ),
+        # paging
+        _action(
+            "paging_target.set",
+            Category.ADMIN,
+            "{actor} set where people are paged: {name}, for {severities}",
+            "name",
+            "kind",
+            "address",
+            "severities",
+            "secret",
+        ),
+        _action("paging_target.turned_on", Category.ADMIN, "{actor} turned on paging by {name}", "name"),
+        _action("paging_target.turned_off", Category.ADMIN, "{actor} turned off paging by {name}", "name"),
+        _action("paging_target.tested", Category.ADMIN, "{actor} sent a test page by {name}", "name"),
         # alerts
         *(
             _action(f"alert.{what}", Category.INCIDENT, sentence, "severity", "class", "summary", *more)

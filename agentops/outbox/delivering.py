@@ -8,11 +8,18 @@ import uuid
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from agentops.outbox import mail, services, webhook
+from agentops.outbox.pagers import chat, opsgenie, pagerduty
 from agentops.outbox.types import Channel, Claimed, Outcome, State
 
 logger = logging.getLogger(__name__)
 
-_CHANNELS = {Channel.MAIL: mail.deliver, Channel.WEBHOOK: webhook.deliver}
+_CHANNELS = {
+    Channel.MAIL: mail.deliver,
+    Channel.WEBHOOK: webhook.deliver,
+    Channel.PAGERDUTY: pagerduty.deliver,
+    Channel.OPSGENIE: opsgenie.deliver,
+    Channel.CHAT: chat.deliver,
+}
 
 
 def deliver_one(*, tenant: uuid.UUID, message: uuid.UUID | None = None) -> State | None:

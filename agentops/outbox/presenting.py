@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is said: a mail's subject and text, or a webhook's data."""
+    """What is said: a mail's subject and text, or the data of a webhook or page."""
 
     subject: str
     text: str
@@ -36,8 +36,9 @@ class Content:
 def content(message: Message) -> Content:
     """Whoever looks after an organisation is not who a code was mailed to: secrets are left out before they are wiped, too."""
     shown = {**message.context, **dict.fromkeys(message.secrets, HIDDEN)}
-    if message.channel == Channel.WEBHOOK:
-        return Content(message.template, json.dumps(shown, indent=2, ensure_ascii=False))
+    if message.channel != Channel.MAIL:
+        data = json.dumps(shown, indent=2, ensure_ascii=False)
+        return Content(str(shown.get("summary") or message.template), data)
     try:
         return Content(*mail.written(message.template, shown))
     except TemplateDoesNotExist:

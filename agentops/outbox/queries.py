@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import connection
@@ -13,7 +14,7 @@ from agentops.outbox import signing
 from agentops.outbox.models import Attempt, Message
 from agentops.outbox.types import Channel
 
-PAGE = 50
+PAGE, ATTEMPTS_SHOWN = 50, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,19 @@ def message(*, tenant: uuid.UUID, message: uuid.UUID) -> Message:
     return found
 
 
+def messages_by_id(*, tenant: uuid.UUID, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Message]:
+    """Several at once; what was purged is left out."""
+    return {each.id: each for each in Message.objects.filter(tenant_id=tenant, id__in=list(ids))}
+
+
 def attempts(*, tenant: uuid.UUID, message: uuid.UUID) -> list[Attempt]:
     """The attempts to send one message, the latest first."""
     return list(Attempt.objects.filter(tenant_id=tenant, message_id=message).order_by("-number"))
+
+
+def attempts_of(*, tenant: uuid.UUID, messages: Collection[uuid.UUID]) -> list[Attempt]:
+    """The attempts to send several messages, the latest first."""
+    return list(Attempt.objects.filter(tenant_id=tenant, message_id__in=list(messages)).order_by("-started_at", "-number")[:ATTEMPTS_SHOWN])
 
 
 def signing_secret(*, tenant: uuid.UUID, message: Message) -> str:

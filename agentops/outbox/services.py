@@ -22,23 +22,28 @@ from audit import services as audit
 from audit.types import SYSTEM, Actor, Target
 from audit.types import Outcome as Ending
 
-__all__ = ["claim", "purge", "send", "send_again", "settle"]
+__all__ = ["claim", "purge", "send", "send_again", "settle", "withdraw"]
 
 CLAIM_SECONDS = 120  # longer than any attempt can take (mail.py, webhook.py)
 PURGE_BATCH = 5000
 
 # The database's clock throughout: workers' clocks differ, and a claim is a promise among them.
 _INSERT = """
-INSERT INTO outbox_message (tenant_id, id, channel, destination, template, context, secrets, is_wiped, dedup_key, state,
-    attempts, attempts_before, created_at, next_attempt_at, useless_at, last_error)
+INSERT INTO outbox_message (tenant_id, id, channel, destination, template, context, secrets, is_wiped, dedup_key,
+    order_key, state, attempts, attempts_before, created_at, next_attempt_at, useless_at, last_error)
 VALUES (%(tenant)s, %(id)s, %(channel)s, %(destination)s, %(template)s, %(context)s::jsonb, %(secrets)s, false, %(dedup_key)s,
-    'waiting', 0, 0, clock_timestamp(), clock_timestamp(), %(useless_at)s, '')
+    %(order_key)s, 'waiting', 0, 0, clock_timestamp(), clock_timestamp(), %(useless_at)s, '')
 ON CONFLICT (tenant_id, dedup_key) DO NOTHING RETURNING id
 """
 _DUE = """
-SELECT id, channel, destination FROM outbox_message
+SELECT id, channel, destination FROM outbox_message m
 WHERE tenant_id = %(tenant)s AND (%(id)s::uuid IS NULL OR id = %(id)s) AND state = 'waiting'
     AND next_attempt_at <= clock_timestamp() AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
+    AND (order_key = '' OR NOT EXISTS (
+        SELECT 1 FROM outbox_message earlier
+        WHERE earlier.tenant_id = m.tenant_id AND earlier.order_key = m.order_key AND earlier.order_key <> ''
+            AND earlier.state = 'waiting' AND earlier.created_at < m.created_at
+    ))
 ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 _PACE = """
@@ -87,6 +92,14 @@ UPDATE outbox_message SET state = 'given_up', given_up_at = clock_timestamp(), c
     last_error = %(detail)s, context = context - secrets, is_wiped = secrets <> '{}'
 WHERE tenant_id = %(tenant)s AND id = %(id)s AND state = 'waiting' AND attempts = %(attempt)s
 """
+# Who is sending it now may have sent it: that attempt goes on, and what follows waits for its end.
+_WITHDRAW = """
+UPDATE outbox_message SET state = 'given_up', given_up_at = clock_timestamp(), claimed_until = NULL,
+    last_error = %(detail)s, context = context - secrets, is_wiped = secrets <> '{}'
+WHERE tenant_id = %(tenant)s AND id = %(id)s AND state = 'waiting'
+    AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
+RETURNING destination, template
+"""
 _AGAIN = """
 UPDATE outbox_message SET state = 'waiting', sent_at = NULL, given_up_at = NULL, last_error = '', claimed_until = NULL,
     next_attempt_at = clock_timestamp(), useless_at = NULL, attempts_before = attempts
@@ -104,13 +117,18 @@ def send(
     dedup_key: str,
     secrets: Collection[str] = (),
     useless_at: datetime | None = None,
+    order_key: str = "",
 ) -> uuid.UUID:
     """Send this once the caller's transaction is committed; answers the message's id.
 
     Mail: `destination` is an address and `template` a text template whose first line is `Subject: …`. Webhook:
     `destination` is a URL, `template` the type of the event and `context` its data. `context` is JSON. The same
     `dedup_key` sends once. Values of the context named in `secrets` (and those of SECRET_NAMES) are wiped when it was
-    sent or given up. After `useless_at` it is given up instead of sent.
+    sent or given up. After `useless_at` it is given up instead of sent. Of messages with the same `order_key`, none is
+    sent before those that were written earlier are sent or given up.
+
+    Pagers and chat: `destination` names the target for people, `context` is a page (pagers/document.py) with the id of
+    the `target` whose key is asked for when it is sent (credentials.py).
     """
     scope.require_tenant(tenant)
     message = new_id()
@@ -124,6 +142,7 @@ def send(
         "secrets": sorted((set(secrets) | SECRET_NAMES) & set(context)),
         "dedup_key": dedup_key,
         "useless_at": useless_at,
+        "order_key": order_key,
     }
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, values)
@@ -182,7 +201,9 @@ def claim(*, tenant: uuid.UUID, message: uuid.UUID | None = None) -> Claimed | N
 def settle(*, tenant: uuid.UUID, claimed: Claimed, outcome: Outcome, at: datetime) -> State:
     """Note how an attempt ended; answers what became of the message."""
     scope.require_tenant(tenant)
-    delay = policies.delay_seconds(claimed.tries, chance=random.random(), asked_for=outcome.retry_after)
+    delay = policies.delay_seconds(
+        claimed.tries, chance=random.random(), asked_for=outcome.retry_after, channel=claimed.channel
+    )
     values: dict[str, Any] = {
         "tenant": tenant,
         "id": claimed.id,
@@ -192,7 +213,7 @@ def settle(*, tenant: uuid.UUID, claimed: Claimed, outcome: Outcome, at: datetim
         "detail": outcome.detail[:500],
         "delay": timedelta(seconds=delay),
     }
-    is_over = outcome.is_final or policies.is_last(claimed.tries)
+    is_over = outcome.is_final or policies.is_last(claimed.tries, channel=claimed.channel)
     with connection.cursor() as cursor:
         cursor.execute(_END_ATTEMPT, values)
         if outcome.is_sent:
@@ -218,6 +239,19 @@ def send_again(*, tenant: uuid.UUID, message: uuid.UUID, by: Actor, at: datetime
             raise NotRepeatable(_why_not(found))
     _record(tenant, "delivery.repeated", message, found.destination, found.template, by, at, None)
     doorbell.ring(tenant=tenant, message=message)
+
+
+def withdraw(*, tenant: uuid.UUID, message: uuid.UUID, because: str, at: datetime) -> bool:
+    """Do not send it any more, if nobody is sending it at the moment; False where it is, or is over already."""
+    scope.require_tenant(tenant)
+    with connection.cursor() as cursor:
+        cursor.execute(_WITHDRAW, {"tenant": tenant, "id": message, "detail": because[:500]})
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    why = Outcome(is_sent=False, detail=because)
+    _record(tenant, "delivery.given_up", message, row[0], row[1], SYSTEM, at, why)
+    return True
 
 
 def purge(*, tenant: uuid.UUID, at: datetime) -> int:

@@ -17,6 +17,9 @@ KEPT = timedelta(days=90)
 class Channel(models.TextChoices):
     MAIL = "mail", "Mail"
     WEBHOOK = "webhook", "Webhook"
+    PAGERDUTY = "pagerduty", "PagerDuty"
+    OPSGENIE = "opsgenie", "JSM Operations or Opsgenie"
+    CHAT = "chat", "Chat"
 
 
 class State(models.TextChoices):

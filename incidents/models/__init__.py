@@ -31,7 +31,7 @@ from incidents.models.oncall import (
     Runbook,
     RunbookTick,
 )
-from incidents.models.paging import BackEvent, Page, PagingTarget
+from incidents.models.paging import BackEvent, Escalation, Page, PagingTarget
 
 __all__ = [
     "ActionItem",
@@ -48,6 +48,7 @@ __all__ = [
     "Cause",
     "CustomerComm",
     "DetectorMark",
+    "Escalation",
     "Evidence",
     "Fix",
     "Handover",

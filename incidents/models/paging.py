@@ -74,6 +74,28 @@ class Page(HasId, TenantOwned):
         return f"{self.action} {self.dedup_key}"
 
 
+class Escalation(HasId, TenantOwned):
+    """Somebody was mailed that nobody has acknowledged an alert or incident: once each for each state of it."""
+
+    subject_kind = models.CharField(max_length=10)  # alert | incident
+    subject_id = models.UUIDField()
+    state_number = models.IntegerField()
+    to_user = models.BigIntegerField()
+    message_id = models.UUIDField(null=True)  # of the outbox; one mail may tell of several
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "subject_id", "state_number", "to_user"], name="escalation_once"
+            )
+        ]
+        indexes = [models.Index(fields=["tenant_id", "to_user", "-created_at"], name="escalation_of_user")]
+
+    def __str__(self) -> str:
+        return f"{self.subject_kind} {self.subject_id} to {self.to_user}"
+
+
 class BackEvent(TenantOwned):
     """A webhook that came back, so that the same one a second time changes nothing."""
 

@@ -14,12 +14,13 @@ class Message(HasId, TenantOwned):
     """Written with what it tells of, in the same transaction; sent afterwards, at least once."""
 
     channel = models.TextField(choices=Channel.choices)
-    destination = models.TextField()  # a mail address, or a URL
+    destination = models.TextField()  # a mail address, a URL, or the name of a target whose key stands elsewhere
     template = models.TextField()  # of mail: a text template; of a webhook: the type of the event
     context = models.JSONField(default=dict)
     secrets = ArrayField(models.TextField(), default=list)  # names in `context`, to be wiped at the end
     is_wiped = models.BooleanField(default=False)
     dedup_key = models.TextField()
+    order_key = models.TextField(blank=True)  # of messages with the same, a later one waits until the earlier is over
     state = models.TextField(choices=State.choices, default=State.WAITING)
     attempts = models.IntegerField(default=0)
     attempts_before = models.IntegerField(default=0)  # those made before somebody sent it again
@@ -47,6 +48,11 @@ class Message(HasId, TenantOwned):
         indexes = [
             models.Index(fields=["tenant_id", "next_attempt_at"], name="outbox_due", condition=Q(state="waiting")),
             models.Index(fields=["tenant_id", "-created_at", "-id"], name="outbox_latest"),
+            models.Index(
+                fields=["tenant_id", "order_key", "created_at"],
+                name="outbox_in_order",
+                condition=Q(state="waiting") & ~Q(order_key=""),
+            ),
         ]
 
     def __str__(self) -> str:
