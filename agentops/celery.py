@@ -77,6 +77,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep pages": {"task": "incidents.tasks.paging.sweep_pages", "schedule": 10.0},
     "ask pagers": {"task": "incidents.tasks.paging.poll_pagers", "schedule": 30.0},
     "purge what pagers told": {"task": "incidents.tasks.paging.purge_back_events", "schedule": _HOUR},
+    # incidents: evidence
+    "take evidence": {"task": "incidents.tasks.evidence.take_due", "schedule": 20.0},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 
