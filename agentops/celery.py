@@ -66,6 +66,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "run suites at agents' addresses": {"task": "evals.tasks.sets.run_due", "schedule": 10.0},
     # gates
     "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
+    # incidents: learning
+    "settle texts to customers": {"task": "incidents.tasks.learning.settle_comms", "schedule": 15.0},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import connection
@@ -43,6 +44,11 @@ def message(*, tenant: uuid.UUID, message: uuid.UUID) -> Message:
     if found is None:
         raise NotFound("There is no such message.")
     return found
+
+
+def states_of(*, tenant: uuid.UUID, messages: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """How far each of these messages is; those that were purged are left out."""
+    return dict(Message.objects.filter(tenant_id=tenant, id__in=list(messages)).values_list("id", "state"))
 
 
 def attempts(*, tenant: uuid.UUID, message: uuid.UUID) -> list[Attempt]:
