@@ -79,6 +79,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "purge what pagers told": {"task": "incidents.tasks.paging.purge_back_events", "schedule": _HOUR},
     # incidents: evidence
     "take evidence": {"task": "incidents.tasks.evidence.take_due", "schedule": 20.0},
+    # incidents: learning
+    "settle texts to customers": {"task": "incidents.tasks.learning.settle_comms", "schedule": 15.0},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -96,6 +96,12 @@ def account_of(tenant: uuid.UUID, end_user: str) -> int | None:
     return user_id if is_member else None
 
 
+def addresses_named(tenant: uuid.UUID, end_users: Iterable[str]) -> dict[str, str]:
+    """The e-mail addresses of those of these end users who have an account here, by the name agents know them by."""
+    found = EndUser.objects.filter(tenant_id=tenant, external_id__in=list(end_users), user__is_active=True)
+    return dict(found.values_list("external_id", "user__email"))
+
+
 def accounts_named(tenant: uuid.UUID, end_users: Iterable[str]) -> set[int]:
     """Every account that one of these end users is, or that has its e-mail address as a name; for leaving them out."""
     names = [name for name in end_users if name]

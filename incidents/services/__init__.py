@@ -1,9 +1,8 @@
 """Writes of alerts, incidents and on-call, by part."""
 
-# alerts
 from incidents.services.alerts import acknowledge_alert, calm_alerts, give_verdict, raise_alert, resolve_alert
-
-# lifecycle
+from incidents.services.comm_sending import note_told, send_comm, send_comm_again, settle_comms
+from incidents.services.comms import approve_comm, change_comm, draft_comm, note_contact, waive_comm
 from incidents.services.containing import decide_not_to_stop, note_switch
 from incidents.services.joining import join_alert, merge, remove_alert, set_parent
 from incidents.services.lifecycle import declare, move
@@ -13,27 +12,34 @@ from incidents.services.severities import acknowledge_incident, set_severity
 from incidents.services.timeline import note
 from incidents.services.times import correct_times
 
-__all__ = [  # noqa: RUF022  by part
-    # alerts
+__all__ = [
     "acknowledge_alert",
-    "calm_alerts",
-    "give_verdict",
-    "raise_alert",
-    "resolve_alert",
-    # lifecycle
     "acknowledge_incident",
     "add_note",
+    "approve_comm",
     "assume_role",
+    "calm_alerts",
+    "change_comm",
     "correct_times",
     "decide_not_to_stop",
     "declare",
+    "draft_comm",
+    "give_verdict",
     "join_alert",
     "merge",
     "move",
     "note",
+    "note_contact",
     "note_switch",
+    "note_told",
+    "raise_alert",
     "remove_alert",
     "renounce_role",
+    "resolve_alert",
+    "send_comm",
+    "send_comm_again",
     "set_parent",
     "set_severity",
+    "settle_comms",
+    "waive_comm",
 ]

@@ -40,13 +40,17 @@ from evals import services as evals
 from evals.models import CaseRun, DriftFinding, EvalSet, SuiteRun
 from evals.sets import cases
 from evals.types import Runner
+from incidents.models import Incident
+from incidents.services import comms
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
+from tenants.house import house_scope
 from tenants.models import ApiKey
 from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
 from tests.evals import rowsof
+from tests.incidents import learning_rows as learnt
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -497,6 +501,36 @@ class Things:
             failed = evals.decide_gate(agent=agent, version="gated", **said)
             made = evals.ask_override(verdict=failed.id, reason="its cases are out of date", user=owner.user.pk, **said)
         return made.id
+
+    # incidents: learning
+    def ref(self) -> str:
+        return self._incident().ref
+
+    def comm_id(self) -> uuid.UUID:
+        """A text to the admins, which nobody approved yet."""
+        incident = self._incident()
+        with house_scope() as house:
+            made = comms.draft_comm(
+                tenant=house,
+                incident_id=incident.id,
+                about_tenant=self.organisation.id,
+                audience="admins",
+                channel="mail",
+                template="admins_first",
+                subject="An incident",
+                body="41 orders were refunded twice.",
+                recipients=["ada@acme.example"],
+                next_update_due_at=None,
+                by=OPERATOR,
+                at=clock.now(),
+            )
+        return made.id
+
+    def _incident(self) -> Incident:
+        """The first of the year, of this organisation; one for all places of a URL."""
+        with house_scope() as house:
+            found = Incident.objects.filter(tenant_id=house, year=2026, number=42).first()
+        return found or learnt.incident(self.world, tenants=[self.organisation.id])
 
 
 # What a page cannot do without, beyond its places.
