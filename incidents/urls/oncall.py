@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern
 
-from incidents.views import handovers, oncall, rotations
+from incidents.views import handovers, oncall, rotations, runbooks
 from tenants.access import house_page, open_page
 from tenants.roles import Permission
 
@@ -23,5 +23,15 @@ urlpatterns: list[URLPattern] = [
     ),
     house_page("on-call/rotations/<uuid:rotation>/hand-over/", handovers.handover, name="staff-handover", needs=_READ),
     house_page("on-call/hand-overs/<uuid:handover>/", handovers.handover_kept, name="staff-handover-kept", needs=_READ),
+    house_page("runbooks/", runbooks.runbooks, name="staff-runbooks", needs=_READ),
+    house_page("runbooks/<str:alert_class>/", runbooks.runbook, name="staff-runbook", needs=_READ),
+    house_page("runbooks/<str:alert_class>/versions/", runbooks.runbook_new, name="staff-runbook-new", needs=_MANAGE),
+    house_page("incidents/<str:ref>/runbook/", runbooks.incident_runbook, name="incident-runbook", needs=_READ),
+    house_page(
+        "incidents/<str:ref>/runbook/ticks/",
+        runbooks.incident_runbook_ticks,
+        name="incident-runbook-ticks",
+        needs=_RESPOND,
+    ),
     open_page("calendar/<str:feed_token>.ics", oncall.calendar_feed, name="calendar-feed"),
 ]
