@@ -13,6 +13,7 @@ from tenants.models import (
     ApproverGroup,
     EndUser,
     Membership,
+    StaffAssignment,
     StaffToken,
     Tenant,
     TenantSettings,
@@ -172,6 +173,15 @@ def tenants_by_id(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Tenant]:
 def all_tenants() -> list[Tenant]:
     """Every customer, in use or not, with its success manager, by name."""
     return list(Tenant.objects.filter(is_house=False).select_related("success_manager").order_by("name", "id"))
+
+
+def staff_by_role() -> dict[StaffRole, list[User]]:
+    """Our own people who are active, by role, each role's by name."""
+    found: dict[StaffRole, list[User]] = {}
+    rows = StaffAssignment.objects.filter(user__is_active=True).select_related("user")
+    for row in rows.order_by("user__name", "user__email"):
+        found.setdefault(StaffRole(row.role), []).append(row.user)
+    return found
 
 
 def success_managers() -> list[User]:
