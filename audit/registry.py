@@ -1015,6 +1015,7 @@ ACTIONS: dict[str, Action] = dict(
             "reversal",
             "tool",
             "state",
+        ),
         # incidents: learning
         _action(
             "incident.comm_drafted",

@@ -19,12 +19,6 @@ UNANSWERED_SECONDS = 300  # before the next are asked where no rotation says so
 
 def on_call_now(*, at: datetime, role: StaffRole = StaffRole.ON_CALL) -> list[User]:
     """Who holds a role's rotations at a moment, the first rotation first; nobody where no rotation is on."""
-    return []
-
-
-def chain(*, at: datetime) -> list[tuple[User, int]]:
-    """Whom to ask about something urgent that nobody acknowledges: each with the seconds after the first page."""
-    return []
     found = (rota.on_call(at) for rota in rotas(at=at, role=role, only_on=True))
     return list({user.pk: user for user in found if user}.values())
 

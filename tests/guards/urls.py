@@ -40,11 +40,10 @@ from evals import services as evals
 from evals.models import CaseRun, DriftFinding, EvalSet, SuiteRun
 from evals.sets import cases
 from evals.types import Runner
-from incidents.models import Incident
-from incidents.services import comms
 from incidents import queries as incident_queries
 from incidents import services as incidents
-from incidents.models import Handover
+from incidents.models import Handover, Incident
+from incidents.services import comms
 from incidents.services.rotations import RotationTerms
 from tenants import queries as tenants
 from tenants import services as tenant_services
