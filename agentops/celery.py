@@ -66,12 +66,6 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "run suites at agents' addresses": {"task": "evals.tasks.sets.run_due", "schedule": 10.0},
     # gates
     "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
-    # incidents: dashboard
-    "measure for the dashboard": {"task": "incidents.tasks.dashboard.take_snapshot", "schedule": 10.0},
-    # incidents: paging
-    "sweep pages": {"task": "incidents.tasks.paging.sweep_pages", "schedule": 10.0},
-    "ask pagers": {"task": "incidents.tasks.paging.poll_pagers", "schedule": 30.0},
-    "purge what pagers told": {"task": "incidents.tasks.paging.purge_back_events", "schedule": _HOUR},
     # incidents: alerts
     "watch runs": {"task": "incidents.tasks.alerts.watch_runs", "schedule": 2.0},
     "watch spikes and switches": {"task": "incidents.tasks.alerts.watch_spikes_and_switches", "schedule": 5.0},
@@ -79,6 +73,16 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "watch logs and budgets": {"task": "incidents.tasks.alerts.watch_logs_and_budgets", "schedule": 30.0},
     "watch rates": {"task": "incidents.tasks.alerts.watch_rates", "schedule": _MINUTE},
     "compute what is usual": {"task": "incidents.tasks.alerts.compute_usual", "schedule": _HOUR},
+    # incidents: paging
+    "sweep pages": {"task": "incidents.tasks.paging.sweep_pages", "schedule": 10.0},
+    "ask pagers": {"task": "incidents.tasks.paging.poll_pagers", "schedule": 30.0},
+    "purge what pagers told": {"task": "incidents.tasks.paging.purge_back_events", "schedule": _HOUR},
+    # incidents: evidence
+    "take evidence": {"task": "incidents.tasks.evidence.take_due", "schedule": 20.0},
+    # incidents: learning
+    "settle texts to customers": {"task": "incidents.tasks.learning.settle_comms", "schedule": 15.0},
+    # incidents: dashboard
+    "measure for the dashboard": {"task": "incidents.tasks.dashboard.take_snapshot", "schedule": 10.0},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

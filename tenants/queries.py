@@ -13,6 +13,7 @@ from tenants.models import (
     ApproverGroup,
     EndUser,
     Membership,
+    StaffAssignment,
     StaffToken,
     Tenant,
     TenantSettings,
@@ -96,6 +97,12 @@ def account_of(tenant: uuid.UUID, end_user: str) -> int | None:
     return user_id if is_member else None
 
 
+def addresses_named(tenant: uuid.UUID, end_users: Iterable[str]) -> dict[str, str]:
+    """The e-mail addresses of those of these end users who have an account here, by the name agents know them by."""
+    found = EndUser.objects.filter(tenant_id=tenant, external_id__in=list(end_users), user__is_active=True)
+    return dict(found.values_list("external_id", "user__email"))
+
+
 def accounts_named(tenant: uuid.UUID, end_users: Iterable[str]) -> set[int]:
     """Every account that one of these end users is, or that has its e-mail address as a name; for leaving them out."""
     names = [name for name in end_users if name]
@@ -166,6 +173,15 @@ def tenants_by_id(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Tenant]:
 def all_tenants() -> list[Tenant]:
     """Every customer, in use or not, with its success manager, by name."""
     return list(Tenant.objects.filter(is_house=False).select_related("success_manager").order_by("name", "id"))
+
+
+def staff_by_role() -> dict[StaffRole, list[User]]:
+    """Our own people who are active, by role, each role's by name."""
+    found: dict[StaffRole, list[User]] = {}
+    rows = StaffAssignment.objects.filter(user__is_active=True).select_related("user")
+    for row in rows.order_by("user__name", "user__email"):
+        found.setdefault(StaffRole(row.role), []).append(row.user)
+    return found
 
 
 def success_managers() -> list[User]:

@@ -1,4 +1,4 @@
-"""Two definitions line by line, for whoever reviews the later one. Pure."""
+"""Two definitions, or texts, line by line, for whoever reviews the later one. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,15 @@ class Line:
 
 def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
     """What was taken out and put in, with a little of what is around it; empty where nothing differs."""
-    old, new = _lines(before), _lines(after)
+    return _between(_lines(before), _lines(after))
+
+
+def between_texts(before: str, after: str) -> list[Line]:
+    """The same of two texts."""
+    return _between(before.split("\n")[:MOST_LINES], after.split("\n")[:MOST_LINES])
+
+
+def _between(old: list[str], new: list[str]) -> list[Line]:
     found: list[Line] = []
     for place, group in enumerate(difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(CONTEXT)):
         if place:

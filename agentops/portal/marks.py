@@ -231,6 +231,27 @@ EFFECT = {
     "charge": Mark("Charges", "diamond", "quiet", "Money moves"),
     "escalate": Mark("Escalates", "triangle", "quiet", "Calls a person"),
 }
+COMM = {
+    "draft": Mark("Draft", "circle", "quiet", "Nobody was told; a second person has not read it"),
+    "approved": Mark("Approved", "shield", "warn", "Two people agreed to this text; it is not sent yet"),
+    "sent": Mark("On its way", "ring", "busy", "Mail servers are being asked to take it"),
+    "delivered": Mark("Told", "tick", "ok", "Mail servers took it, or it was told by a call"),
+    "failed": Mark("Not delivered", "cross", "bad", "A mail server did not take it"),
+    "waived": Mark("Not told", "dash", "quiet", "Somebody decided so, and says why"),
+}
+POSTMORTEM = {
+    "draft": Mark("Draft", "circle", "quiet", "It is being written"),
+    "in_review": Mark("In review", "bars", "warn", "Another person reads it"),
+    "reviewed": Mark("Reviewed", "tick", "ok", "Another person has read it"),
+    "published": Mark("Published", "shield", "ok", "All of our people read it"),
+}
+ACTION = {
+    "open": Mark("Open", "circle", "warn", "It is still to be done"),
+    "overdue": Mark("Overdue", "triangle", "bad", "It should be done by now"),
+    "done": Mark("Done", "arrow", "busy", "Its owner says so; somebody else has not verified it"),
+    "verified": Mark("Verified", "tick", "ok", "Another person has seen that it is done"),
+    "dropped": Mark("Dropped", "dash", "quiet", "It will not be done, for a reason"),
+}
 DRIFT = {
     "worse": Mark("Worse", "triangle", "bad", "It moved to the worse"),
     "better": Mark("Better", "chevron", "ok", "It moved to the better"),

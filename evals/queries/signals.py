@@ -28,6 +28,13 @@ def feedback_of_runs(*, tenant: uuid.UUID, runs: Iterable[uuid.UUID]) -> dict[uu
     return found
 
 
+def first_complaint(*, tenant: uuid.UUID, runs: Iterable[uuid.UUID]) -> datetime | None:
+    """When somebody first said of one of these runs that it was bad."""
+    bad = Q(is_up=False) | Q(is_correct=False)
+    rows = Feedback.objects.filter(bad, tenant_id=tenant, run_id__in=list(runs))
+    return rows.order_by("received_at", "id").values_list("received_at", flat=True).first()
+
+
 def signals_of_run(*, tenant: uuid.UUID, run_id: uuid.UUID) -> list[Signal]:
     return list(Signal.objects.filter(tenant_id=tenant, run_id=run_id).order_by("at", "id"))
 

@@ -19,7 +19,10 @@ class Snapshot(HasId, TenantOwned):
     reason = models.TextField(blank=True)
     planned_at = models.DateTimeField()
     planned_by = models.CharField(max_length=200)
+    frozen_at = models.DateTimeField(null=True)  # from here on no run joins the plan
+    is_cut = models.BooleanField(default=False)  # the agent version had more runs in that time than are kept
     completed_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)  # when the log of every organisation in it said so
     runs = models.IntegerField(default=0)
     items = models.IntegerField(default=0)
     stored_bytes = models.BigIntegerField(default=0)
@@ -207,6 +210,7 @@ class Reversal(HasId, TenantOwned):
     proof = models.TextField(blank=True)
     reason = models.TextField(blank=True)  # of failed, impossible, waived
     attempts = models.SmallIntegerField(default=0)
+    told_at = models.DateTimeField(null=True)  # when the organisation's own log got how it ended
 
     class Meta:
         constraints = [

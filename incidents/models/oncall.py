@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from agentops.common.models import HasId, TenantOwned
 from incidents.models.incident import Incident
 from incidents.types import AlertClass, Cadence
-from tenants.models import User
 from tenants.roles import StaffRole
 
 
@@ -41,7 +41,7 @@ class Rotation(HasId, TenantOwned):
 
 class RotationMember(HasId, TenantOwned):
     rotation = models.ForeignKey(Rotation, on_delete=models.CASCADE, db_constraint=False, related_name="members")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     position = models.SmallIntegerField()
 
     class Meta:
@@ -57,7 +57,7 @@ class Override(HasId, TenantOwned):
     """Somebody takes over for a while. Where two overlap, the one that was made last holds."""
 
     rotation = models.ForeignKey(Rotation, on_delete=models.CASCADE, db_constraint=False, related_name="overrides")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     reason = models.CharField(max_length=200, blank=True)
@@ -79,8 +79,8 @@ class Handover(HasId, TenantOwned):
 
     rotation = models.ForeignKey(Rotation, on_delete=models.CASCADE, db_constraint=False, related_name="handovers")
     at = models.DateTimeField()  # when the turn changes
-    outgoing = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    incoming = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    outgoing = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    incoming = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     items = models.JSONField(
         default=list
     )  # open incidents, watches, noisy alerts, as they were when it was signed first
@@ -108,7 +108,7 @@ class Handover(HasId, TenantOwned):
 class CalendarFeed(HasId, TenantOwned):
     """An address for a calendar program. Who knows its token reads when somebody is on call, and nothing else."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     token_digest = models.CharField(max_length=64)
     made_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)

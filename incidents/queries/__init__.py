@@ -1,0 +1,13 @@
+"""Reads of alerts, incidents and on-call, by part."""
+
+# on-call
+from incidents.queries import calendar_feeds, handovers, oncall, rotas, runbooks
+
+__all__ = [
+    # on-call
+    "calendar_feeds",
+    "handovers",
+    "oncall",
+    "rotas",
+    "runbooks",
+]

@@ -1,39 +1,61 @@
 """Writes of alerts, incidents and on-call, by part."""
 
-# alerts
 from incidents.services.alerts import acknowledge_alert, calm_alerts, give_verdict, raise_alert, resolve_alert
-
-# lifecycle
+from incidents.services.calendar_feeds import make_feed, note_feed_read, revoke_feed
+from incidents.services.comm_sending import note_told, send_comm, send_comm_again, settle_comms
+from incidents.services.comms import approve_comm, change_comm, draft_comm, note_contact, waive_comm
 from incidents.services.containing import decide_not_to_stop, note_switch
+from incidents.services.covers import cancel_cover, take_over
+from incidents.services.handovers import sign_handover
 from incidents.services.joining import join_alert, merge, remove_alert, set_parent
 from incidents.services.lifecycle import declare, move
 from incidents.services.notes import add_note
 from incidents.services.roles import assume_role, renounce_role
+from incidents.services.rotations import set_rotation
+from incidents.services.runbooks import set_runbook, store_shipped, tick_step, untick_step
 from incidents.services.severities import acknowledge_incident, set_severity
 from incidents.services.timeline import note
 from incidents.services.times import correct_times
 
-__all__ = [  # noqa: RUF022  by part
-    # alerts
+__all__ = [
     "acknowledge_alert",
-    "calm_alerts",
-    "give_verdict",
-    "raise_alert",
-    "resolve_alert",
-    # lifecycle
     "acknowledge_incident",
     "add_note",
+    "approve_comm",
     "assume_role",
+    "calm_alerts",
+    "cancel_cover",
+    "change_comm",
     "correct_times",
     "decide_not_to_stop",
     "declare",
+    "draft_comm",
+    "give_verdict",
     "join_alert",
+    "make_feed",
     "merge",
     "move",
     "note",
+    "note_contact",
+    "note_feed_read",
     "note_switch",
+    "note_told",
+    "raise_alert",
     "remove_alert",
     "renounce_role",
+    "resolve_alert",
+    "revoke_feed",
+    "send_comm",
+    "send_comm_again",
     "set_parent",
+    "set_rotation",
+    "set_runbook",
     "set_severity",
+    "settle_comms",
+    "sign_handover",
+    "store_shipped",
+    "take_over",
+    "tick_step",
+    "untick_step",
+    "waive_comm",
 ]

@@ -7,9 +7,9 @@ from incidents.urls import alerts, dashboard, evidence, learning, lifecycle, onc
 urlpatterns: list[URLPattern] = [
     *alerts.urlpatterns,
     *paging.urlpatterns,
+    *learning.urlpatterns,  # before lifecycle: incidents/postmortems/ is no incident
     *lifecycle.urlpatterns,
     *evidence.urlpatterns,
-    *learning.urlpatterns,
     *oncall.urlpatterns,
     *dashboard.urlpatterns,
 ]

@@ -40,13 +40,21 @@ from evals import services as evals
 from evals.models import CaseRun, DriftFinding, EvalSet, SuiteRun
 from evals.sets import cases
 from evals.types import Runner
+from incidents import queries as incident_queries
+from incidents import services as incidents
+from incidents.models import Handover, Incident
+from incidents.services import comms
+from incidents.services.rotations import RotationTerms
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
+from tenants.house import house_scope
 from tenants.models import ApiKey
+from tenants.roles import StaffRole
 from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
 from tests.evals import rowsof
+from tests.incidents import learning_rows as learnt
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -497,6 +505,82 @@ class Things:
             failed = evals.decide_gate(agent=agent, version="gated", **said)
             made = evals.ask_override(verdict=failed.id, reason="its cases are out of date", user=owner.user.pk, **said)
         return made.id
+
+    # incidents: learning
+    def ref(self) -> str:
+        return self._incident().ref
+
+    def comm_id(self) -> uuid.UUID:
+        """A text to the admins, which nobody approved yet."""
+        incident = self._incident()
+        with house_scope() as house:
+            made = comms.draft_comm(
+                tenant=house,
+                incident_id=incident.id,
+                about_tenant=self.organisation.id,
+                audience="admins",
+                channel="mail",
+                template="admins_first",
+                subject="An incident",
+                body="41 orders were refunded twice.",
+                recipients=["ada@acme.example"],
+                next_update_due_at=None,
+                by=OPERATOR,
+                at=clock.now(),
+            )
+        return made.id
+
+    def _incident(self) -> Incident:
+        """The first of the year, of this organisation; one for all places of a URL."""
+        with house_scope() as house:
+            found = Incident.objects.filter(tenant_id=house, year=2026, number=42).first()
+        return found or learnt.incident(self.world, tenants=[self.organisation.id])
+    # on-call
+    def rotation(self) -> uuid.UUID:
+        """Sam's alone, since a week ago."""
+        at = clock.now()
+        terms = RotationTerms(
+            name=f"Of {uuid.uuid4()}",
+            role=StaffRole.ON_CALL,
+            time_zone="UTC",
+            starts_on=at.date() - timedelta(days=7),
+            turn_days=7,
+            handover_at=at.time(),
+            members=[self.world.sam.user.pk],
+        )
+        with house_scope() as house:
+            return incidents.set_rotation(tenant=house, terms=terms, by=OPERATOR, at=at).id
+
+    def cover(self) -> uuid.UUID:
+        rotation, at = self.rotation(), clock.now()
+        with house_scope() as house:
+            made = incidents.take_over(
+                tenant=house,
+                rotation=rotation,
+                user=self.world.sam.user.pk,
+                starts_at=at,
+                ends_at=at + timedelta(days=1),
+                reason="",
+                by=OPERATOR,
+                at=at,
+            )
+        return made.id
+
+    def feed_token(self) -> str:
+        with house_scope() as house:
+            return incidents.make_feed(tenant=house, user=self.world.sam.user.pk, by=OPERATOR, at=clock.now())
+
+    def feed(self) -> uuid.UUID:
+        """Sam's."""
+        self.feed_token()
+        with house_scope():
+            return incident_queries.calendar_feeds.feeds_of(self.world.sam.user.pk)[0].id
+
+    def handover(self) -> uuid.UUID:
+        """That of Sam's first turn to nobody: as the row stands, without its service, which asks for two people."""
+        rotation, at = self.rotation(), clock.now()
+        with house_scope() as house:
+            return Handover.objects.create(tenant_id=house, rotation_id=rotation, at=at).id
 
 
 # What a page cannot do without, beyond its places.

@@ -52,6 +52,10 @@ class Result:
     wrong: list[str] = field(default_factory=list)
 
     @property
+    def page_bound(self) -> float:
+        return max(self.mode.page_seconds, self.mode.alert_seconds)
+
+    @property
     def is_sound(self) -> bool:
         return not self.wrong
 
@@ -116,9 +120,8 @@ def _await_page(begun: Begun, pager: Pager, target: uuid.UUID, subject: uuid.UUI
     from_when = played.detect_from if mode.alert_class else played.began_at
     result.paged_after = (rung_at - from_when).total_seconds()
     result.harm_to_page = (rung_at - played.began_at).total_seconds()
-    bound = mode.page_seconds if mode.page_seconds >= mode.alert_seconds else mode.alert_seconds + mode.page_seconds
-    if result.paged_after > bound:
-        result.wrong.append(f"the page came after {result.paged_after:.1f} s; {bound:g} s are the bound")
+    if result.paged_after > result.page_bound:
+        result.wrong.append(f"the page came after {result.paged_after:.1f} s; {result.page_bound:g} s are the bound")
     return True
 
 

@@ -18,10 +18,10 @@ def lines(result: Result) -> list[str]:
             "  to detect    by people: no detector claims to know whom a letter is for; an incident was declared"
         )
     elif result.alert_after is not None:
-        found.append(f"  to detect    {_seconds(result.alert_after)} (bound {mode.alert_seconds:g} s): {result.alert}")
+        found.append(f"  to detect    {_bounded(result.alert_after, mode.alert_seconds)}: {result.alert}")
     if result.paged_after is not None and result.harm_to_page is not None:
         found.append(
-            f"  to page      {_seconds(result.paged_after)}; {_seconds(result.harm_to_page)} after the first step"
+            f"  to page      {_seconds(result.harm_to_page)} after the first step; {_bounded(result.paged_after, result.page_bound)}"
         )
     if contained is not None:
         took = _seconds((contained.set_at - contained.pressed_at).total_seconds())
@@ -51,6 +51,12 @@ def as_json(result: Result) -> dict[str, Any]:
         "incident": result.incident,
         "wrong": result.wrong,
     }
+
+
+def _bounded(value: float, bound: float) -> str:
+    """From when it could be known; below zero, it was known before its time was over (a minute that spikes)."""
+    when = f"{_seconds(-value)} early" if value < 0 else _seconds(value)
+    return f"{when} (bound {bound:g} s)"
 
 
 def _seconds(value: float | None) -> str:

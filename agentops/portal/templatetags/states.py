@@ -127,6 +127,24 @@ def match_mark(matches: bool | None) -> SafeString:
 
 
 @register.filter
+def comm_mark(state: Any) -> SafeString:
+    """The mark of a text to customers: draft, approved, sent, delivered, failed, waived."""
+    return marks.render(marks.COMM, state)
+
+
+@register.filter
+def postmortem_mark(state: Any) -> SafeString:
+    """The mark of a postmortem: draft, in_review, reviewed, published."""
+    return marks.render(marks.POSTMORTEM, state)
+
+
+@register.filter
+def action_mark(state: Any) -> SafeString:
+    """The mark of an action item: open, overdue, done, verified, dropped."""
+    return marks.render(marks.ACTION, state)
+
+
+@register.filter
 def drift_mark(direction: Any) -> SafeString:
     """The mark of which way something drifted: worse, better, changed."""
     return marks.render(marks.DRIFT, direction)

@@ -58,9 +58,8 @@ def open_investigations(*, at: datetime) -> int:
         mark = DetectorMark.objects.filter(tenant_id=house, detector=AlertClass.TOKEN_P99).first()
         todo = list(mark.known.get("todo", [])) if mark else []
     for tenant, run in todo:
-        with tenant_scope(uuid.UUID(tenant)):
-            with suppress(Unknown):  # erased since
-                evals.ask_review(tenant=uuid.UUID(tenant), run_id=uuid.UUID(run), by=SYSTEM, at=at)
+        with tenant_scope(uuid.UUID(tenant)), suppress(Unknown):  # erased since
+            evals.ask_review(tenant=uuid.UUID(tenant), run_id=uuid.UUID(run), by=SYSTEM, at=at)
     if todo:
         with house_scope() as house:
             mark = DetectorMark.objects.select_for_update().get(tenant_id=house, detector=AlertClass.TOKEN_P99)
