@@ -29,7 +29,7 @@ from incidents.types import (
     WatchState,
 )
 from tenants.house import HOUSE_ID
-from tenants.models import User
+from tenants.types import User
 
 MOST = 12  # of each kind; the lists have them all
 _OVER = (IncidentStatus.CLOSED, IncidentStatus.CANCELLED, IncidentStatus.MERGED)

@@ -146,9 +146,7 @@ def _acknowledge(page: Page, who: str, at: datetime) -> bool:
         case "alert":
             alerts.acknowledge_alert(tenant=tenant, alert_id=page.subject_id, by=by, at=at, via=target.kind)
         case "incident":
-            severities.acknowledge_incident(
-                tenant=tenant, incident_id=page.subject_id, by=by, at=at, via=target.kind
-            )
+            severities.acknowledge_incident(tenant=tenant, incident_id=page.subject_id, by=by, at=at, via=target.kind)
         case "test":
             plan_pages(
                 tenant=tenant,

@@ -178,7 +178,9 @@ def _keep_secrets(row: PagingTarget, kind: TargetKind, terms: Terms, *, is_moved
             setattr(row, name, secrets.close(given))
         elif is_moved and name != "back_secret":  # of what comes back nothing is sent anywhere
             if getattr(row, name) and not (name == "secret" and needs_secret):
-                raise _invalid(f"/{name}", "give it again: at another address, the one that is kept is not used", "required")
+                raise _invalid(
+                    f"/{name}", "give it again: at another address, the one that is kept is not used", "required"
+                )
             setattr(row, name, b"")
     if needs_secret and not row.secret:
         raise _invalid("/secret", "it is needed, and has to be given again with another address", "required")

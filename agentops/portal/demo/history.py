@@ -92,6 +92,7 @@ def send(*, base_url: str, keys: DemoKeys) -> int:
 class ToldRun:
     spans: list[dict[str, Any]]
     feedback: dict[str, Any] | None
+    is_good: bool
 
 
 def _runs(now: datetime) -> Iterator[ToldRun]:
@@ -170,7 +171,7 @@ def run_of(rng: Random, agent: str, release: Release, at: datetime, *, is_good: 
             **_times(at, 1.4, 5.8),
         },
     ]
-    return ToldRun(spans, _feedback(rng, trace_id, user, is_good=is_good))
+    return ToldRun(spans, _feedback(rng, trace_id, user, is_good=is_good), is_good)
 
 
 def _feedback(rng: Random, run: str, user: str, *, is_good: bool) -> dict[str, Any] | None:

@@ -8,18 +8,22 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from agentops.portal.drills import containing, ground, watching
+from agentops.portal.drills import adding, containing, ground, watching
 from agentops.portal.drills.containing import Contained
 from agentops.portal.drills.ground import BY, Ground
 from agentops.portal.drills.interfaces import Interfaces, now
 from agentops.portal.drills.modes import Mode, Played
 from agentops.portal.drills.pager import Pager
-from incidents.models import Alert, PagingTarget
+from incidents.queries import played as looked
 from incidents.services import alerts, lifecycle, targets
 from incidents.states import Who
 from incidents.types import AlertVerdict, IncidentStatus, Severity, TargetKind
 from tenants.house import house_scope
+
+if TYPE_CHECKING:
+    from incidents.models import Alert
 
 LAST_STEP = timedelta(seconds=1)  # later than this after the switch, a step is a failure
 TARGET = "Drills (listens only)"
@@ -64,7 +68,10 @@ def begin(mode: Mode, portal: Interfaces, place: Ground) -> Begun:
     """Play it, with an agent of its own."""
     agent = f"{mode.name.replace('_', '-')}-{now():%m%d-%H%M%S}-{secrets.token_hex(2)}"
     ground.register(place, agent)
-    return Begun(mode, agent, mode.play(portal, agent))
+    played = mode.play(portal, agent)
+    if mode.adds_up_days:
+        adding.add_up(tenant=place.id, agent=agent, runs=played.told, days=mode.adds_up_days)
+    return Begun(mode, agent, played)
 
 
 def follow(begun: Begun, portal: Interfaces, place: Ground, pager: Pager, target: uuid.UUID) -> Result:
@@ -158,12 +165,16 @@ def _judge(result: Result) -> None:
 
 
 def _tidy_up(portal: Interfaces, result: Result, alert: Alert | None, incident: uuid.UUID) -> None:
-    """The switch is lifted, alert and incident are over: a drill leaves a record, and nothing that anybody must act on."""
+    """The switch is lifted, alert and incident are over: a drill leaves a record, and nothing that anybody must act on.
+
+    What the alert was made of may last (a minute that was dear stays so): then it is acknowledged, and ends with that.
+    """
     if result.contained is not None:
         portal.lift(result.contained.switch, "The drill is over.")
     with house_scope() as house:
         if alert is not None:
-            alerts.resolve_alert(tenant=house, alert_id=alert.id, by=BY, at=now())
+            end = alerts.acknowledge_alert if result.mode.ends_by_itself else alerts.resolve_alert
+            end(tenant=house, alert_id=alert.id, by=BY, at=now())
             alerts.give_verdict(
                 tenant=house, alert_id=alert.id, verdict=AlertVerdict.EXPECTED, note="A drill.", by=BY, at=now()
             )
@@ -189,7 +200,7 @@ def paged_at(address: str) -> Iterator[uuid.UUID]:
         severities=[severity.value for severity in Severity],
     )
     with house_scope() as house:
-        before = PagingTarget.objects.filter(tenant_id=house, name=TARGET).first()
+        before = looked.target_called(TARGET)
         known = before.id if before else None
         target = targets.set_target(tenant=house, terms=terms, target_id=known, by=BY, at=now())
         targets.turn_target(tenant=house, target_id=target.id, is_on=True, by=BY, at=now())

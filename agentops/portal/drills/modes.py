@@ -22,6 +22,7 @@ from incidents.types import AlertClass, Severity
 _DEAR = ("gpt-4o-2024-08-06", "openai")
 _ALERT_SECONDS, _SWEPT_SECONDS = 5.0, 420.0  # cohorts are added up every three minutes, and then tested
 _MINUTE = timedelta(minutes=1)
+_WEEKS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Played:
     runs: list[str]
     stopped: str  # how the guard ended it, in a sentence; "": nothing did
     wrong: list[str] = field(default_factory=list)  # what should have been otherwise
+    told: int = 0  # runs that were told of the past
 
 
 Play = Callable[[Interfaces, str], Played]
@@ -52,6 +54,8 @@ class Mode:
     page_seconds: float = 15.0
     severity: Severity = Severity.SEV2  # of an incident that a person declares
     is_slow: bool = False  # played first, looked for last, so that the others need not wait
+    adds_up_days: int = 0  # older days than a sweep takes, added up by the drill as an operator does after an import
+    ends_by_itself: bool = False  # its alert lasts as long as what it was made of
 
 
 def runaway(portal: Interfaces, agent: str) -> Played:
@@ -188,16 +192,16 @@ def drift(portal: Interfaces, agent: str) -> Played:
 
 
 def slow_degradation(portal: Interfaces, agent: str) -> Played:
-    """Twelve weeks, each a little worse than the one before; no day of them is remarkable."""
+    """Twelve weeks, the last five each a little worse than the one before; no day is remarkable. Every user is asked."""
     rng = Random(f"drill {agent}")
     runs = [
         history.run_of(
             rng, agent, history.FIRST, at, like=history.CARE_LINE,
-            is_good=rng.random() < 0.96 - 0.07 * max(0.0, 8 - back / 7),
+            is_good=rng.random() < 0.96 - 0.08 * max(0.0, 5.5 - back / 7),
         )
-        for back, at in _days(12 * 7, a_day=8)
+        for back, at in _days(_WEEKS * 7, a_day=6)
     ]  # fmt: skip
-    return _told(portal, runs)
+    return _told(portal, runs, asked=True)
 
 
 def _days(count: int, *, a_day: int) -> list[tuple[int, datetime]]:
@@ -210,17 +214,20 @@ def _days(count: int, *, a_day: int) -> list[tuple[int, datetime]]:
     ]
 
 
-def _told(portal: Interfaces, runs: list[history.ToldRun]) -> Played:
+def _told(portal: Interfaces, runs: list[history.ToldRun], *, asked: bool = False) -> Played:
+    """`asked`: every user says if it was good, not only the few who say something by themselves."""
     began = now()
     for run in runs:  # told anew each time: another drill's runs are others
         trace = secrets.token_hex(16)
         for each in run.spans:
             each["trace_id"] = trace
     portal.send([each for run in runs for each in run.spans])
-    for run in runs[-200:]:
-        if run.feedback is not None:
-            portal.feedback({**run.feedback, "run_id": run.spans[0]["trace_id"]})
-    return Played(began, now(), [run.spans[0]["trace_id"] for run in runs[-5:]], "")
+    if asked:
+        for run in runs:
+            root = run.spans[0]
+            rating = "up" if run.is_good else "down"
+            portal.feedback({"run_id": root["trace_id"], "user": root["user_id"], "rating": rating})
+    return Played(began, now(), [run.spans[0]["trace_id"] for run in runs[-5:]], "", told=len(runs))
 
 
 def _words(answer: dict[str, Any]) -> str:
@@ -250,6 +257,7 @@ MODES: tuple[Mode, ...] = (
         alert_class=AlertClass.COST_SPIKE,
         alert_seconds=60.0,
         page_seconds=60.0,
+        ends_by_itself=True,
     ),
     Mode(
         name="drift",
@@ -258,6 +266,7 @@ MODES: tuple[Mode, ...] = (
         play=drift,
         alert_class=AlertClass.DRIFT,
         alert_seconds=_SWEPT_SECONDS,
+        ends_by_itself=True,
         is_slow=True,
     ),
     Mode(
@@ -274,7 +283,9 @@ MODES: tuple[Mode, ...] = (
         play=slow_degradation,
         alert_class=AlertClass.DRIFT,
         alert_seconds=_SWEPT_SECONDS,
+        ends_by_itself=True,
         is_slow=True,
+        adds_up_days=_WEEKS * 7,
     ),
     Mode(
         name="wrong_email",

@@ -6,14 +6,15 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
-
-from django.db.models import Q
+from typing import TYPE_CHECKING, TypeVar
 
 from agentops.portal.drills.pager import Pager, Ring
-from incidents.models import Alert, Page
-from incidents.types import AlertClass, PageAction
+from incidents.queries import played
+from incidents.types import AlertClass
 from tenants.house import house_scope
+
+if TYPE_CHECKING:
+    from incidents.models import Alert
 
 _LOOK_SECONDS = 0.1
 T = TypeVar("T")
@@ -31,13 +32,8 @@ def until(look: Callable[[], T | None], *, seconds: float) -> T | None:
 
 def alert_about(*, ground: uuid.UUID, agent: str, alert_class: AlertClass) -> Alert | None:
     """The alert of a drill's agent: no other drill's, as each has an agent of its own."""
-    with house_scope() as house:
-        rows = Alert.objects.filter(tenant_id=house, alert_class=alert_class)
-        return (
-            rows.filter(Q(about_tenant=ground) | Q(tenants__contains=[ground]), Q(agent=agent) | Q(scope_id=agent))
-            .order_by("opened_at")
-            .first()
-        )
+    with house_scope():
+        return played.alert_of_agent(about_tenant=ground, agent=agent, alert_class=alert_class)
 
 
 def ring_about(pager: Pager, subject: uuid.UUID, *, since: datetime, seconds: float) -> Ring | None:
@@ -46,14 +42,5 @@ def ring_about(pager: Pager, subject: uuid.UUID, *, since: datetime, seconds: fl
 
 def why_no_page(subject: uuid.UUID, target: uuid.UUID) -> str:
     """What became of the page that did not arrive."""
-    with house_scope() as house:
-        page = (
-            Page.objects.filter(tenant_id=house, subject_id=subject, target=target, action=PageAction.TRIGGER)
-            .order_by("created_at")
-            .first()
-        )
-    if page is None:
-        return "no page was planned"
-    if page.failed_at:
-        return "the page was given up: its record stands on the page of paging targets"
-    return "the page was planned and is not delivered"
+    with house_scope():
+        return played.why_no_page(subject=subject, target=target)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agentops.portal.demo.cast import KESTREL, NORTHWIND
-from agentops.traces.models.run import FacetKey
 from incidents.types import ActionKind, AlertClass, CauseKind, Severity
 from tenants.roles import StaffRole
 
@@ -43,19 +43,18 @@ class Cause:
 @dataclass(frozen=True, slots=True)
 class Case:
     """`alerts` are the classes of which one about one of `agents` is enough. Without one in time, or where no class
-    claims to see it, somebody declares an incident with the newest runs that `facets` find."""
+    claims to see it, somebody declares an incident with the newest runs that `look_for` (filters of Runs) finds."""
 
     number: int
     name: str
     tenant: str
-    facets: tuple[tuple[FacetKey, str], ...]
+    look_for: Mapping[str, str]
     title: str
     summary: str
     severity: Severity
     alerts: tuple[AlertClass, ...] = ()
     agents: tuple[str, ...] = ()
     tool: str = ""
-    least_usd: int = 0  # what a run that shows it costs at least
     is_stopped: bool = True  # contained, as far as people get in a demo
     cause: Cause | None = None
     lesson: Lesson | None = None
@@ -63,16 +62,15 @@ class Case:
 
     @property
     def agent(self) -> str:
-        return next(value for key, value in self.facets if key is FacetKey.AGENT)
+        return self.look_for["agent"]
 
 
-_A, _T, _E = FacetKey.AGENT, FacetKey.TOOL, FacetKey.ERROR_TYPE
 CASES: tuple[Case, ...] = (
     Case(
         number=1,
         name="runaway_loop",
         tenant=NORTHWIND,
-        facets=((_A, "order-concierge"), (_E, "step_limit_exceeded")),
+        look_for={"agent": "order-concierge", "error_type": "step_limit_exceeded"},
         alerts=(AlertClass.RUNAWAY,),
         agents=("order-desk", "order-concierge"),
         title="The order concierge runs in circles between two tools",
@@ -83,7 +81,7 @@ CASES: tuple[Case, ...] = (
         number=2,
         name="hallucinated_arguments",
         tenant=KESTREL,
-        facets=((_A, "crm-steward"), (_T, "delete_record")),
+        look_for={"agent": "crm-steward", "tool": "delete_record"},
         tool="delete_record",
         title="crm-steward deleted every customer record instead of one person's",
         summary='The manager meant one person\'s records. The agent called delete_record(id="all"), which the schema lets through.',
@@ -173,8 +171,7 @@ CASES: tuple[Case, ...] = (
         number=3,
         name="cost_blowout",
         tenant=NORTHWIND,
-        facets=((_A, "trip-planner"),),
-        least_usd=2,
+        look_for={"agent": "trip-planner", "min_cost_usd": "2"},
         alerts=(AlertClass.COST_SPIKE, AlertClass.TOKEN_P99),
         agents=("trip-planner", ""),
         title="One sentence makes the trip planner plan for every region there is",
@@ -185,7 +182,7 @@ CASES: tuple[Case, ...] = (
         number=4,
         name="drift_after_upgrade",
         tenant=NORTHWIND,
-        facets=((_A, "parcel-tracker"),),
+        look_for={"agent": "parcel-tracker"},
         alerts=(AlertClass.DRIFT,),
         agents=("parcel-tracker",),
         title="parcel-tracker answers worse since its prompt of 14 November",
@@ -196,7 +193,7 @@ CASES: tuple[Case, ...] = (
         number=5,
         name="privilege_escalation",
         tenant=KESTREL,
-        facets=((_A, "account-assistant"), (_E, "scope_violation")),
+        look_for={"agent": "account-assistant", "error_type": "scope_violation"},
         tool="update_account",
         title="A payment reference made account-assistant give its reader the role of an administrator",
         summary="The reference of a one-cent payment is addressed to the assistant, and it obeys: update_account(field=role, value=admin).",
@@ -208,7 +205,7 @@ CASES: tuple[Case, ...] = (
         number=6,
         name="slow_degradation",
         tenant=NORTHWIND,
-        facets=((_A, "care-line"),),
+        look_for={"agent": "care-line"},
         alerts=(AlertClass.DRIFT,),
         agents=("care-line",),
         title="care-line gets a little worse every week",
@@ -219,7 +216,7 @@ CASES: tuple[Case, ...] = (
         number=7,
         name="brand_damage",
         tenant=NORTHWIND,
-        facets=((_A, "invoice-clerk"), (_T, "find_contact")),
+        look_for={"agent": "invoice-clerk", "tool": "find_contact"},
         tool="send_email",
         title="invoice-clerk sent a rude final warning to somebody who owes nothing",
         summary="Two contacts have the same first name. The agent took the unverified one, and wrote in a tone that nobody would choose.",
@@ -298,7 +295,7 @@ CASES: tuple[Case, ...] = (
         number=8,
         name="external_side_effects",
         tenant=KESTREL,
-        facets=((_A, "meeting-scheduler"), (_E, "DuplicateEvents")),
+        look_for={"agent": "meeting-scheduler", "error_type": "DuplicateEvents"},
         tool="create_event",
         title="meeting-scheduler created fourteen calendar events for seven meetings",
         summary="The calendar answered too late, the agent tried again, and each attempt made an event. No idempotency key was sent.",

@@ -5,22 +5,25 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from agentops.common.errors import DomainError
-from agentops.common.money import NANO
 from agentops.common.scope import tenant_scope
 from agentops.portal.demo.responding import postmortems
 from agentops.portal.demo.responding.cases import CASES, Case
 from agentops.portal.demo.responding.people import actor, person
 from agentops.traces import queries as traces
 from agentops.traces.queries import Run
-from agentops.traces.search import RunSearch
-from incidents.models import Alert, Cause, Incident, TimelineEntry
+from agentops.traces.search import parse
+from incidents.queries import played
 from incidents.services import causes, lifecycle, notes, roles, severities
 from incidents.types import IncidentRoleName, IncidentStatus, Severity
 from tenants import queries as tenants
 from tenants.house import house_scope
 from tenants.roles import StaffRole
+
+if TYPE_CHECKING:
+    from incidents.models import Incident
 
 PATIENCE = timedelta(minutes=8)  # after the demo's people came: then nobody waits for a detector any more
 _RUNS = 5
@@ -45,29 +48,21 @@ def step(*, since: datetime, at: datetime, say: Say) -> list[str]:
 def _look_at(case: Case, *, since: datetime, at: datetime, say: Say) -> bool:
     tenant = tenants.tenant_called(case.tenant).id
     with house_scope():
-        incident = Incident.objects.filter(title=case.title).first()
-        alert = _alert(case, tenant)
+        incident = played.incident_titled(case.title)
+        is_alerted = played.has_alert(about_tenant=tenant, agents=case.agents, classes=case.alerts)
     if incident is not None:
         return _go_on(case, incident, at=at)
-    if alert is not None:
+    if is_alerted:
         return True
     if case.alerts and at - since < PATIENCE:
         return False
     with tenant_scope(tenant):
-        search = RunSearch(facets=case.facets, min_cost_nano_usd=case.least_usd * NANO or None)
-        runs = traces.find_runs(tenant=tenant, search=search, cursor=None, limit=_RUNS).runs
+        runs = traces.find_runs(tenant=tenant, search=parse(case.look_for, now=at), cursor=None, limit=_RUNS).runs
     if not runs:
         return False
     declared = _declare(case, tenant, runs, at)
     say(f"{case.name}: {declared.ref} declared")
     return False
-
-
-def _alert(case: Case, tenant: uuid.UUID) -> Alert | None:
-    if not case.alerts:
-        return None
-    rows = Alert.objects.filter(alert_class__in=case.alerts, tenants__contains=[tenant], agent__in=case.agents)
-    return rows.order_by("-opened_at").first()
 
 
 def _declare(case: Case, tenant: uuid.UUID, runs: list[Run], at: datetime) -> Incident:
@@ -93,7 +88,7 @@ def _go_on(case: Case, incident: Incident, *, at: datetime) -> bool:
     with house_scope() as house:
         said = {"tenant": house, "incident_id": incident.id, "at": at}
         severities.acknowledge_incident(by=on_call, **said)
-        told = set(TimelineEntry.objects.filter(incident_id=incident.id).values_list("text", flat=True))
+        told = played.texts_told(incident.id)
         for text in case.notes:
             if text not in told:
                 notes.add_note(text=text, by=on_call, **said)
@@ -101,7 +96,7 @@ def _go_on(case: Case, incident: Incident, *, at: datetime) -> bool:
             roles.assume_role(
                 role=IncidentRoleName.COMMANDER, user=commander.pk, by=actor(StaffRole.INCIDENT_COMMANDER), **said
             )
-        if case.cause is not None and not Cause.objects.filter(incident=incident).exists():
+        if case.cause is not None and not played.has_cause(incident.id):
             cause = case.cause
             causes.set_cause(
                 kind=cause.kind, detail_kind=cause.detail_kind, owasp=cause.owasp, text=cause.text, by=on_call, **said
@@ -112,8 +107,7 @@ def _go_on(case: Case, incident: Incident, *, at: datetime) -> bool:
         return False
     for status in _way(case):
         with house_scope() as house:
-            now = Incident.objects.get(tenant_id=house, id=incident.id).status
-            if _ORDER.index(IncidentStatus(now)) < _ORDER.index(status):
+            if _ORDER.index(played.status_of(incident.id)) < _ORDER.index(status):
                 lifecycle.move(tenant=house, incident_id=incident.id, to=status, by=on_call, at=at)
     return True
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from incidents.services.postmortems import WhyTerms
 
 from agentops.portal.demo.responding.cases import Lesson
 from agentops.portal.demo.responding.people import actor, person
-from incidents.models import ActionItem, Incident
+from incidents.queries import played
 from incidents.services import action_items, learning, postmortems
 from incidents.types import PostmortemState as S
 from tenants.house import house_scope
 from tenants.roles import StaffRole
+
+if TYPE_CHECKING:
+    from incidents.models import Incident
 
 
 def write(lesson: Lesson, incident: Incident, *, at: datetime) -> bool:
@@ -46,7 +50,7 @@ def write(lesson: Lesson, incident: Incident, *, at: datetime) -> bool:
 
 
 def _add_actions(lesson: Lesson, incident: Incident, at: datetime) -> None:
-    known = set(ActionItem.objects.filter(incident=incident).values_list("title", flat=True))
+    known = played.action_titles(incident.id)
     for action in lesson.actions:
         if action.title not in known:
             action_items.add_action(
