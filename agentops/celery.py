@@ -68,6 +68,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
     # incidents: learning
     "settle texts to customers": {"task": "incidents.tasks.learning.settle_comms", "schedule": 15.0},
+    "note when postmortems are due": {"task": "incidents.tasks.learning.note_due_postmortems", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

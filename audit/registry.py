@@ -939,7 +939,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -949,7 +949,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -959,7 +959,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -969,7 +969,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -979,7 +979,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -989,7 +989,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(

@@ -174,6 +174,12 @@ def all_tenants() -> list[Tenant]:
     return list(Tenant.objects.filter(is_house=False).select_related("success_manager").order_by("name", "id"))
 
 
+def staff_people() -> list[User]:
+    """Our own people, by name."""
+    found = User.objects.filter(staff_assignments__isnull=False, is_active=True).distinct()
+    return list(found.order_by("name", "email"))
+
+
 def success_managers() -> list[User]:
     """Our own people who look after organisations, by name."""
     found = User.objects.filter(staff_assignments__role=StaffRole.SUCCESS_MANAGER, is_active=True)

@@ -41,7 +41,7 @@ from evals.models import CaseRun, DriftFinding, EvalSet, SuiteRun
 from evals.sets import cases
 from evals.types import Runner
 from incidents.models import Incident
-from incidents.services import comms
+from incidents.services import action_items, comms, learning
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -523,6 +523,16 @@ class Things:
                 next_update_due_at=None,
                 by=OPERATOR,
                 at=clock.now(),
+            )
+        return made.id
+
+    def action_id(self) -> uuid.UUID:
+        incident = self._incident()
+        said: dict[str, Any] = {"incident_id": incident.id, "by": OPERATOR, "at": clock.now()}
+        with house_scope() as house:
+            learning.begin_postmortem(tenant=house, **said)
+            made = action_items.add_action(
+                tenant=house, title="Ask twice", kind="prevent", owner=None, due_on=None, tracker_url="", **said
             )
         return made.id
 
