@@ -83,6 +83,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "settle texts to customers": {"task": "incidents.tasks.learning.settle_comms", "schedule": 15.0},
     # incidents: dashboard
     "measure for the dashboard": {"task": "incidents.tasks.dashboard.take_snapshot", "schedule": 10.0},
+    "note when postmortems are due": {"task": "incidents.tasks.learning.note_due_postmortems", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -1140,7 +1140,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1150,7 +1150,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1160,7 +1160,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1170,7 +1170,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1180,7 +1180,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1190,7 +1190,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(

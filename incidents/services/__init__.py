@@ -1,5 +1,13 @@
 """Writes of alerts, incidents and on-call, by part."""
 
+from incidents.services.action_items import (
+    add_action,
+    change_action,
+    drop_action,
+    finish_action,
+    reopen_action,
+    verify_action,
+)
 from incidents.services.alerts import acknowledge_alert, calm_alerts, give_verdict, raise_alert, resolve_alert
 from incidents.services.calendar_feeds import make_feed, note_feed_read, revoke_feed
 from incidents.services.comm_sending import note_told, send_comm, send_comm_again, settle_comms
@@ -8,8 +16,17 @@ from incidents.services.containing import decide_not_to_stop, note_switch
 from incidents.services.covers import cancel_cover, take_over
 from incidents.services.handovers import sign_handover
 from incidents.services.joining import join_alert, merge, remove_alert, set_parent
+from incidents.services.learning import begin_postmortem, note_recurrence
 from incidents.services.lifecycle import declare, move
 from incidents.services.notes import add_note
+from incidents.services.postmortems import (
+    note_due,
+    publish_postmortem,
+    return_postmortem,
+    review_postmortem,
+    save_postmortem,
+    submit_postmortem,
+)
 from incidents.services.roles import assume_role, renounce_role
 from incidents.services.rotations import set_rotation
 from incidents.services.runbooks import set_runbook, store_shipped, tick_step, untick_step
@@ -20,16 +37,21 @@ from incidents.services.times import correct_times
 __all__ = [
     "acknowledge_alert",
     "acknowledge_incident",
+    "add_action",
     "add_note",
     "approve_comm",
     "assume_role",
+    "begin_postmortem",
     "calm_alerts",
     "cancel_cover",
+    "change_action",
     "change_comm",
     "correct_times",
     "decide_not_to_stop",
     "declare",
     "draft_comm",
+    "drop_action",
+    "finish_action",
     "give_verdict",
     "join_alert",
     "make_feed",
@@ -37,14 +59,21 @@ __all__ = [
     "move",
     "note",
     "note_contact",
+    "note_due",
     "note_feed_read",
+    "note_recurrence",
     "note_switch",
     "note_told",
+    "publish_postmortem",
     "raise_alert",
     "remove_alert",
     "renounce_role",
+    "reopen_action",
     "resolve_alert",
+    "return_postmortem",
+    "review_postmortem",
     "revoke_feed",
+    "save_postmortem",
     "send_comm",
     "send_comm_again",
     "set_parent",
@@ -54,8 +83,10 @@ __all__ = [
     "settle_comms",
     "sign_handover",
     "store_shipped",
+    "submit_postmortem",
     "take_over",
     "tick_step",
     "untick_step",
+    "verify_action",
     "waive_comm",
 ]

@@ -43,7 +43,7 @@ from evals.types import Runner
 from incidents import queries as incident_queries
 from incidents import services as incidents
 from incidents.models import Handover, Incident
-from incidents.services import comms
+from incidents.services import action_items, comms, learning
 from incidents.services.rotations import RotationTerms
 from tenants import queries as tenants
 from tenants import services as tenant_services
@@ -527,6 +527,16 @@ class Things:
                 next_update_due_at=None,
                 by=OPERATOR,
                 at=clock.now(),
+            )
+        return made.id
+
+    def action_id(self) -> uuid.UUID:
+        incident = self._incident()
+        said: dict[str, Any] = {"incident_id": incident.id, "by": OPERATOR, "at": clock.now()}
+        with house_scope() as house:
+            learning.begin_postmortem(tenant=house, **said)
+            made = action_items.add_action(
+                tenant=house, title="Ask twice", kind="prevent", owner=None, due_on=None, tracker_url="", **said
             )
         return made.id
 
