@@ -66,6 +66,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "run suites at agents' addresses": {"task": "evals.tasks.sets.run_due", "schedule": 10.0},
     # gates
     "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
+    # incidents: lifecycle
+    "look at watches": {"task": "incidents.tasks.lifecycle.look_at_watches", "schedule": 15.0},
+    "follow incidents": {"task": "incidents.tasks.lifecycle.follow_incidents", "schedule": 30.0},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

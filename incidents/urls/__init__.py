@@ -7,9 +7,9 @@ from incidents.urls import alerts, dashboard, evidence, learning, lifecycle, onc
 urlpatterns: list[URLPattern] = [
     *alerts.urlpatterns,
     *paging.urlpatterns,
-    *lifecycle.urlpatterns,
     *evidence.urlpatterns,
     *learning.urlpatterns,
     *oncall.urlpatterns,
     *dashboard.urlpatterns,
+    *lifecycle.urlpatterns,  # the last: its incidents/<ref>/ takes any word
 ]

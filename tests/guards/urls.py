@@ -40,9 +40,12 @@ from evals import services as evals
 from evals.models import CaseRun, DriftFinding, EvalSet, SuiteRun
 from evals.sets import cases
 from evals.types import Runner
+from incidents import services as incidents
+from incidents.models import Incident
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
+from tenants.house import house_scope
 from tenants.models import ApiKey
 from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
@@ -484,6 +487,30 @@ class Things:
             evals.add_starter_pack(**said)
             evals.set_gate(agent=agent, requirements=[evals.Requirement(eval_set="starter")], **said)
         return agent
+
+    # incidents: lifecycle
+    def ref(self) -> str:
+        """An incident of our own organisation; it is about this one."""
+        with house_scope() as house:
+            found = Incident.objects.filter(tenant_id=house).first()
+            if found is None:
+                found = incidents.declare(
+                    tenant=house, title="desk goes round", severity=2, tenants=[self.organisation.id], by=OPERATOR,
+                    at=clock.now(),
+                )  # fmt: skip
+        return found.ref
+
+    def fix(self) -> uuid.UUID:
+        """Of that incident, with a case."""
+        self.ref()
+        self.eval_set()
+        with house_scope() as house:
+            incident = Incident.objects.filter(tenant_id=house).get()
+            made = incidents.propose_fix(
+                tenant=house, incident_id=incident.id, change="a cap", about_tenant=self.organisation.id, agent="desk",
+                old_version="1", new_version="2", cases=[{"set": "desk", "key": "case"}], by=OPERATOR, at=clock.now(),
+            )  # fmt: skip
+        return made.id
 
     def override(self) -> uuid.UUID:
         """Of a version that failed its gate: the owner asked to let it through."""
