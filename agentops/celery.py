@@ -84,6 +84,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # incidents: dashboard
     "measure for the dashboard": {"task": "incidents.tasks.dashboard.take_snapshot", "schedule": 10.0},
     "note when postmortems are due": {"task": "incidents.tasks.learning.note_due_postmortems", "schedule": _MINUTE},
+    # incidents: lifecycle
+    "look at watches": {"task": "incidents.tasks.lifecycle.look_at_watches", "schedule": 15.0},
+    "follow incidents": {"task": "incidents.tasks.lifecycle.follow_incidents", "schedule": 30.0},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

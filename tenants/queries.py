@@ -200,6 +200,18 @@ def success_manager_of(tenant: uuid.UUID) -> User | None:
     return next((each for each in success_managers() if each.pk == found), None)
 
 
+def staff_with_roles(roles: Collection[StaffRole]) -> list[User]:
+    """Our own people who hold any of some roles, by name."""
+    found = User.objects.filter(staff_assignments__role__in=list(roles), is_active=True).distinct()
+    return list(found.order_by("name", "email"))
+
+
+def staff_roles_of(user_id: int) -> set[StaffRole]:
+    """The roles of one of our own people; none of somebody who is none, or not any more."""
+    found = StaffAssignment.objects.filter(user=user_id, user__is_active=True).values_list("role", flat=True)
+    return {StaffRole(role) for role in found}
+
+
 def staff_tokens() -> list[StaffToken]:
     """Tokens of our own machines, those in use first, the newest first."""
     return list(StaffToken.objects.order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id"))

@@ -10,10 +10,12 @@ from incidents.services.action_items import (
 )
 from incidents.services.alerts import acknowledge_alert, calm_alerts, give_verdict, raise_alert, resolve_alert
 from incidents.services.calendar_feeds import make_feed, note_feed_read, revoke_feed
+from incidents.services.causes import add_factor, set_cause
 from incidents.services.comm_sending import note_told, send_comm, send_comm_again, settle_comms
 from incidents.services.comms import approve_comm, change_comm, draft_comm, note_contact, waive_comm
 from incidents.services.containing import decide_not_to_stop, note_switch
 from incidents.services.covers import cancel_cover, take_over
+from incidents.services.fixes import check_fix, propose_fix
 from incidents.services.handovers import sign_handover
 from incidents.services.joining import join_alert, merge, remove_alert, set_parent
 from incidents.services.learning import begin_postmortem, note_recurrence
@@ -31,13 +33,16 @@ from incidents.services.roles import assume_role, renounce_role
 from incidents.services.rotations import set_rotation
 from incidents.services.runbooks import set_runbook, store_shipped, tick_step, untick_step
 from incidents.services.severities import acknowledge_incident, set_severity
+from incidents.services.sweeping import follow_clocks
 from incidents.services.timeline import note
 from incidents.services.times import correct_times
+from incidents.services.watches import close_watch, look_at_watch
 
 __all__ = [
     "acknowledge_alert",
     "acknowledge_incident",
     "add_action",
+    "add_factor",
     "add_note",
     "approve_comm",
     "assume_role",
@@ -46,14 +51,18 @@ __all__ = [
     "cancel_cover",
     "change_action",
     "change_comm",
+    "check_fix",
+    "close_watch",
     "correct_times",
     "decide_not_to_stop",
     "declare",
     "draft_comm",
     "drop_action",
     "finish_action",
+    "follow_clocks",
     "give_verdict",
     "join_alert",
+    "look_at_watch",
     "make_feed",
     "merge",
     "move",
@@ -64,6 +73,7 @@ __all__ = [
     "note_recurrence",
     "note_switch",
     "note_told",
+    "propose_fix",
     "publish_postmortem",
     "raise_alert",
     "remove_alert",
@@ -76,6 +86,7 @@ __all__ = [
     "save_postmortem",
     "send_comm",
     "send_comm_again",
+    "set_cause",
     "set_parent",
     "set_rotation",
     "set_runbook",

@@ -493,6 +493,30 @@ class Things:
             evals.set_gate(agent=agent, requirements=[evals.Requirement(eval_set="starter")], **said)
         return agent
 
+    # incidents: lifecycle
+    def ref(self) -> str:
+        """An incident of our own organisation; it is about this one."""
+        with house_scope() as house:
+            found = Incident.objects.filter(tenant_id=house).first()
+            if found is None:
+                found = incidents.declare(
+                    tenant=house, title="desk goes round", severity=2, tenants=[self.organisation.id], by=OPERATOR,
+                    at=clock.now(),
+                )  # fmt: skip
+        return found.ref
+
+    def fix(self) -> uuid.UUID:
+        """Of that incident, with a case."""
+        self.ref()
+        self.eval_set()
+        with house_scope() as house:
+            incident = Incident.objects.filter(tenant_id=house).get()
+            made = incidents.propose_fix(
+                tenant=house, incident_id=incident.id, change="a cap", about_tenant=self.organisation.id, agent="desk",
+                old_version="1", new_version="2", cases=[{"set": "desk", "key": "case"}], by=OPERATOR, at=clock.now(),
+            )  # fmt: skip
+        return made.id
+
     def override(self) -> uuid.UUID:
         """Of a version that failed its gate: the owner asked to let it through."""
         agent, at, tenant = self.agent(), clock.now(), self.organisation.id
