@@ -826,6 +826,7 @@ ACTIONS: dict[str, Action] = dict(
             "severities",
             "secret",
         ),
+        _action("incident.acknowledged", Category.INCIDENT, "{actor} acknowledged {target}", "via"),
         _action("paging_target.turned_on", Category.ADMIN, "{actor} turned on paging by {name}", "name"),
         _action("paging_target.turned_off", Category.ADMIN, "{actor} turned off paging by {name}", "name"),
         _action("paging_target.tested", Category.ADMIN, "{actor} sent a test page by {name}", "name"),

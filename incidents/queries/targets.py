@@ -38,6 +38,10 @@ class PageLine:
     error: str
     tries: list[Try]
 
+    @property
+    def because(self) -> str:
+        return self.page.because.replace("_", " ")
+
 
 def targets() -> list[PagingTarget]:
     """All, by name."""
