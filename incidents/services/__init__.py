@@ -2,6 +2,7 @@
 
 # lifecycle
 # on-call
+from incidents.services.cadences import decide_tool, follow_item, open_review, sign_review
 from incidents.services.calendar_feeds import make_feed, note_feed_read, revoke_feed
 from incidents.services.covers import cancel_cover, take_over
 from incidents.services.handovers import sign_handover
@@ -12,14 +13,18 @@ from incidents.services.timeline import note
 __all__ = [
     # on-call
     "cancel_cover",
+    "decide_tool",
+    "follow_item",
     "make_feed",
     # lifecycle
     "note",
     "note_feed_read",
+    "open_review",
     "revoke_feed",
     "set_rotation",
     "set_runbook",
     "sign_handover",
+    "sign_review",
     "store_shipped",
     "take_over",
     "tick_step",

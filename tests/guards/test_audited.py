@@ -99,6 +99,8 @@ WITHOUT_ENTRY = {
         ],
         "a step of a suite run that somebody began, which left the entry; each case is a row with what was told and when",
     ),
+    "incidents.services.follow_item": "who opened an item stands on it; the signature, which needs all of them, leaves the entry",
+    "incidents.services.store_shipped": "the text that comes with the product: nobody decided anything",
     "incidents.services.note_feed_read": "when a calendar program last came for an address: to the hour, for whoever owns it",
     "incidents.services.note": "a line of the timeline, in the transaction of what it tells of, which leaves the entry",
     "evals.services.take_replay_result": "the end of a replay that somebody asked for, which left the entry",
