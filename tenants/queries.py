@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from django.db.models import Count, F, Q
 
@@ -173,6 +174,11 @@ def tenants_by_id(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Tenant]:
 def all_tenants() -> list[Tenant]:
     """Every customer, in use or not, with its success manager, by name."""
     return list(Tenant.objects.filter(is_house=False).select_related("success_manager").order_by("name", "id"))
+
+
+def keys_made_before(before: datetime) -> list[ApiKey]:
+    """Keys of all organisations that are in use since before a moment, the oldest first. In the staff scope."""
+    return list(ApiKey.objects.filter(revoked_at=None, created_at__lt=before).order_by("created_at", "id"))
 
 
 def staff_by_role() -> dict[StaffRole, list[User]]:

@@ -10,6 +10,7 @@ from incidents.services.action_items import (
 )
 from incidents.services.alerts import acknowledge_alert, calm_alerts, give_verdict, raise_alert, resolve_alert
 from incidents.services.answers import claim_polls, forget_back_events, take_back_event, take_poll
+from incidents.services.cadences import decide_tool, follow_item, open_review, sign_review
 from incidents.services.calendar_feeds import make_feed, note_feed_read, revoke_feed
 from incidents.services.causes import add_factor, set_cause
 from incidents.services.comm_sending import note_told, send_comm, send_comm_again, settle_comms
@@ -61,12 +62,14 @@ __all__ = [
     "close_watch",
     "correct_times",
     "decide_not_to_stop",
+    "decide_tool",
     "declare",
     "draft_comm",
     "drop_action",
     "escalate",
     "finish_action",
     "follow_clocks",
+    "follow_item",
     "forget_back_events",
     "give_verdict",
     "join_alert",
@@ -82,6 +85,7 @@ __all__ = [
     "note_recurrence",
     "note_switch",
     "note_told",
+    "open_review",
     "plan_pages",
     "propose_fix",
     "publish_postmortem",
@@ -104,6 +108,7 @@ __all__ = [
     "set_target",
     "settle_comms",
     "sign_handover",
+    "sign_review",
     "store_shipped",
     "submit_postmortem",
     "take_back_event",

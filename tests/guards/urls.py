@@ -42,9 +42,11 @@ from evals.sets import cases
 from evals.types import Runner
 from incidents import queries as incident_queries
 from incidents import services as incidents
+from incidents.cadence_item import ItemKind, NewItem
 from incidents.models import Handover, Incident
 from incidents.services import action_items, comms, learning
 from incidents.services.rotations import RotationTerms
+from incidents.types import Cadence
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -609,6 +611,46 @@ class Things:
         self.feed_token()
         with house_scope():
             return incident_queries.calendar_feeds.feeds_of(self.world.sam.user.pk)[0].id
+
+    def ref(self) -> str:
+        """An incident of ours."""
+        at = clock.now()
+        with house_scope() as house:
+            made, _ = Incident.objects.get_or_create(
+                tenant_id=house, year=at.year, number=1, defaults={"title": "A", "severity": 3, "declared_at": at, "declared_by": "x"}
+            )  # fmt: skip
+            return made.ref
+
+    def alert_class(self) -> str:
+        return "cost_spike"
+
+    def cadence(self) -> str:
+        return "daily"
+
+    def review(self) -> uuid.UUID:
+        """Yesterday's, with one tool."""
+        at = clock.now()
+        tool = NewItem(
+            kind=ItemKind.TOOL,
+            subject=uuid.uuid4().hex,
+            label="Refund",
+            url="/staff/",
+            about_tenant=self.organisation.id,
+        )
+        with house_scope() as house:
+            return incidents.open_review(
+                tenant=house,
+                cadence=Cadence.DAILY,
+                first=at.date() - timedelta(days=1),
+                items=[tool],
+                by=OPERATOR,
+                at=at,
+            ).id
+
+    def cadence_item(self) -> uuid.UUID:
+        review = self.review()
+        with house_scope():
+            return incident_queries.cadences.items_of(review)[0][1][0].id
 
     def handover(self) -> uuid.UUID:
         """That of Sam's first turn to nobody: as the row stands, without its service, which asks for two people."""
