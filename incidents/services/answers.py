@@ -150,7 +150,6 @@ def _acknowledge(page: Page, who: str, at: datetime) -> bool:
             if alert.acknowledged_at == at:  # by us: the other pagers stop to ring, too
                 _tell(page, PageAction.ACKNOWLEDGE, at)
         case "incident":
-            severities.acknowledge_incident(tenant=tenant, incident_id=page.subject_id, by=by, at=at, via=target.kind)
             _acknowledge_incident(tenant, page.subject_id, by, at, via=target.kind)
         case "test":
             _tell(page, PageAction.RESOLVE, at)

@@ -533,9 +533,6 @@ class Things:
         return made.id
 
     # incidents: learning
-    def ref(self) -> str:
-        return self._incident().ref
-
     def comm_id(self) -> uuid.UUID:
         """A text to the admins, which nobody approved yet."""
         incident = self._incident()
@@ -611,15 +608,6 @@ class Things:
         self.feed_token()
         with house_scope():
             return incident_queries.calendar_feeds.feeds_of(self.world.sam.user.pk)[0].id
-
-    def ref(self) -> str:
-        """An incident of ours."""
-        at = clock.now()
-        with house_scope() as house:
-            made, _ = Incident.objects.get_or_create(
-                tenant_id=house, year=at.year, number=1, defaults={"title": "A", "severity": 3, "declared_at": at, "declared_by": "x"}
-            )  # fmt: skip
-            return made.ref
 
     def alert_class(self) -> str:
         return "cost_spike"
