@@ -81,6 +81,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "take evidence": {"task": "incidents.tasks.evidence.take_due", "schedule": 20.0},
     # incidents: learning
     "settle texts to customers": {"task": "incidents.tasks.learning.settle_comms", "schedule": 15.0},
+    # incidents: dashboard
+    "measure for the dashboard": {"task": "incidents.tasks.dashboard.take_snapshot", "schedule": 10.0},
+    "note when postmortems are due": {"task": "incidents.tasks.learning.note_due_postmortems", "schedule": _MINUTE},
+    # incidents: lifecycle
+    "look at watches": {"task": "incidents.tasks.lifecycle.look_at_watches", "schedule": 15.0},
+    "follow incidents": {"task": "incidents.tasks.lifecycle.follow_incidents", "schedule": 30.0},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -826,6 +826,7 @@ ACTIONS: dict[str, Action] = dict(
             "severities",
             "secret",
         ),
+        _action("incident.acknowledged", Category.INCIDENT, "{actor} acknowledged {target}", "via"),
         _action("paging_target.turned_on", Category.ADMIN, "{actor} turned on paging by {name}", "name"),
         _action("paging_target.turned_off", Category.ADMIN, "{actor} turned off paging by {name}", "name"),
         _action("paging_target.tested", Category.ADMIN, "{actor} sent a test page by {name}", "name"),
@@ -1140,7 +1141,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1150,7 +1151,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1160,7 +1161,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1170,7 +1171,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1180,7 +1181,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(
@@ -1190,7 +1191,7 @@ ACTIONS: dict[str, Action] = dict(
             "ref",
             "title",
             "kind",
-            "assignee",
+            "owner",
             "due",
         ),
         _action(

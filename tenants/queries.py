@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from django.db.models import Count, F, Q
 
@@ -175,6 +176,11 @@ def all_tenants() -> list[Tenant]:
     return list(Tenant.objects.filter(is_house=False).select_related("success_manager").order_by("name", "id"))
 
 
+def keys_made_before(before: datetime) -> list[ApiKey]:
+    """Keys of all organisations that are in use since before a moment, the oldest first. In the staff scope."""
+    return list(ApiKey.objects.filter(revoked_at=None, created_at__lt=before).order_by("created_at", "id"))
+
+
 def staff_by_role() -> dict[StaffRole, list[User]]:
     """Our own people who are active, by role, each role's by name."""
     found: dict[StaffRole, list[User]] = {}
@@ -182,6 +188,10 @@ def staff_by_role() -> dict[StaffRole, list[User]]:
     for row in rows.order_by("user__name", "user__email"):
         found.setdefault(StaffRole(row.role), []).append(row.user)
     return found
+def staff_people() -> list[User]:
+    """Our own people, by name."""
+    found = User.objects.filter(staff_assignments__isnull=False, is_active=True).distinct()
+    return list(found.order_by("name", "email"))
 
 
 def success_managers() -> list[User]:
@@ -194,6 +204,18 @@ def success_manager_of(tenant: uuid.UUID) -> User | None:
     """Who looks after an organisation, as long as they still do that work."""
     found = Tenant.objects.values_list("success_manager", flat=True).get(id=tenant)
     return next((each for each in success_managers() if each.pk == found), None)
+
+
+def staff_with_roles(roles: Collection[StaffRole]) -> list[User]:
+    """Our own people who hold any of some roles, by name."""
+    found = User.objects.filter(staff_assignments__role__in=list(roles), is_active=True).distinct()
+    return list(found.order_by("name", "email"))
+
+
+def staff_roles_of(user_id: int) -> set[StaffRole]:
+    """The roles of one of our own people; none of somebody who is none, or not any more."""
+    found = StaffAssignment.objects.filter(user=user_id, user__is_active=True).values_list("role", flat=True)
+    return {StaffRole(role) for role in found}
 
 
 def staff_tokens() -> list[StaffToken]:

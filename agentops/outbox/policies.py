@@ -24,9 +24,7 @@ _PAGER_DELAY_MOST_SECONDS, _PAGER_ATTEMPTS_MOST = 120.0, 270
 _PAGERS = (Channel.PAGERDUTY, Channel.OPSGENIE)
 
 
-def delay_seconds(
-    tries: int, *, chance: float, asked_for: int | None = None, channel: Channel = Channel.MAIL
-) -> float:
+def delay_seconds(tries: int, *, chance: float, asked_for: int | None = None, channel: Channel = Channel.MAIL) -> float:
     """How long to wait after so many tries (from 1) failed; `chance` is from 0 to 1.
 
     Exponential, within 20 % of its mean, so that what failed together is not tried again together. A receiver that

@@ -61,7 +61,11 @@ def attempts(*, tenant: uuid.UUID, message: uuid.UUID) -> list[Attempt]:
 
 def attempts_of(*, tenant: uuid.UUID, messages: Collection[uuid.UUID]) -> list[Attempt]:
     """The attempts to send several messages, the latest first."""
-    return list(Attempt.objects.filter(tenant_id=tenant, message_id__in=list(messages)).order_by("-started_at", "-number")[:ATTEMPTS_SHOWN])
+    return list(
+        Attempt.objects.filter(tenant_id=tenant, message_id__in=list(messages)).order_by("-started_at", "-number")[
+            :ATTEMPTS_SHOWN
+        ]
+    )
 
 
 def signing_secret(*, tenant: uuid.UUID, message: Message) -> str:

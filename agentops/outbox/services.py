@@ -26,6 +26,7 @@ __all__ = ["claim", "purge", "send", "send_again", "settle", "withdraw"]
 
 CLAIM_SECONDS = 120  # longer than any attempt can take (mail.py, webhook.py)
 PURGE_BATCH = 5000
+LOOKED_AT_MOST = 20  # messages of destinations that have to wait, before one that need not
 
 # The database's clock throughout: workers' clocks differ, and a claim is a promise among them.
 _INSERT = """
@@ -155,35 +156,47 @@ def send(
 def claim(*, tenant: uuid.UUID, message: uuid.UUID | None = None) -> Claimed | None:
     """Take what is due (or this one, if it is) to send it after the commit; None where there is nothing to take.
 
-    None also where its destination had its share for the moment: then it is due later.
+    None also where destinations had their share for the moment: then what is for them is due later.
     """
     scope.require_tenant(tenant)
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"tenant": tenant, "id": message})
-        due = cursor.fetchone()
-        if due is None:
-            return None
-        found, channel = due[0], Channel(due[1])
-        pace: dict[str, Any] = {
-            "tenant": tenant,
-            "id": found,
-            "channel": channel.value,
-            "destination": policies.paced_by(channel, due[2]),
-            "interval": timedelta(seconds=policies.interval_seconds(channel)),
-            "burst": timedelta(seconds=policies.burst_seconds(channel)),
-        }
-        cursor.execute(_PACE, pace)
-        if cursor.rowcount == 0:
-            cursor.execute(_POSTPONE, pace)
-            return None
-        taken: dict[str, Any] = {
-            "tenant": tenant,
-            "id": found,
-            "attempt": new_id(),
-            "lease": timedelta(seconds=CLAIM_SECONDS),
-        }
-        cursor.execute(_CLAIM, taken)
-        row = cursor.fetchone()
+        for _ in range(LOOKED_AT_MOST if message is None else 1):
+            cursor.execute(_DUE, {"tenant": tenant, "id": message})
+            due = cursor.fetchone()
+            if due is None:
+                return None
+            channel = Channel(due[1])
+            if _has_its_turn(cursor, tenant, due[0], channel, due[2]):
+                return _claimed(cursor, tenant, due[0], channel)
+    return None
+
+
+def _has_its_turn(cursor: Any, tenant: uuid.UUID, message: uuid.UUID, channel: Channel, destination: str) -> bool:
+    """Else the message is due when its destination is free again, and does not stand in the way of others meanwhile."""
+    pace: dict[str, Any] = {
+        "tenant": tenant,
+        "id": message,
+        "channel": channel.value,
+        "destination": policies.paced_by(channel, destination),
+        "interval": timedelta(seconds=policies.interval_seconds(channel)),
+        "burst": timedelta(seconds=policies.burst_seconds(channel)),
+    }
+    cursor.execute(_PACE, pace)
+    if cursor.rowcount:
+        return True
+    cursor.execute(_POSTPONE, pace)
+    return False
+
+
+def _claimed(cursor: Any, tenant: uuid.UUID, message: uuid.UUID, channel: Channel) -> Claimed:
+    taken: dict[str, Any] = {
+        "tenant": tenant,
+        "id": message,
+        "attempt": new_id(),
+        "lease": timedelta(seconds=CLAIM_SECONDS),
+    }
+    cursor.execute(_CLAIM, taken)
+    row = cursor.fetchone()
     return Claimed(
         id=row[0],
         tenant_id=tenant,

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 from django.urls import reverse
 
 from agentops.budgets import queries as budgets
-from agentops.catalog import queries as catalog
 from agentops.portal.templatetags.words import money, percent
 from agentops.runtime import queries as guard
 from agentops.traces import queries as traces
 from tenants import queries as tenants
-from tenants.access import Access, StaffAccess
+from tenants.access import Access
 from tenants.roles import Permission
-from tenants.types import TenantSummary
 
 if TYPE_CHECKING:
     from agentops.traces.models import Run
@@ -47,14 +45,6 @@ class Overview:
     failed: list[Run] = field(default_factory=list)  # the latest, newest first
     latest: list[Run] = field(default_factory=list)
     has_keys: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Operations:
-    """The home of staff."""
-
-    figures: list[Figure]
-    newest: list[TenantSummary]
 
 
 def of_tenant(access: Access, *, at: datetime) -> Overview:
@@ -106,38 +96,3 @@ def stopped(tenant: uuid.UUID) -> bool:
     """Is a kill switch on that stops agents of this organisation? Needs the tenant's scope."""
     is_on = any(each.lifted_at is None for each in guard.product_switches())
     return is_on or bool(guard.switches(tenant=tenant, only_on=True))
-
-
-def of_staff(staff: StaffAccess, *, at: datetime) -> Operations:
-    """Needs staff's scope."""
-    summaries = tenants.tenant_summaries()
-    active = sum(summary.tenant.is_active for summary in summaries)
-    figures = [
-        Figure(
-            "Organisations",
-            f"{active:,}",
-            note=f"{len(summaries) - active} deactivated" if active < len(summaries) else "",
-        ),
-        Figure("People", f"{sum(summary.members for summary in summaries):,}"),
-        Figure("Keys in use", f"{sum(summary.keys for summary in summaries):,}"),
-        *_of_guard(staff),
-    ]
-    return Operations(figures=figures, newest=summaries[:10])
-
-
-def _of_guard(staff: StaffAccess) -> list[Figure]:
-    """What the guard waits for, or holds, in all organisations."""
-    waiting = len(catalog.tools_waiting(tenant=None))
-    on = len(guard.all_switches_on()) + sum(each.lifted_at is None for each in guard.product_switches())
-    return [
-        Figure(
-            "Tools to review", f"{waiting:,}", url=reverse("staff-tools") if staff.may(Permission.STAFF_TOOLS) else ""
-        ),
-        Figure(
-            "Kill switches on",
-            f"{on:,}",
-            note="agents are stopped" if on else "",
-            url=reverse("staff-kill-switches") if staff.may(Permission.STAFF_KILL_READ) else "",
-            tone="bad" if on else "",
-        ),
-    ]

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 from agentops.common import clock
 from agentops.portal import overview
 from tenants import access
-from tenants.access import PersonRequest, StaffRequest, TenantRequest
+from tenants.access import PersonRequest, TenantRequest
 from tenants.roles import Permission
 
 
@@ -35,9 +35,3 @@ def tenant_home(request: TenantRequest) -> HttpResponse:
         }
         return render(request, "portal/overview.html", context)
     return redirect("inbox", slug=request.access.tenant.slug)
-
-
-@require_GET
-def staff_home(request: StaffRequest) -> HttpResponse:
-    """What needs our own people now."""
-    return render(request, "portal/operations.html", {"operations": overview.of_staff(request.staff, at=clock.now())})

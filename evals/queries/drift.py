@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Q
 
 from evals.drifting.sums import Sums
-from evals.models import CohortDay
+from evals.models import CohortDay, RunFact
 from evals.statistics.moments import Moments
 from evals.types import Dimension
 
@@ -47,6 +47,11 @@ def cohort_days(
     for of_agent, dimension, of_value, day, *figures in rows.order_by("agent", "dimension", "value", "day").iterator():
         found[of_agent, Dimension(dimension), of_value][day] = sums_of(figures)
     return dict(found)
+
+
+def known_runs(*, tenant: uuid.UUID, agent: str) -> int:
+    """How many runs of an agent have their facts: what days are added up from."""
+    return RunFact.objects.filter(tenant_id=tenant, agent=agent).count()
 
 
 _JUDGES = """

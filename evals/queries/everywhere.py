@@ -5,15 +5,15 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import FloatField, Sum
 from django.db.models.functions import Cast
 
 from evals.drifting.sums import Sums
-from evals.models import CohortDay, DriftFinding
+from evals.models import CohortDay, DriftFinding, GateVerdict
 from evals.statistics.moments import Moments
-from evals.types import Dimension
+from evals.types import Dimension, GateVerdictKind
 
 _NAMES = (
     "runs", "errors", "refusals", "judged", "weight", "weight_squares", "score_sum", "score_squares", "ups", "downs",
@@ -49,6 +49,18 @@ def lines(*, since: date, until: date) -> list[Line]:
         )
         found.append(Line(tenant_id, agent, sums, open_findings[tenant_id, agent]))
     return sorted(found, key=_worst_first)
+
+
+def failed_gates(*, since: datetime, until: datetime, most: int) -> list[GateVerdict]:
+    """Versions of all organisations that did not pass their gate, the newest first."""
+    rows = GateVerdict.objects.filter(verdict=GateVerdictKind.FAILED, at__gte=since, at__lt=until)
+    return list(rows.order_by("-at", "-id")[:most])
+
+
+def drift_found(*, since: datetime, until: datetime, most: int) -> list[DriftFinding]:
+    """What moved, of all organisations, the newest first."""
+    rows = DriftFinding.objects.filter(found_at__gte=since, found_at__lt=until)
+    return list(rows.order_by("-found_at", "-id")[:most])
 
 
 def _worst_first(line: Line) -> tuple[bool, bool, float, str]:

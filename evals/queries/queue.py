@@ -200,6 +200,12 @@ def open_everywhere(*, reason: str = "", most: int = EVERYWHERE_MOST) -> list[Re
     return list(rows.order_by("-found_at", "-id")[:most])
 
 
+def found_between(*, since: datetime, until: datetime, reason: QueueReason, most: int) -> tuple[list[ReviewItem], int]:
+    """The newest items of all organisations that came for a reason, reviewed or not; and how many there are in all."""
+    rows = ReviewItem.objects.filter(found_at__gte=since, found_at__lt=until, reasons__contains=[reason])
+    return list(rows.order_by("-found_at", "-id")[:most]), rows.count()
+
+
 def _wanted(tenant: uuid.UUID, wanted: Wanted) -> QuerySet[ReviewItem]:
     rows = ReviewItem.objects.filter(tenant_id=tenant, state=QueueState.DONE if wanted.is_done else QueueState.OPEN)
     if wanted.reason:

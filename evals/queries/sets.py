@@ -127,3 +127,27 @@ def keys_from(*, tenant: uuid.UUID, origin: str, id: str) -> Sequence[tuple[str,
     """(set, key) of the cases that were made from a trace, an incident, a finding or an item."""
     found = CaseVersion.objects.filter(tenant_id=tenant, provenance__kind=origin, provenance__id=id)
     return list(found.order_by("eval_set__name", "key").values_list("eval_set__name", "key").distinct())
+
+
+def cases_made_of(*, tenant: uuid.UUID, sources: Sequence[str]) -> list[tuple[str, str]]:
+    """(set, key) of the cases that were made of some runs (hex), as their provenance says; at most 50."""
+    found = CaseVersion.objects.filter(
+        tenant_id=tenant, provenance__id__in=list(sources), eval_set__archived_at__isnull=True
+    )
+    rows = found.order_by("eval_set__name", "key").values_list("eval_set__name", "key").distinct()
+    return [(name, key) for name, key in rows[:50]]
+
+
+def cases_there(*, tenant: uuid.UUID, named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of some (set, key), those that the newest revision of their set has."""
+    newest = Revision.objects.filter(tenant_id=tenant, eval_set=OuterRef("id")).order_by("-number")
+    names = [name for name, _ in named if "\0" not in name]
+    revisions_by_id = dict(
+        EvalSet.objects.filter(tenant_id=tenant, name__in=names, archived_at__isnull=True)
+        .annotate(newest=Subquery(newest.values("id")[:1]))
+        .values_list("newest", "name")
+    )
+    keys = [key for _, key in named if "\0" not in key]
+    rows = RevisionCase.objects.filter(tenant_id=tenant, revision__in=list(revisions_by_id), key__in=keys)
+    there = {(revisions_by_id[revision], key) for revision, key in rows.values_list("revision", "key")}
+    return [each for each in named if each in there]

@@ -59,9 +59,7 @@ class AgentUsual(HasId, TenantOwned):
     computed_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["tenant_id", "about_tenant", "agent"], name="agent_usual_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "about_tenant", "agent"], name="agent_usual_once")]
 
     def __str__(self) -> str:
         return f"{self.agent}: {self.steps_p99} steps"

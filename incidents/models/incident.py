@@ -13,7 +13,7 @@ from incidents.types import (
     Severity,
     TimelineKind,
 )
-from tenants.models import User
+from tenants.types import User
 
 _TIMES = (
     "impact_started_at",

@@ -18,7 +18,7 @@ from incidents.types import (
     PostmortemState,
     WatchState,
 )
-from tenants.models import User
+from tenants.types import User
 
 
 class CustomerComm(HasId, TenantOwned):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import rfc8785
@@ -17,6 +18,14 @@ OVER = (CommState.SENT, CommState.DELIVERED, CommState.WAIVED)  # a closed incid
 PUBLIC_FROM = 3  # organisations hit, from which on a public statement is suggested
 _NEXT_UPDATE = {Severity.SEV1: timedelta(hours=2), Severity.SEV2: timedelta(hours=24)}
 _SHORTEST_NAME = 4  # a shorter one is found in every text
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What is known of a text that was sent. `is_delivered` is None while mails are under way."""
+
+    is_delivered: bool | None
+    noticed_at: datetime | None  # when the customer first complained of it, or asked us
 
 
 def digest(*, subject: str, body: str, recipients: Sequence[str]) -> str:

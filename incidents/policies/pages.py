@@ -102,7 +102,9 @@ def channel_of(kind: TargetKind) -> str:
 
 def is_poll_due(*, age: timedelta, since_poll: timedelta | None) -> bool:
     """Twice a minute in the first ten, then every five: people answer soon or late."""
-    return since_poll is None or since_poll >= (timedelta(seconds=30) if age < timedelta(minutes=10) else timedelta(minutes=5))
+    return since_poll is None or since_poll >= (
+        timedelta(seconds=30) if age < timedelta(minutes=10) else timedelta(minutes=5)
+    )
 
 
 def destination(kind: TargetKind, *, name: str, base_url: str, address: str) -> str:

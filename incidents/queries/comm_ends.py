@@ -12,19 +12,18 @@ from agentops.outbox.types import State
 from evals.queries import signals
 from incidents.models import CustomerComm, SnapshotRun, TimelineEntry
 from incidents.policies import comms as policies
-from incidents.services.comm_sending import Ended
 from incidents.types import CommState, TimelineKind
 from tenants.house import HOUSE_ID
 
 BATCH = 200
 
 
-def ends() -> dict[uuid.UUID, Ended]:
+def ends() -> dict[uuid.UUID, policies.Ended]:
     """Of texts of which something is not known yet, the longest waiting first."""
     waits = Q(state=CommState.SENT) | Q(before_they_noticed=None, about_tenant__isnull=False)
     rows = CustomerComm.objects.filter(waits, tenant_id=HOUSE_ID, state__in=policies.TOLD)
     return {
-        one.id: Ended(is_delivered=_is_delivered(one), noticed_at=_noticed_at(one))
+        one.id: policies.Ended(is_delivered=_is_delivered(one), noticed_at=_noticed_at(one))
         for one in rows.select_related("incident").order_by("sent_at", "id")[:BATCH]
     }
 

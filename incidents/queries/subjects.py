@@ -50,7 +50,10 @@ class Waiting:
 
 def waiting_subjects(*, worst_but: int) -> list[Waiting]:
     """Those of this severity or worse, the oldest first."""
-    alerts = Alert.objects.filter(tenant_id=HOUSE_ID, status=AlertStatus.OPEN, severity__lte=worst_but)
+    # What came back within its cooldown was not told to anybody anew, and is not escalated either.
+    alerts = Alert.objects.filter(
+        tenant_id=HOUSE_ID, status=AlertStatus.OPEN, severity__lte=worst_but, paged_severity__isnull=False
+    )
     incidents = Incident.objects.filter(
         tenant_id=HOUSE_ID, acknowledged_at=None, severity__lte=worst_but, resolved_at=None
     ).exclude(status__in=_OVER)

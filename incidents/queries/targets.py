@@ -38,6 +38,10 @@ class PageLine:
     error: str
     tries: list[Try]
 
+    @property
+    def because(self) -> str:
+        return self.page.because.replace("_", " ")
+
 
 def targets() -> list[PagingTarget]:
     """All, by name."""
@@ -56,7 +60,10 @@ def target_of(target_id: uuid.UUID, *, lock: bool = False) -> PagingTarget:
 def unreached_severities(found: list[PagingTarget]) -> list[str]:
     """Severities of which nobody is woken: no pager that is on takes them at first hand."""
     reached = {
-        severity for each in found if each.is_on and each.is_pager and not each.second_for_id for severity in each.severities
+        severity
+        for each in found
+        if each.is_on and each.is_pager and not each.second_for_id
+        for severity in each.severities
     }
     return [each.label for each in (Severity.SEV1, Severity.SEV2) if each.value not in reached]
 

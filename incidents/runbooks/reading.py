@@ -69,7 +69,8 @@ def _markdown() -> MarkdownIt:
 
 def _html(tokens: Sequence[Token]) -> SafeString:
     markdown = _markdown()
-    return mark_safe(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S308  the renderer escapes all text
+    html: str = markdown.renderer.render(tokens, markdown.options, {})
+    return mark_safe(html)  # noqa: S308  the renderer escapes all text
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[list[Token]]:

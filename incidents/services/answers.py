@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 
 from agentops.common import scope, secrets
 from agentops.outbox.pagers.document import Standing
-from audit.types import Actor
-from incidents.models import BackEvent, Page, PagingTarget
+from audit import services as audit
+from audit.types import Actor, Outcome, Target
+from incidents.models import BackEvent, Incident, Page, PagingTarget
 from incidents.policies import pages as policy
 from incidents.queries.subjects import waiting_subjects
-from incidents.services import alerts, severities
+from incidents.services import alerts
 from incidents.services.paging import plan_pages
-from incidents.types import PageAction, Severity, TargetKind
+from incidents.services.timeline import note
+from incidents.types import PageAction, Severity, TargetKind, TimelineKind
 
 POLLS_MOST = 30
 KEPT = timedelta(days=30)  # longer than any pager repeats a webhook
@@ -144,20 +146,53 @@ def _acknowledge(page: Page, who: str, at: datetime) -> bool:
     tenant = page.tenant_id
     match page.subject_kind:
         case "alert":
-            alerts.acknowledge_alert(tenant=tenant, alert_id=page.subject_id, by=by, at=at, via=target.kind)
+            alert = alerts.acknowledge_alert(tenant=tenant, alert_id=page.subject_id, by=by, at=at, via=target.kind)
+            if alert.acknowledged_at == at:  # by us: the other pagers stop to ring, too
+                _tell(page, PageAction.ACKNOWLEDGE, at)
         case "incident":
-            severities.acknowledge_incident(
-                tenant=tenant, incident_id=page.subject_id, by=by, at=at, via=target.kind
-            )
+            _acknowledge_incident(tenant, page.subject_id, by, at, via=target.kind)
         case "test":
-            plan_pages(
-                tenant=tenant,
-                subject_kind="test",
-                subject_id=page.subject_id,
-                state_number=page.state_number,
-                action=PageAction.RESOLVE,
-                severity=page.severity,
-                because="acknowledged",
-                at=at,
-            )
+            _tell(page, PageAction.RESOLVE, at)
     return True
+
+
+def _tell(page: Page, action: PageAction, at: datetime) -> None:
+    plan_pages(
+        tenant=page.tenant_id,
+        subject_kind=page.subject_kind,
+        subject_id=page.subject_id,
+        state_number=page.state_number,
+        action=action,
+        severity=page.severity,
+        because="acknowledged",
+        at=at,
+    )
+
+
+def _acknowledge_incident(tenant: uuid.UUID, incident_id: uuid.UUID, by: Actor, at: datetime, *, via: str) -> None:
+    incident = Incident.objects.select_for_update().get(tenant_id=tenant, id=incident_id)
+    if incident.acknowledged_at is not None:
+        return
+    incident.acknowledged_at = at
+    incident.save(update_fields=["acknowledged_at"])
+    audit.record(
+        tenant=tenant,
+        action="incident.acknowledged",
+        actor=by,
+        target=Target(type="incident", id=str(incident.id)),
+        outcome=Outcome.SUCCESS,
+        data={"via": via},
+        at=at,
+    )
+    text = f"Acknowledged ({via})"
+    note(tenant=tenant, incident_id=incident.id, kind=TimelineKind.PAGE, text=text, by=by, at=at)
+    plan_pages(
+        tenant=tenant,
+        subject_kind="incident",
+        subject_id=incident.id,
+        state_number=incident.status_number,
+        action=PageAction.ACKNOWLEDGE,
+        severity=incident.severity,
+        because="acknowledged",
+        at=at,
+    )

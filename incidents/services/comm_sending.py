@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -28,14 +27,6 @@ _BEFORE_DECLARED = timedelta(days=30)  # how long before the declaration somebod
 
 class NotApproved(Conflict):
     code, title = "not_approved", "A second person has not agreed yet"
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What is known of a text that was sent. `is_delivered` is None while mails are under way."""
-
-    is_delivered: bool | None
-    noticed_at: datetime | None  # when the customer first complained of it, or asked us
 
 
 def send_comm(*, tenant: uuid.UUID, comm_id: uuid.UUID, by: Actor, at: datetime) -> CustomerComm:
@@ -84,7 +75,7 @@ def send_comm_again(*, tenant: uuid.UUID, comm_id: uuid.UUID, by: Actor, at: dat
     return comm
 
 
-def settle_comms(*, tenant: uuid.UUID, found: Mapping[uuid.UUID, Ended], at: datetime) -> int:
+def settle_comms(*, tenant: uuid.UUID, found: Mapping[uuid.UUID, policies.Ended], at: datetime) -> int:
     """Note what became of texts that were told (queries/comm_ends.py reads it); answers how many changed."""
     scope.require_tenant(tenant)
     changed = 0

@@ -20,7 +20,7 @@ from incidents.services.keeping import locked, page, record, tell
 from incidents.services.telling import tell_success_managers
 from incidents.states import Who, may_become, needs_commander
 from incidents.types import IncidentRoleName, IncidentStatus, PageAction, Severity, TimelineKind, WatchState
-from tenants import queries as tenants
+from tenants import queries as people
 from tenants.house import HOUSE_ID
 from tenants.roles import StaffRole
 
@@ -102,7 +102,7 @@ def declare(
         )  # fmt: skip
     _told_as_declared(made, found, by, at)
     evidence.plan_snapshot(tenant=tenant, incident_id=made.id, reason="Declared", by=by, at=at)
-    if by.user_id is not None and StaffRole.ON_CALL in roles.staff_roles(by.user_id):
+    if by.user_id is not None and StaffRole.ON_CALL in people.staff_roles_of(by.user_id):
         roles.assume_role(
             tenant=tenant, incident_id=made.id, role=IncidentRoleName.ON_CALL, user=by.user_id, by=by, at=at
         )
@@ -213,7 +213,7 @@ def _hit(ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
     wanted = list(dict.fromkeys(inputs.uuid_of("/tenants", each) for each in ids))
     if len(wanted) > TENANTS_MOST:
         raise invalid("/tenants", f"An incident names at most {TENANTS_MOST} organisations.")
-    known = tenants.tenants_by_id(wanted) if wanted else {}
+    known = people.tenants_by_id(wanted) if wanted else {}
     if any(each not in known for each in wanted):
         raise invalid("/tenants", "One of the organisations is not there.", "unknown")
     return [each for each in wanted if each != HOUSE_ID]

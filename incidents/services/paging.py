@@ -42,9 +42,7 @@ def plan_pages(
     is_new = action is PageAction.TRIGGER
     targets = first_hand(tenant, severity) if is_new else _told_before(tenant, subject)
     planned = [
-        page_to(
-            target, subject, state_number=state_number, action=action, severity=severity, because=because, at=at
-        )
+        page_to(target, subject, state_number=state_number, action=action, severity=severity, because=because, at=at)
         for target in targets
         if policy.is_told(TargetKind(target.kind), action)
     ]
@@ -107,9 +105,7 @@ def page_to(
 
 def first_hand(tenant: uuid.UUID, severity: int) -> list[PagingTarget]:
     """Targets of a severity. What is the second channel of another hears only of what that one did not deliver."""
-    rows = PagingTarget.objects.filter(
-        tenant_id=tenant, is_on=True, severities__contains=[severity], second_for=None
-    )
+    rows = PagingTarget.objects.filter(tenant_id=tenant, is_on=True, severities__contains=[severity], second_for=None)
     return list(rows.order_by("name", "id"))
 
 

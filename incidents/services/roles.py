@@ -12,8 +12,9 @@ from incidents.errors import Unknown, WrongState, invalid
 from incidents.models import Incident, IncidentRole
 from incidents.services.keeping import locked, record, tell
 from incidents.types import IncidentRoleName, TimelineKind
-from tenants.models import StaffAssignment, User
+from tenants import queries as tenants
 from tenants.roles import StaffRole
+from tenants.types import User
 
 _R, _S = IncidentRoleName, StaffRole
 # What somebody has to be, to take a role; any of ours may write down what happens.
@@ -28,11 +29,6 @@ ABLE: dict[IncidentRoleName, frozenset[StaffRole]] = {
 }
 
 
-def staff_roles(user: int) -> set[StaffRole]:
-    found = StaffAssignment.objects.filter(user=user, user__is_active=True).values_list("role", flat=True)
-    return {StaffRole(role) for role in found}
-
-
 def assume_role(
     *, tenant: uuid.UUID, incident_id: uuid.UUID, role: IncidentRoleName, user: int, by: Actor, at: datetime
 ) -> IncidentRole:
@@ -41,7 +37,7 @@ def assume_role(
     incident = locked(tenant, incident_id)
     role = IncidentRoleName(inputs.one_of("/role", role, IncidentRoleName.values))
     able = ABLE[role]
-    if not staff_roles(user) & able:
+    if not tenants.staff_roles_of(user) & able:
         wanted = " or ".join(sorted(each.label.lower() for each in able)) if len(able) < len(_S) else "one of ours"
         raise invalid("/user", f"{role.label} is somebody with the staff role {wanted}.", "unable")
     now = _holder(incident, role)

@@ -39,7 +39,9 @@ def use_second_channels(*, tenant: uuid.UUID, at: datetime) -> int:
         )
         .order_by("created_at")[: policy.SWEPT_MOST]
     )
-    return sum(_page_elsewhere(page, at) for page in stuck if waiting[page.subject_id].state_number == page.state_number)
+    return sum(
+        _page_elsewhere(page, at) for page in stuck if waiting[page.subject_id].state_number == page.state_number
+    )
 
 
 def _page_elsewhere(page: Page, at: datetime) -> int:

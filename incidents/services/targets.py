@@ -63,7 +63,8 @@ def set_target(
     name = terms.name.strip()
     if not 1 <= len(name) <= 80 or not name.isprintable():
         raise _invalid("/name", "1 to 80 printable characters are expected")
-    if PagingTarget.objects.filter(tenant_id=tenant, name=name).exclude(id=target_id).exists():
+    namesakes = PagingTarget.objects.filter(tenant_id=tenant, name=name)
+    if (namesakes.exclude(id=before.id) if before else namesakes).exists():
         raise Conflict("There is a target of this name.", problems=(InputProblem("/name", "taken", "It is taken."),))
     row = before or PagingTarget(id=new_id(), tenant_id=tenant, kind=kind.value)
     base_url, address = _place(kind, terms, before)
@@ -178,7 +179,9 @@ def _keep_secrets(row: PagingTarget, kind: TargetKind, terms: Terms, *, is_moved
             setattr(row, name, secrets.close(given))
         elif is_moved and name != "back_secret":  # of what comes back nothing is sent anywhere
             if getattr(row, name) and not (name == "secret" and needs_secret):
-                raise _invalid(f"/{name}", "give it again: at another address, the one that is kept is not used", "required")
+                raise _invalid(
+                    f"/{name}", "give it again: at another address, the one that is kept is not used", "required"
+                )
             setattr(row, name, b"")
     if needs_secret and not row.secret:
         raise _invalid("/secret", "it is needed, and has to be given again with another address", "required")

@@ -12,4 +12,5 @@ urlpatterns: list[URLPattern] = [
     *evidence.urlpatterns,
     *oncall.urlpatterns,
     *dashboard.urlpatterns,
+    *lifecycle.urlpatterns,  # the last: its incidents/<ref>/ takes any word
 ]

@@ -2,8 +2,8 @@
 
 from django.urls import URLPattern
 
-from incidents.views import handovers, oncall, rotations, runbooks
-from tenants.access import house_page, open_page
+from incidents.views import cadences, handovers, oncall, review_patterns, rotations, runbooks
+from tenants.access import house_page, open_page, staff_page
 from tenants.roles import Permission
 
 _READ, _RESPOND, _MANAGE = Permission.STAFF_INCIDENTS, Permission.STAFF_RESPOND, Permission.STAFF_ON_CALL_MANAGE
@@ -32,6 +32,31 @@ urlpatterns: list[URLPattern] = [
         runbooks.incident_runbook_ticks,
         name="incident-runbook-ticks",
         needs=_RESPOND,
+    ),
+    house_page("cadences/", cadences.cadences, name="staff-cadences", needs=_READ),
+    # Reads all organisations, then writes in the house: each in its own scope.
+    staff_page("cadences/<str:cadence>/reviews/", cadences.cadence_open, name="staff-cadence-open", needs=_RESPOND),
+    house_page("cadences/reviews/<uuid:review>/", cadences.cadence, name="staff-cadence", needs=_READ),
+    house_page(
+        "cadences/reviews/<uuid:review>/signature/",
+        cadences.cadence_sign,
+        name="staff-cadence-signature",
+        needs=_RESPOND,
+    ),
+    house_page("cadences/items/<uuid:cadence_item>/", cadences.cadence_item, name="staff-cadence-item", needs=_READ),
+    # Writes in the tool's organisation, then in the house.
+    staff_page(
+        "cadences/items/<uuid:cadence_item>/decision/",
+        cadences.tool_decision,
+        name="staff-cadence-decision",
+        needs=Permission.STAFF_TOOLS_REVIEW,
+    ),
+    staff_page(
+        "review/patterns/",
+        review_patterns.review_patterns,
+        name="staff-review-patterns",
+        needs=Permission.STAFF_QUALITY,
+        across_tenants=True,
     ),
     open_page("calendar/<str:feed_token>.ics", oncall.calendar_feed, name="calendar-feed"),
 ]

@@ -31,15 +31,18 @@ def create_tenant(
     owner_email: str,
     owner_name: str = "",
     password: str | None = None,
+    is_drill: bool = False,
     by: Actor,
     at: datetime,
 ) -> Tenant:
     """A new organisation with its settings and its owner, whose account is made where there is none.
 
+    `is_drill`: no customer, but where drills are played.
+
     The one service that opens its scope itself: before it, there is no tenant whose scope one could be in.
     Raises SlugTaken, and InvalidInput for a slug, name, plan, address or password that will not do.
     """
-    tenant = Tenant(id=new_id(), slug=slug.strip(), name=name.strip(), plan=plan, created_at=at)
+    tenant = Tenant(id=new_id(), slug=slug.strip(), name=name.strip(), plan=plan, is_drill=is_drill, created_at=at)
     try:
         tenant.clean_fields()
     except ValidationError as error:

@@ -101,7 +101,11 @@ WITHOUT_ENTRY = {
     ),
     # incidents: learning
     "incidents.services.settle_comms": "what became of a text that somebody sent, which left the entry; the row says when",
+    "incidents.services.follow_item": "who opened an item stands on it; the signature, which needs all of them, leaves the entry",
+    "incidents.services.store_shipped": "the text that comes with the product: nobody decided anything",
     "incidents.services.note_feed_read": "when a calendar program last came for an address: to the hour, for whoever owns it",
+    "incidents.services.note_due": "a date that follows from when the incident was resolved, which left the entry",
+    "incidents.services.follow_clocks": "clocks that follow from rows, each of which has its entry",
     "incidents.services.note": "a line of the timeline, in the transaction of what it tells of, which leaves the entry",
     "evals.services.take_replay_result": "the end of a replay that somebody asked for, which left the entry",
     **dict.fromkeys(

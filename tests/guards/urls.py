@@ -42,9 +42,11 @@ from evals.sets import cases
 from evals.types import Runner
 from incidents import queries as incident_queries
 from incidents import services as incidents
+from incidents.cadence_item import ItemKind, NewItem
 from incidents.models import Handover, Incident
-from incidents.services import comms
+from incidents.services import action_items, comms, learning
 from incidents.services.rotations import RotationTerms
+from incidents.types import Cadence
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -493,6 +495,30 @@ class Things:
             evals.set_gate(agent=agent, requirements=[evals.Requirement(eval_set="starter")], **said)
         return agent
 
+    # incidents: lifecycle
+    def ref(self) -> str:
+        """An incident of our own organisation; it is about this one."""
+        with house_scope() as house:
+            found = Incident.objects.filter(tenant_id=house).first()
+            if found is None:
+                found = incidents.declare(
+                    tenant=house, title="desk goes round", severity=2, tenants=[self.organisation.id], by=OPERATOR,
+                    at=clock.now(),
+                )  # fmt: skip
+        return found.ref
+
+    def fix(self) -> uuid.UUID:
+        """Of that incident, with a case."""
+        self.ref()
+        self.eval_set()
+        with house_scope() as house:
+            incident = Incident.objects.filter(tenant_id=house).get()
+            made = incidents.propose_fix(
+                tenant=house, incident_id=incident.id, change="a cap", about_tenant=self.organisation.id, agent="desk",
+                old_version="1", new_version="2", cases=[{"set": "desk", "key": "case"}], by=OPERATOR, at=clock.now(),
+            )  # fmt: skip
+        return made.id
+
     def override(self) -> uuid.UUID:
         """Of a version that failed its gate: the owner asked to let it through."""
         agent, at, tenant = self.agent(), clock.now(), self.organisation.id
@@ -507,9 +533,6 @@ class Things:
         return made.id
 
     # incidents: learning
-    def ref(self) -> str:
-        return self._incident().ref
-
     def comm_id(self) -> uuid.UUID:
         """A text to the admins, which nobody approved yet."""
         incident = self._incident()
@@ -527,6 +550,16 @@ class Things:
                 next_update_due_at=None,
                 by=OPERATOR,
                 at=clock.now(),
+            )
+        return made.id
+
+    def action_id(self) -> uuid.UUID:
+        incident = self._incident()
+        said: dict[str, Any] = {"incident_id": incident.id, "by": OPERATOR, "at": clock.now()}
+        with house_scope() as house:
+            learning.begin_postmortem(tenant=house, **said)
+            made = action_items.add_action(
+                tenant=house, title="Ask twice", kind="prevent", owner=None, due_on=None, tracker_url="", **said
             )
         return made.id
 
@@ -575,6 +608,37 @@ class Things:
         self.feed_token()
         with house_scope():
             return incident_queries.calendar_feeds.feeds_of(self.world.sam.user.pk)[0].id
+
+    def alert_class(self) -> str:
+        return "cost_spike"
+
+    def cadence(self) -> str:
+        return "daily"
+
+    def review(self) -> uuid.UUID:
+        """Yesterday's, with one tool."""
+        at = clock.now()
+        tool = NewItem(
+            kind=ItemKind.TOOL,
+            subject=uuid.uuid4().hex,
+            label="Refund",
+            url="/staff/",
+            about_tenant=self.organisation.id,
+        )
+        with house_scope() as house:
+            return incidents.open_review(
+                tenant=house,
+                cadence=Cadence.DAILY,
+                first=at.date() - timedelta(days=1),
+                items=[tool],
+                by=OPERATOR,
+                at=at,
+            ).id
+
+    def cadence_item(self) -> uuid.UUID:
+        review = self.review()
+        with house_scope():
+            return incident_queries.cadences.items_of(review)[0][1][0].id
 
     def handover(self) -> uuid.UUID:
         """That of Sam's first turn to nobody: as the row stands, without its service, which asks for two people."""

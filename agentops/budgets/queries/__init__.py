@@ -64,6 +64,7 @@ from agentops.budgets.queries.watched import (
     product_minutes,
     revenue_by_month,
     revenue_lines,
+    spikes_between,
     tenants_with_spend,
     week_plans,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "saved_by_spans",
     "spend",
     "spending_in_slices",
+    "spikes_between",
     "stale_days",
     "standings_of_user",
     "sums",

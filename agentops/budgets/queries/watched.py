@@ -56,6 +56,15 @@ def findings(*, tenant: uuid.UUID | None = None, only_open: bool = False, most: 
     return sorted(rows.order_by("-found_at", "-id")[:most], key=lambda found: found.ended_at is not None)
 
 
+def spikes_between(*, since: datetime, until: datetime, most: int) -> list[Finding | ProductFinding]:
+    """Minutes far above their hour that were found in a time, of all organisations and of the whole product."""
+    found: list[Finding | ProductFinding] = []
+    for model in (ProductFinding, Finding):
+        rows = model.objects.filter(kind=MINUTE_SPIKE, found_at__gte=since, found_at__lt=until)
+        found += rows.order_by("-found_at", "-id")[:most]
+    return found[:most]
+
+
 def product_findings(*, only_open: bool = False, most: int = 100) -> list[ProductFinding]:
     """The same of the whole product; for everybody."""
     rows = ProductFinding.objects.filter(ended_at__isnull=True) if only_open else ProductFinding.objects.all()

@@ -35,6 +35,11 @@ def agents(*, tenant: uuid.UUID, after: str = "", most: int | None = None) -> li
     return [_summary(agent, versions[agent.id]) for agent in found if versions[agent.id]]
 
 
+def tenants_with_agent(*, name: str, among: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """The organisations that have registered an agent of this name. Needs staff's scope."""
+    return set(Agent.objects.filter(tenant_id__in=list(among), name=name).values_list("tenant_id", flat=True))
+
+
 def agent(*, tenant: uuid.UUID, name: str) -> AgentDetail:
     """One agent with all that its manifests said. Raises AgentUnknown."""
     found = Agent.objects.filter(tenant_id=tenant, name=name).first()

@@ -30,9 +30,7 @@ def deliver(claimed: Claimed) -> Outcome:
     url = f"{key.base_url or US}/v2/enqueue"
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     try:
-        answer = transport.exchange(
-            "POST", url, headers=headers, body=body, seconds=_SECONDS, most_bytes=_ANSWER_BYTES
-        )
+        answer = transport.exchange("POST", url, headers=headers, body=body, seconds=_SECONDS, most_bytes=_ANSWER_BYTES)
     except transport.NoAnswer as error:
         return Outcome(is_sent=False, detail=f"Not taken: {error}.", is_final=error.is_final)
     return judged(answer, "PagerDuty")
@@ -84,9 +82,7 @@ def event(page: Page, routing_key: str) -> dict[str, Any]:
 
 def answered(method: str, url: str, *, headers: dict[str, str]) -> dict[str, Any]:
     """The JSON object of an answer of 200; {} for 404. Raises NoAnswer for everything else."""
-    answer = transport.exchange(
-        method, url, headers=headers, body=None, seconds=_POLL_SECONDS, most_bytes=_POLL_BYTES
-    )
+    answer = transport.exchange(method, url, headers=headers, body=None, seconds=_POLL_SECONDS, most_bytes=_POLL_BYTES)
     if answer.status == 404:
         return {}
     if answer.status != 200:

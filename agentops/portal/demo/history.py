@@ -89,24 +89,27 @@ def send(*, base_url: str, keys: DemoKeys) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class ToldRun:
     spans: list[dict[str, Any]]
     feedback: dict[str, Any] | None
+    is_good: bool
 
 
-def _runs(now: datetime) -> Iterator[_Run]:
+def _runs(now: datetime) -> Iterator[ToldRun]:
     """From the oldest on."""
     rng = Random("history of quality")
     for back in range(WEEKS * 7, 0, -1):
         for number in range(_A_DAY):
             at = now - timedelta(days=back, hours=-1.5 * number, seconds=rng.randrange(600))
             weeks_worse = max(0.0, _WORSE_SINCE_WEEKS - back / 7)
-            yield _run(rng, CARE_LINE, FIRST, at, is_good=rng.random() < 0.94 - 0.08 * weeks_worse)
+            yield run_of(rng, CARE_LINE, FIRST, at, is_good=rng.random() < 0.94 - 0.08 * weeks_worse)
             release = SECOND if back <= _BOUNDARY_DAYS else FIRST
-            yield _run(rng, PARCEL_TRACKER, release, at, is_good=rng.random() < (0.93 if release is FIRST else 0.6))
+            yield run_of(rng, PARCEL_TRACKER, release, at, is_good=rng.random() < (0.93 if release is FIRST else 0.6))
 
 
-def _run(rng: Random, agent: str, release: Release, at: datetime, *, is_good: bool) -> _Run:
+def run_of(rng: Random, agent: str, release: Release, at: datetime, *, is_good: bool, like: str = "") -> ToldRun:
+    """One run of an agent that speaks like `like` (CARE_LINE or PARCEL_TRACKER; without, it is one of them)."""
+    like = like or agent
     trace_id, root, call, tool = (
         f"{rng.getrandbits(128):032x}",
         f"{rng.getrandbits(64) | 1:016x}",
@@ -114,8 +117,8 @@ def _run(rng: Random, agent: str, release: Release, at: datetime, *, is_good: bo
         f"{rng.getrandbits(64) | 1:016x}",
     )
     number = rng.randrange(1000, 9999)
-    asked = rng.choice(_ASKED[agent]).format(n=number)
-    answer = (rng.choice(_GOOD[agent]) if is_good else rng.choice(_BAD)).format(n=number)
+    asked = rng.choice(_ASKED[like]).format(n=number)
+    answer = (rng.choice(_GOOD[like]) if is_good else rng.choice(_BAD)).format(n=number)
     user = f"cus_{rng.randrange(400):03d}"
     tokens = rng.randrange(600, 1400)
     shared = {
@@ -168,7 +171,7 @@ def _run(rng: Random, agent: str, release: Release, at: datetime, *, is_good: bo
             **_times(at, 1.4, 5.8),
         },
     ]
-    return _Run(spans, _feedback(rng, trace_id, user, is_good=is_good))
+    return ToldRun(spans, _feedback(rng, trace_id, user, is_good=is_good), is_good)
 
 
 def _feedback(rng: Random, run: str, user: str, *, is_good: bool) -> dict[str, Any] | None:

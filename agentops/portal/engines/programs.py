@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from agentops import env
 from agentops.common.queues import Queue
@@ -76,10 +77,28 @@ def beat() -> Program:
     return Program("beat", argv, {"AGENTOPS_PROCESS": "agentops-beat", **_NO_CHECKS}, stop_seconds=5.0, level=_BEAT)
 
 
+def beside(port: int, above: int) -> int:
+    """The port of something that belongs to the portal at `port`: so many above it, or below where there is no room."""
+    return port + above if port + above < 65_000 else port - above
+
+
+def pager_port(base_url: str) -> int:
+    """Where the pager of drills listens, which play on the portal at this address. Raises ValueError."""
+    port = urlsplit(base_url).port
+    if port is None:
+        raise ValueError(f"{base_url} names no port, so give --pager-port")
+    return beside(port, 2_000)
+
+
 def demo_traffic(base_url: str) -> Program:
     """Simulated agents, which speak to the web like any customer's; they stop first."""
     argv = [sys.executable, "manage.py", "demo_traffic", "--base-url", base_url]
     return Program("demo", argv, stop_seconds=5.0, level=_WEB - 1)
+
+
+def demo_responders() -> Program:
+    """The demo's own people, who look at what its agents do; they stop with the traffic."""
+    return Program("demo people", [sys.executable, "manage.py", "demo_responders"], stop_seconds=5.0, level=_WEB - 1)
 
 
 def judge_stub(port: int) -> Program:

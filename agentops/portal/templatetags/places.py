@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 from django.template import Context
-from django.urls import NoReverseMatch
+from django.urls import NoReverseMatch, reverse
 
 from agentops.common import pages
 from agentops.portal.frame import may_open
@@ -31,3 +31,16 @@ def open_place(context: Context, name: str, **kwargs: Any) -> str:
     """The same for a page that not everybody who sees the link may open: "" for those who may not."""
     url = place(context, name, **kwargs)
     return url if url and may_open(context["request"], url) else ""
+
+
+@register.simple_tag(takes_context=True)
+def staff_url(context: Context, name: str, **kwargs: Any) -> str:
+    """The address of a page of our own people; "" for everybody else, and for those of ours who may not open it."""
+    request = context["request"]
+    if getattr(request, "staff", None) is None:
+        return ""
+    try:
+        url = reverse(name, kwargs=kwargs)
+    except NoReverseMatch:
+        return ""
+    return url if may_open(request, url) else ""

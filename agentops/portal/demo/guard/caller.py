@@ -70,6 +70,7 @@ class GuardedRun:
         body = {"agent": agent, "agent_version": version, "user": user, "scope": {"user": facts}}
         answer = caller.guard("runs", {"call_id": secrets.token_hex(8), **body})
         self.run_id: str = answer.get("run_id", "")
+        self.refusal = {} if self.run_id else answer
         self._root = secrets.token_hex(8)
         if self.run_id:
             caller.opened(self)

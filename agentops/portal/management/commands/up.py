@@ -80,6 +80,7 @@ class Command(BaseCommand):
                 os.environ.setdefault("AGENTOPS_PUBLIC_URL", base_url)  # what workers mail leads back here
                 if demo:
                     _trust(f"127.0.0.1:{_stub_port(port)}")  # before workers inherit it
+                    _trust(f"127.0.0.1:{programs.pager_port(base_url)}")
                 self._start(supervisor, host, port, base_url if demo else None)
                 self._await_ready(supervisor, host, port)
                 self._say(f"ready {base_url}")
@@ -87,6 +88,7 @@ class Command(BaseCommand):
                 if demo:
                     supervisor.start(programs.judge_stub(_stub_port(port)))
                     supervisor.start(programs.demo_traffic(base_url))
+                    supervisor.start(programs.demo_responders())
                 while True:
                     stop_request.heed()
                     supervisor.look()
@@ -159,7 +161,7 @@ class Command(BaseCommand):
 
 def _stub_port(port: int) -> int:
     """Where the demo's judge answers."""
-    return port + 1_000 if port < 64_000 else port - 1_000
+    return programs.beside(port, 1_000)
 
 
 def _trust(host: str) -> None:
