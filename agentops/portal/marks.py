@@ -91,6 +91,20 @@ SEVERITY = {
     "3": Mark("SEV-3", "diamond", "warn", "Act in working hours"),
     "4": Mark("SEV-4", "circle", "quiet", "For the record"),
 }
+INCIDENT = {
+    "triage": Mark("Triage", "spark", "bad", "Declared; how bad it is, and who commands, is being settled"),
+    "active": Mark("Active", "ring", "bad", "Harm may go on"),
+    "contained": Mark("Contained", "shield", "warn", "The harm is stopped; why it happened is not known yet"),
+    "identified": Mark("Cause identified", "diamond", "warn", "Why it happened is known; nothing is changed yet"),
+    "fix_in_review": Mark("Fix in review", "lines", "busy", "A change is written down and is being checked"),
+    "watching": Mark("Watching", "bars", "busy", "The fix is there, and is watched for 48 to 72 hours"),
+    "resolved": Mark(
+        "Resolved", "tick", "ok", "The watch is over; customers, reversals and the postmortem may be open"
+    ),
+    "closed": Mark("Closed", "disc", "quiet", "Everything about it is done"),
+    "cancelled": Mark("Cancelled", "dash", "quiet", "It was none"),
+    "merged": Mark("Merged", "arrow", "quiet", "It is the same as another one"),
+}
 TIER = {
     "1": Mark("Tier 1", "steps1", "quiet", "Reads only, or is undone at no cost"),
     "2": Mark("Tier 2", "steps2", "quiet", "The person it acts for confirms"),

@@ -65,6 +65,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     context = {
         "statuses": [*marks.STATUS, "brand_new_state"],
         "severities": list(marks.SEVERITY),
+        "incident_states": list(marks.INCIDENT),
         "tiers": list(marks.TIER),
         "kinds": list(marks.KIND),
         "answers": list(marks.ANSWER),

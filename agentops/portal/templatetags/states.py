@@ -37,6 +37,12 @@ def severity_mark(severity: Any) -> SafeString:
 
 
 @register.filter
+def incident_mark(status: Any) -> SafeString:
+    """The mark of where an incident stands: triage, active, contained … closed, cancelled, merged."""
+    return marks.render(marks.INCIDENT, status)
+
+
+@register.filter
 def tier_mark(tier: Any) -> SafeString:
     """The mark of a tool's risk, tier 1 to 4."""
     return marks.render(marks.TIER, tier)
