@@ -1,6 +1,13 @@
 """Writes of alerts, incidents and on-call, by part."""
 
-from incidents.services.action_items import add_action, change_action, drop_action, finish_action, reopen_action, verify_action
+from incidents.services.action_items import (
+    add_action,
+    change_action,
+    drop_action,
+    finish_action,
+    reopen_action,
+    verify_action,
+)
 from incidents.services.alerts import acknowledge_alert, calm_alerts, give_verdict, raise_alert, resolve_alert
 from incidents.services.answers import claim_polls, forget_back_events, take_back_event, take_poll
 from incidents.services.cadences import decide_tool, follow_item, open_review, sign_review
@@ -18,7 +25,14 @@ from incidents.services.learning import begin_postmortem, note_recurrence
 from incidents.services.lifecycle import declare, move
 from incidents.services.notes import add_note
 from incidents.services.paging import note_deliveries, plan_pages
-from incidents.services.postmortems import note_due, publish_postmortem, return_postmortem, review_postmortem, save_postmortem, submit_postmortem
+from incidents.services.postmortems import (
+    note_due,
+    publish_postmortem,
+    return_postmortem,
+    review_postmortem,
+    save_postmortem,
+    submit_postmortem,
+)
 from incidents.services.roles import assume_role, renounce_role
 from incidents.services.rotations import set_rotation
 from incidents.services.runbooks import set_runbook, store_shipped, tick_step, untick_step
