@@ -64,6 +64,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # sets
     "settle judged cases": {"task": "evals.tasks.sets.settle", "schedule": 10.0},
     "run suites at agents' addresses": {"task": "evals.tasks.sets.run_due", "schedule": 10.0},
+    # keeping
+    "forget runs that are not kept": {"task": "evals.tasks.keeping.forget_gone_runs", "schedule": _HOUR},
     # gates
     "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
     # incidents: alerts

@@ -159,6 +159,8 @@ GLOBAL_TABLES = {
     "tenants_user_user_permissions",
 }
 READ_ONLY_TABLES = {"django_migrations", "audit_signingkey"}
+# Called with the owner's cursor when a person is erased (audit/services/erasing.py), in its transaction.
+FORGETTERS = ["evals.services.keeping.erasing.forget_person"]
 
 # -- people -----------------------------------------------------------------------------------------------------------
 

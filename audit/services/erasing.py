@@ -4,6 +4,8 @@ One asks, another agrees (a constraint of the table holds it), the owner of the 
 its commitment, which without the salt can be matched with nothing. What was erased from which entry is listed
 (`audit_erasedfields`: names of fields only), and the entry `privacy.erased` commits to that list: a value that is missing
 and not listed was taken by somebody else.
+
+The apps that stand in `settings.FORGETTERS` forget the person in the same transaction: done means done there, too.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from urllib.parse import quote
 
 import orjson
 from celery import signature
+from django.conf import settings
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
+from django.utils.module_loading import import_string
 
 from agentops.common import scope
 from agentops.common.errors import Conflict, Forbidden, InputProblem, InvalidInput, NotFound
@@ -165,6 +169,8 @@ def erase(*, tenant: uuid.UUID, erasure: uuid.UUID, at: datetime) -> bool:
         spelled: dict[str, Any] = {"tenant": tenant, **_spellings(person)}
         cursor.execute(_FORGET_ASKERS, spelled)
         cursor.execute(_FORGET_SEARCHES, spelled)
+        for forgetter in settings.FORGETTERS:  # apps above this one, which hold more of people than the log does
+            import_string(forgetter)(cursor, tenant=tenant, person=person, held=held, at=at)
         data = {
             "erasure": str(erasure), "legal_basis": legal_basis, "entries": len(listed), "fields": count, "digest": digest,
         }  # fmt: skip

@@ -19,6 +19,7 @@ CODES = {
     "same_model_family": "the judge's model is of the agent's own family",
     "unknown_model": "nobody knows of which family the agent's model is",
     "no_content": "its content was not captured",
+    "erased": "its user was forgotten",
     "run_gone": "it is not kept any more",
     "paused": "the judge was paused",
     "replaced": "a newer version of the judge took its place",

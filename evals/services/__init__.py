@@ -27,6 +27,7 @@ from evals.services.judging import (
     unassign_judge,
     write_facts,
 )
+from evals.services.keeping import forget_gone_runs
 from evals.services.queue import ask_review, fill_queue, note_led_to, review, set_sampling
 from evals.services.replays import open_replay, take_replay_result
 from evals.services.sets import archive_set, create_set, put_case, remove_case, replace_cases
@@ -74,6 +75,7 @@ __all__ = [
     "drift",
     "fill_queue",
     "find_signals",
+    "forget_gone_runs",
     "give_feedback",
     "give_up_claims",
     "judge_labelled",

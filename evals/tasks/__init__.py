@@ -1,5 +1,5 @@
 """Periodic work of quality, by part. Celery finds the tasks through this package."""
 
-from evals.tasks import drift, gates, judging, queue, sets, signals
+from evals.tasks import drift, gates, judging, keeping, queue, sets, signals
 
-__all__ = ["drift", "gates", "judging", "queue", "sets", "signals"]
+__all__ = ["drift", "gates", "judging", "keeping", "queue", "sets", "signals"]

@@ -33,10 +33,7 @@ _HOSTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """An alert, incident or test, as pages tell of it. Nothing in it is secret, and no user is named.
-
-    `is_waiting`: somebody should acknowledge it and nobody has.
-    """
+    """An alert, incident or test, as pages tell of it. Nothing in it is secret, and no user is named."""
 
     kind: str
     id: uuid.UUID
@@ -50,8 +47,6 @@ class Subject:
     url: str = ""
     links: list[dict[str, str]] = field(default_factory=list)
     details: dict[str, str] = field(default_factory=dict)
-    is_waiting: bool = True
-    is_over: bool = False
 
 
 def dedup_key(kind: str, subject_id: uuid.UUID) -> str:

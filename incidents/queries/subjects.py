@@ -99,8 +99,6 @@ def _of_alert(alert: Alert) -> Subject:
             {"href": f"{settings.PUBLIC_URL}/staff/runbooks/{alert.alert_class}/", "text": "Runbook"},
         ],
         details=details,
-        is_waiting=alert.status == AlertStatus.OPEN,
-        is_over=alert.status == AlertStatus.RESOLVED,
     )
 
 
@@ -129,8 +127,6 @@ def _of_incident(incident: Incident) -> Subject:
             {"href": f"{url}runbook/", "text": "Checklist"},
         ],
         details=details,
-        is_waiting=incident.acknowledged_at is None and incident.status not in _OVER,
-        is_over=incident.status in _OVER,
     )
 
 

@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 
 from agentops.common import scope, secrets
 from agentops.outbox.pagers.document import Standing
-from audit import services as audit
-from audit.types import Actor, Outcome, Target
-from incidents.models import BackEvent, Incident, Page, PagingTarget
+from audit.types import Actor
+from incidents.models import BackEvent, Page, PagingTarget
 from incidents.policies import pages as policy
 from incidents.queries.subjects import waiting_subjects
-from incidents.services import alerts
+from incidents.services import alerts, severities
 from incidents.services.paging import plan_pages
-from incidents.services.timeline import note
-from incidents.types import PageAction, Severity, TargetKind, TimelineKind
+from incidents.types import PageAction, Severity, TargetKind
 
 POLLS_MOST = 30
 KEPT = timedelta(days=30)  # longer than any pager repeats a webhook
@@ -150,7 +148,7 @@ def _acknowledge(page: Page, who: str, at: datetime) -> bool:
             if alert.acknowledged_at == at:  # by us: the other pagers stop to ring, too
                 _tell(page, PageAction.ACKNOWLEDGE, at)
         case "incident":
-            _acknowledge_incident(tenant, page.subject_id, by, at, via=target.kind)
+            severities.acknowledge_incident(tenant=tenant, incident_id=page.subject_id, by=by, at=at, via=target.kind)
         case "test":
             _tell(page, PageAction.RESOLVE, at)
     return True
@@ -164,35 +162,6 @@ def _tell(page: Page, action: PageAction, at: datetime) -> None:
         state_number=page.state_number,
         action=action,
         severity=page.severity,
-        because="acknowledged",
-        at=at,
-    )
-
-
-def _acknowledge_incident(tenant: uuid.UUID, incident_id: uuid.UUID, by: Actor, at: datetime, *, via: str) -> None:
-    incident = Incident.objects.select_for_update().get(tenant_id=tenant, id=incident_id)
-    if incident.acknowledged_at is not None:
-        return
-    incident.acknowledged_at = at
-    incident.save(update_fields=["acknowledged_at"])
-    audit.record(
-        tenant=tenant,
-        action="incident.acknowledged",
-        actor=by,
-        target=Target(type="incident", id=str(incident.id)),
-        outcome=Outcome.SUCCESS,
-        data={"via": via},
-        at=at,
-    )
-    text = f"Acknowledged ({via})"
-    note(tenant=tenant, incident_id=incident.id, kind=TimelineKind.PAGE, text=text, by=by, at=at)
-    plan_pages(
-        tenant=tenant,
-        subject_kind="incident",
-        subject_id=incident.id,
-        state_number=incident.status_number,
-        action=PageAction.ACKNOWLEDGE,
-        severity=incident.severity,
         because="acknowledged",
         at=at,
     )

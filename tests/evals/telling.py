@@ -123,9 +123,9 @@ def fact(organisation: Organisation, run_id: uuid.UUID | None = None, **values: 
 
 CRITERIA = [
     {"key": "goal", "title": "Goal reached", "instructions": "Did the user get what they asked for?", "scale": {"kind": "pass_fail"}, "weight": 2},
-    {"key": "tone", "title": "Tone", "instructions": "", "scale": {"kind": "number", "least": 1, "most": 5}, "weight": 1},
+    {"key": "tone", "title": "Tone", "instructions": "How does it sound?", "scale": {"kind": "number", "least": 1, "most": 5}, "weight": 1},
     {
-        "key": "depth", "title": "Depth", "instructions": "",
+        "key": "depth", "title": "Depth", "instructions": "How far does it go?",
         "scale": {"kind": "levels", "levels": [{"value": "none", "title": "None", "score": 0}, {"value": "full", "title": "Full", "score": 1}]},
         "weight": 1,
     },

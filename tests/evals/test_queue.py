@@ -17,7 +17,7 @@ from agentops.common.ids import new_id
 from agentops.common.scope import tenant_scope
 from evals import services
 from evals.errors import AlreadyDone, Unknown
-from evals.models import Feedback, HumanLabel, ReviewItem
+from evals.models import Feedback, HumanLabel, ReviewItem, Score
 from evals.reviewing.chance import is_drawn
 from evals.tasks import queue as tasks
 from tests.evals.telling import Machine, fact, items, judged, rubric
@@ -124,6 +124,39 @@ def test_a_run_that_the_guard_stopped_says_why(world: World) -> None:
     [item] = items(world.acme)
     assert (item.reasons, item.pattern) == (["aborted"], "refund-desk: aborted repetition")
     assert "look_up_order" in item.detail
+
+
+def test_a_run_that_the_guard_stopped_before_it_sent_a_span_is_there_and_once(world: World) -> None:
+    apply(world.acme, MANIFEST)
+    run = Caller(world.acme).run()
+    assert [run.look_up()["decision"] for _ in range(4)][-1] == "abort"
+    assert tasks.fill_review_queue() == 1
+    [item] = items(world.acme)
+    assert (item.run_id, item.agent, item.pattern) == (run.uuid, "refund-desk", "refund-desk: aborted repetition")
+    assert "look_up_order" in item.detail and items(world.globex) == []
+    review(world.acme, item)
+    fact(world.acme, run.uuid, agent="refund-desk", is_aborted=True)  # its spans come after all
+    assert tasks.fill_review_queue() == 0
+    assert found(world.acme) == [(["aborted"], "done")]
+
+
+def test_a_judge_that_says_otherwise_on_one_criterion_is_disputed_there(world: World) -> None:
+    row = fact(world.acme, failed_checks=["refusal"])
+    judgement = judged(world.acme, row.run_id, is_pass=False)
+    version = rubric(world.acme)
+    with tenant_scope(world.acme.id):
+        for key, value, score in (("goal", "fail", 0), ("tone", "5", 1), ("depth", "full", 1)):
+            Score.objects.create(tenant_id=world.acme.id, judgement=judgement, criterion=key, value=value, score=score)
+    tasks.fill_review_queue()
+    labels = {(version, "goal"): "fail", (version, "tone"): "4", (version, "depth"): "none"}
+    review(world.acme, items(world.acme)[0], "bad", labels=labels)
+    tasks.fill_review_queue()
+    item = items(world.acme)[-1]
+    assert (item.reasons, item.state) == (["disagreement"], "open")
+    assert item.detail == "Depth: the judge strict gave full, a person none.", "one step of a scale is no dispute"
+    assert item.pattern == "desk: disagreement with strict on depth"
+    review(world.acme, item, "bad")
+    assert tasks.fill_review_queue() == 0, "nobody is asked twice"
 
 
 def test_a_fact_that_is_written_anew_does_not_open_what_was_reviewed(world: World) -> None:

@@ -91,6 +91,7 @@ WITHOUT_ENTRY = {
     # judging
     "evals.services.calibrate_judge": "a comparison of what people and judges said: computed anew whenever either says more",
     "evals.services.plan_case": "a step of a suite, whose plan left the entry; the judgement is a row that says what came of it",
+    "evals.services.forget_gone_runs": "it follows what traces deleted, which left the entry of retention",
     "evals.services.write_facts": "what machines find about a run, and the plan of who judges it: rows that say when and why",
     **dict.fromkeys(
         [

@@ -16,6 +16,7 @@ from agentops.runtime.queries.runs import (
     guarded_run,
     last_runs,
     organisation_caps,
+    stopped_runs,
 )
 from agentops.runtime.queries.switches import (
     Proof,
@@ -52,6 +53,7 @@ __all__ = [
     "product_switch",
     "product_switches",
     "proof",
+    "stopped_runs",
     "switch",
     "switches",
 ]

@@ -80,6 +80,20 @@ def guarded_run(*, tenant: uuid.UUID, run: uuid.UUID) -> GuardedRunView | None:
     )
 
 
+def stopped_runs(
+    *, tenant: uuid.UUID, since: datetime, after: uuid.UUID | None, most: int
+) -> list[tuple[uuid.UUID, str, str, str, datetime]]:
+    """Runs that the guard ended, in the order in which it did, from a time on (with `after`: behind that run of it): id,
+    agent, code and sentence of why, and when."""
+    rows = GuardedRun.objects.filter(
+        tenant_id=tenant, status__in=[RunStatus.ABORTED, RunStatus.KILLED, RunStatus.EXPIRED], ended_at__gte=since
+    )
+    if after is not None:
+        rows = rows.exclude(ended_at=since, run_id__lte=after)
+    found = rows.order_by("ended_at", "run_id").values_list("run_id", "agent", "end_code", "end_detail", "ended_at")
+    return [(run, agent, code, detail, ended) for run, agent, code, detail, ended in found[:most] if ended]
+
+
 def confirmation_of_call(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> uuid.UUID | None:
     """The confirmation that a call waited for, or waits for; None where nobody was asked."""
     return (

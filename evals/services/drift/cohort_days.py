@@ -15,6 +15,7 @@ from django.db import connection
 
 from agentops.common import scope
 from evals.models import CohortSweep
+from evals.services.keeping.retention import forgotten_until
 from evals.types import Dimension
 
 MOST_VALUES, OTHER = 30, "other"  # of one dimension, by runs; the rest of them together
@@ -134,6 +135,9 @@ def stale_days(*, tenant: uuid.UUID, at: datetime) -> list[date]:
     swept = CohortSweep.objects.filter(tenant_id=tenant, part=_PART).values_list("swept_at", flat=True).first()
     since = swept - _OVERLAP if swept else datetime.min.replace(tzinfo=UTC)
     first = at.astimezone(UTC).date() - timedelta(days=LATE_DAYS if swept else 400)
+    forgotten = forgotten_until(tenant=tenant)  # what is left of such a day is not the day
+    if forgotten is not None:
+        first = max(first, forgotten + timedelta(days=1))
     with connection.cursor() as cursor:
         cursor.execute(_STALE, {"tenant": tenant, "since": since, "first": first})
         return [day for (day,) in cursor.fetchall()]

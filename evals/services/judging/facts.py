@@ -36,7 +36,14 @@ _COLUMNS = (
 _STORE = (
     f"INSERT INTO evals_runfact ({', '.join(_COLUMNS)}) SELECT {', '.join(_COLUMNS)} "  # noqa: S608  names are ours
     "FROM jsonb_populate_recordset(null::evals_runfact, %s::jsonb) ON CONFLICT (tenant_id, run_id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in ("tenant_id", "run_id"))
+    + ", ".join(
+        # Of a person who was forgotten (services/keeping/erasing.py) nothing comes back with spans that are late.
+        f"{name} = CASE WHEN evals_runfact.user_id LIKE '(erased)%%' THEN evals_runfact.{name} ELSE excluded.{name} END"
+        if name in ("user_id", "session_id", "input_digest", "check_notes")
+        else f"{name} = excluded.{name}"
+        for name in _COLUMNS
+        if name not in ("tenant_id", "run_id")
+    )
 )
 
 

@@ -12,6 +12,7 @@ from django.db.models import Q
 from agentops.common import scope
 from agentops.runtime import queries as guard
 from evals.models import Feedback, ReviewSampling, RunFact
+from evals.queries import queue as queries
 from evals.reviewing.chance import is_drawn, share_of
 from evals.services.queue.adding import Candidate, add
 from evals.services.signals import marks
@@ -19,7 +20,7 @@ from evals.types import QueueReason
 
 BATCH = 2_000
 DISAGREEMENT_DAYS = timedelta(days=14)
-_FEEDBACK, _FACTS = "queue.feedback", "queue.facts"
+_FEEDBACK, _FACTS, _STOPPED = "queue.feedback", "queue.facts", "queue.stopped"
 _BAD = Q(is_up=False) | Q(is_correct=False)
 _DISAGREEMENTS = """
 SELECT DISTINCT ON (said.run_id) said.run_id, j.agent, jd.name, j.is_pass, said.who, greatest(said.at, j.ended_at)
@@ -38,6 +39,25 @@ WHERE NOT EXISTS (SELECT 1 FROM evals_reviewitem i WHERE i.tenant_id = %(tenant)
 ORDER BY said.run_id, said.at DESC
 LIMIT %(most)s
 """
+# The last word on each criterion, against what judges by the same version of the rubric gave for it.
+_CRITERIA = """
+SELECT l.run_id, j.agent, jd.name, l.rubric_version_id, l.criterion, s.value, l.value, greatest(l.labelled_at, j.ended_at)
+FROM (
+  SELECT DISTINCT ON (run_id, rubric_version_id, criterion) run_id, rubric_version_id, criterion, value, score, labelled_at
+  FROM evals_humanlabel WHERE tenant_id = %(tenant)s AND labelled_at >= %(since)s
+  ORDER BY run_id, rubric_version_id, criterion, labelled_at DESC, id DESC
+) l
+JOIN evals_judge jd ON jd.tenant_id = %(tenant)s AND jd.rubric_version_id = l.rubric_version_id AND jd.state <> 'replaced'
+JOIN evals_judgement j ON j.tenant_id = %(tenant)s AND j.subject = 'run' AND j.subject_id = l.run_id AND j.judge_id = jd.id
+  AND j.state = 'scored'
+JOIN evals_score s ON s.tenant_id = %(tenant)s AND s.judgement_id = j.id AND s.criterion = l.criterion
+  AND abs(s.score - l.score) >= %(apart)s
+WHERE NOT EXISTS (SELECT 1 FROM evals_reviewitem i WHERE i.tenant_id = %(tenant)s AND i.run_id = l.run_id
+  AND 'disagreement' = ANY(i.reasons))
+ORDER BY l.run_id, jd.name, l.criterion
+LIMIT %(most)s
+"""
+APART = 0.5  # of a criterion's scale, from 0 to 1: passed or not, or half of its length; 4 of 5 where a person says 5 is none
 
 
 def fill_queue(*, tenant: uuid.UUID, at: datetime) -> tuple[int, bool]:
@@ -45,7 +65,9 @@ def fill_queue(*, tenant: uuid.UUID, at: datetime) -> tuple[int, bool]:
     scope.require_tenant(tenant)
     said, is_more_said = _said(tenant, at)
     found, is_more_found = _found(tenant, at)
-    return add(tenant, [*said, *found, *_disagreements(tenant, at)], at), is_more_said or is_more_found
+    stopped, is_more_stopped = _stopped(tenant, at)
+    candidates = [*said, *found, *stopped, *_disagreements(tenant, at), *_differing_criteria(tenant, at)]
+    return add(tenant, candidates, at), is_more_said or is_more_found or is_more_stopped
 
 
 def _said(tenant: uuid.UUID, at: datetime) -> tuple[list[Candidate], bool]:
@@ -107,6 +129,27 @@ def _of_fact(tenant: uuid.UUID, row: RunFact, shares: dict[str, float]) -> Itera
         yield _candidate(row, QueueReason.RANDOM, detail, "random", probability=share)
 
 
+def _stopped(tenant: uuid.UUID, at: datetime) -> tuple[list[Candidate], bool]:
+    """Runs that the guard ended, as it says itself: one that never sent a span has no fact. Of those that have, it is one
+    reason, whichever comes first."""
+    since, last = marks.since(tenant, _STOPPED, at)
+    rows = guard.stopped_runs(tenant=tenant, since=since, after=last, most=BATCH)
+    is_more = len(rows) == BATCH
+    run, *_, ended = rows[-1] if is_more else (None, at)
+    marks.move(tenant, _STOPPED, ended, last=run)
+    return [
+        Candidate(
+            run_id=run_id,
+            reason=QueueReason.ABORTED,
+            detail=detail or "The guard stopped it.",
+            pattern=f"{agent}: aborted {code}".strip(),
+            since=ended_at,
+            agent=agent,
+        )
+        for run_id, agent, code, detail, ended_at in rows
+    ], is_more
+
+
 def _candidate(row: RunFact, reason: QueueReason, detail: str, pattern: str, *, probability: float = 1.0) -> Candidate:
     return Candidate(
         run_id=row.run_id,
@@ -135,3 +178,28 @@ def _disagreements(tenant: uuid.UUID, at: datetime) -> list[Candidate]:
         )
         for run_id, agent, judge, is_pass, who, since in rows
     ]
+
+
+def _differing_criteria(tenant: uuid.UUID, at: datetime) -> list[Candidate]:
+    """Criteria for which a judge gave something else than a person did, also where their verdicts over all are the same."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CRITERIA, {"tenant": tenant, "since": at - DISAGREEMENT_DAYS, "most": BATCH, "apart": APART - 1e-9}
+        )
+        rows = cursor.fetchall()
+    rubrics = queries.rubrics(tenant=tenant, versions={row[3] for row in rows})
+    found = []
+    for run_id, agent, judge, version, key, given, said, since in rows:
+        criterion = rubrics[version].criterion(key) if version in rubrics else None
+        title = criterion.title if criterion else key
+        found.append(
+            Candidate(
+                run_id=run_id,
+                reason=QueueReason.DISAGREEMENT,
+                detail=f"{title}: the judge {judge} gave {given}, a person {said}.",
+                pattern=f"{agent}: disagreement with {judge} on {key}",
+                since=since,
+                agent=agent,
+            )
+        )
+    return found

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from incidents.services.postmortems import WhyTerms
-
 from agentops.portal.demo.responding.cases import Lesson
 from agentops.portal.demo.responding.people import actor, person
 from incidents.queries import played
 from incidents.services import action_items, learning, postmortems
+from incidents.services.postmortems import WhyTerms
 from incidents.types import PostmortemState as S
 from tenants.house import house_scope
 from tenants.roles import StaffRole
