@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentops.portal.drills import adding, containing, ground, watching
 from agentops.portal.drills.containing import Contained
@@ -193,7 +193,7 @@ def tidy_up_before(place: Ground) -> None:
     """An alert that came after its drill had given up waiting is nobody's: it is said to be a drill's."""
     with house_scope() as house:
         for alert in looked.open_alerts_about(place.id):
-            said = {"tenant": house, "alert_id": alert.id, "by": BY, "at": now()}
+            said: dict[str, Any] = {"tenant": house, "alert_id": alert.id, "by": BY, "at": now()}
             alerts.acknowledge_alert(**said)
             alerts.give_verdict(verdict=AlertVerdict.EXPECTED, note="Left by an earlier drill.", **said)
 

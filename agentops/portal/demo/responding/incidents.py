@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentops.common.errors import DomainError
 from agentops.common.scope import tenant_scope
@@ -86,7 +86,7 @@ def _go_on(case: Case, incident: Incident, *, at: datetime) -> bool:
     """One step after the other; what was done is seen in the rows."""
     on_call, commander = actor(StaffRole.ON_CALL), person(StaffRole.INCIDENT_COMMANDER)
     with house_scope() as house:
-        said = {"tenant": house, "incident_id": incident.id, "at": at}
+        said: dict[str, Any] = {"tenant": house, "incident_id": incident.id, "at": at}
         severities.acknowledge_incident(by=on_call, **said)
         told = played.texts_told(incident.id)
         for text in case.notes:

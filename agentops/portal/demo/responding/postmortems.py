@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentops.portal.demo.responding.cases import Lesson
 from agentops.portal.demo.responding.people import actor, person
@@ -22,7 +22,7 @@ def write(lesson: Lesson, incident: Incident, *, at: datetime) -> bool:
     """From its beginning to its publication; what is done already stays. Answers if it is published."""
     writer, reader = actor(StaffRole.ON_CALL), actor(StaffRole.QUALITY_OWNER)
     with house_scope() as house:
-        said = {"tenant": house, "incident_id": incident.id, "at": at}
+        said: dict[str, Any] = {"tenant": house, "incident_id": incident.id, "at": at}
         begun = learning.begin_postmortem(by=writer, **said)
         if begun.state == S.PUBLISHED:
             return True
