@@ -49,19 +49,18 @@ class DetectorMark(TenantOwned):
 
 
 class AgentUsual(HasId, TenantOwned):
-    """What is usual for an agent of an organisation: the p99 of its runs of some days, computed anew every hour."""
+    """What is usual for an agent of an organisation: the median and p99 of its runs of some days, computed anew every hour."""
 
     about_tenant = models.UUIDField()
     agent = models.TextField(blank=True)
     runs = models.IntegerField()
     steps_p99 = models.FloatField()  # model and tool calls of a run
+    tokens_p50 = models.FloatField()
     tokens_p99 = models.FloatField()
     computed_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["tenant_id", "about_tenant", "agent"], name="agent_usual_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "about_tenant", "agent"], name="agent_usual_once")]
 
     def __str__(self) -> str:
         return f"{self.agent}: {self.steps_p99} steps"
