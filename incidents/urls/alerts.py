@@ -15,7 +15,10 @@ urlpatterns: list[URLPattern] = [
     house_page(_RULES, alert_rules.alert_rules, name="staff-alert-rules", needs=_READ),
     house_page(f"{_RULES}<slug:alert_class>/", alert_rules.alert_rule, name="staff-alert-rule", needs=_MANAGE),
     house_page(
-        f"{_RULES}<uuid:rule>/removal/", alert_rules.alert_rule_removal, name="staff-alert-rule-removal", needs=_MANAGE
+        f"{_RULES}<uuid:alert_rule>/removal/",
+        alert_rules.alert_rule_removal,
+        name="staff-alert-rule-removal",
+        needs=_MANAGE,
     ),
     # Its samples are rows of customers, so it reads in staff's scope; what people answer is written in our own.
     staff_page(_ALERT, alerts.alert, name="staff-alert", needs=_READ, across_tenants=True),

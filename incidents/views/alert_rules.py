@@ -85,8 +85,8 @@ def alert_rule(request: StaffRequest, alert_class: str) -> HttpResponse:
 
 
 @require_POST
-def alert_rule_removal(request: StaffRequest, rule: uuid.UUID) -> HttpResponse:
-    services.remove_rule(tenant=HOUSE_ID, rule_id=rule, by=request.staff.actor, at=clock.now())
+def alert_rule_removal(request: StaffRequest, alert_rule: uuid.UUID) -> HttpResponse:
+    services.remove_rule(tenant=HOUSE_ID, rule_id=alert_rule, by=request.staff.actor, at=clock.now())
     messages.success(request, "Removed. What holds without it holds again.")
     return redirect("staff-alert-rules")
 

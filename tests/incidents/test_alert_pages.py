@@ -107,7 +107,7 @@ def test_rules_are_set_changed_and_removed(world: World) -> None:
     assert "bot of Acme" in words(listed) and "So many runs of an agent that the guard ended: 4" in words(listed)
     assert 'value="2.5"' in sam.get(f"{place}?rule={rule.id}").content.decode()
     assert sam.get(f"{place}?rule=x").status_code == 200
-    removal = reverse("staff-alert-rule-removal", kwargs={"rule": rule.id})
+    removal = reverse("staff-alert-rule-removal", kwargs={"alert_rule": rule.id})
     assert [sam.post(removal).status_code for _ in range(2)] == [302, 404]
 
 
