@@ -99,6 +99,8 @@ WITHOUT_ENTRY = {
         ],
         "a step of a suite run that somebody began, which left the entry; each case is a row with what was told and when",
     ),
+    # alerts
+    "incidents.services.forget_looks": _OF_THE_CLOCK,
     "incidents.services.note": "a line of the timeline, in the transaction of what it tells of, which leaves the entry",
     "evals.services.take_replay_result": "the end of a replay that somebody asked for, which left the entry",
     **dict.fromkeys(
