@@ -42,10 +42,10 @@ def about(alert: Alert, names: Mapping[uuid.UUID, Tenant]) -> str:
 
 
 def figures(alert: Alert) -> list[dict[str, Any]]:
-    unit = f" {alert.unit}" if alert.unit else ""
+    bound = f"the bound is {number(alert.threshold)}"
     return [
-        {"label": "Now", "value": f"{number(alert.value)}{unit}", "note": f"the bound is {number(alert.threshold)}"},
-        {"label": "Peak", "value": f"{number(alert.peak)}{unit}"},
+        {"label": "Last", "value": number(alert.value), "note": f"{alert.unit}; {bound}" if alert.unit else bound},
+        {"label": "Peak", "value": number(alert.peak), "note": alert.unit},
         {"label": "Seen", "value": f"{alert.repeats:,} ×"},
         {"label": "Organisations", "value": str(len(alert.tenants) or "–")},
     ]

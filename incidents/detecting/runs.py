@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agentops.common.money import NANO
 from incidents.detecting.defaults import DEFAULTS
 from incidents.detecting.looking import Around, Look
 from incidents.detecting.seen import SampleRun, Seen
@@ -161,7 +162,7 @@ def _guarded(rows: list[EndedRun], news: list[EndedRun], around: Around, *, thre
         data={
             "codes": sorted({row.code for row in rows}),
             "steps": max(row.steps for row in rows),
-            "nano_usd": sum(row.nano_usd for row in rows),
+            "cost_usd": sum(row.nano_usd for row in rows) / NANO,
             "harmful_calls": sum(row.harmful for row in rows),
         },
         runs=tuple(

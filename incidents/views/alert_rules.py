@@ -39,6 +39,7 @@ def alert_rules(request: StaffRequest) -> HttpResponse:
         "classes": [
             {
                 "label": each.label,
+                "meaning": f"{DEFAULTS[each].meaning} {DEFAULTS[each].severity_meaning}".strip(),
                 "set_url": reverse("staff-alert-rule", kwargs={"alert_class": each.value}) if may_manage else "",
                 "calm_seconds": DEFAULTS[each].calm_periods * DEFAULTS[each].every_seconds,
                 "default": DEFAULTS[each],
