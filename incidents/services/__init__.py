@@ -1,14 +1,7 @@
 """Writes of alerts, incidents and on-call, by part."""
 
-from incidents.services.action_items import (
-    add_action,
-    change_action,
-    drop_action,
-    finish_action,
-    reopen_action,
-    verify_action,
-)
-from incidents.services.alerts import acknowledge_alert, calm_alerts, give_verdict, raise_alert, resolve_alert
+from incidents.services.action_items import add_action, change_action, drop_action, finish_action, reopen_action, verify_action
+from incidents.services.alerts import acknowledge_alert, calm_alerts, forget_looks, give_verdict, raise_alert, remove_rule, resolve_alert, set_rule
 from incidents.services.answers import claim_polls, forget_back_events, take_back_event, take_poll
 from incidents.services.cadences import decide_tool, follow_item, open_review, sign_review
 from incidents.services.calendar_feeds import make_feed, note_feed_read, revoke_feed
@@ -25,14 +18,7 @@ from incidents.services.learning import begin_postmortem, note_recurrence
 from incidents.services.lifecycle import declare, move
 from incidents.services.notes import add_note
 from incidents.services.paging import note_deliveries, plan_pages
-from incidents.services.postmortems import (
-    note_due,
-    publish_postmortem,
-    return_postmortem,
-    review_postmortem,
-    save_postmortem,
-    submit_postmortem,
-)
+from incidents.services.postmortems import note_due, publish_postmortem, return_postmortem, review_postmortem, save_postmortem, submit_postmortem
 from incidents.services.roles import assume_role, renounce_role
 from incidents.services.rotations import set_rotation
 from incidents.services.runbooks import set_runbook, store_shipped, tick_step, untick_step
@@ -71,6 +57,7 @@ __all__ = [
     "follow_clocks",
     "follow_item",
     "forget_back_events",
+    "forget_looks",
     "give_verdict",
     "join_alert",
     "look_at_watch",
@@ -91,6 +78,7 @@ __all__ = [
     "publish_postmortem",
     "raise_alert",
     "remove_alert",
+    "remove_rule",
     "renounce_role",
     "reopen_action",
     "resolve_alert",
@@ -103,6 +91,7 @@ __all__ = [
     "set_cause",
     "set_parent",
     "set_rotation",
+    "set_rule",
     "set_runbook",
     "set_severity",
     "set_target",

@@ -107,6 +107,8 @@ WITHOUT_ENTRY = {
     "incidents.services.note_feed_read": "when a calendar program last came for an address: to the hour, for whoever owns it",
     "incidents.services.note_due": "a date that follows from when the incident was resolved, which left the entry",
     "incidents.services.follow_clocks": "clocks that follow from rows, each of which has its entry",
+    # alerts
+    "incidents.services.forget_looks": _OF_THE_CLOCK,
     "incidents.services.note": "a line of the timeline, in the transaction of what it tells of, which leaves the entry",
     "evals.services.take_replay_result": "the end of a replay that somebody asked for, which left the entry",
     **dict.fromkeys(

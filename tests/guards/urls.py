@@ -47,6 +47,8 @@ from incidents.models import Handover, Incident
 from incidents.services import action_items, comms, learning
 from incidents.services.rotations import RotationTerms
 from incidents.types import Cadence
+from incidents.services import alerts
+from incidents.services import rules as alert_rules
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -57,6 +59,7 @@ from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
 from tests.evals import rowsof
 from tests.incidents import learning_rows as learnt
+from tests.incidents.looks import look
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -397,6 +400,23 @@ class Things:
             made = DriftFinding.objects.create(
                 tenant_id=self.organisation.id, kind="shift", fingerprint=uuid.uuid4().hex, agent="desk", dimension="all",
                 metric="score", sentence="It fell.", before={}, after={}, effect=-0.5, found_at=clock.now(), last_seen_at=clock.now(),
+            )  # fmt: skip
+        return made.id
+
+    # alerts
+    def alert(self) -> uuid.UUID:
+        """One about this organisation, seen again each time."""
+        with house_scope() as house:
+            return alerts.raise_alert(tenant=house, seen=look(self.organisation.id), at=clock.now()).id
+
+    def alert_class(self) -> str:
+        return "runaway"
+
+    def alert_rule(self) -> uuid.UUID:
+        with house_scope() as house:
+            made = alert_rules.set_rule(
+                tenant=house, alert_class="runaway", about_tenant=self.organisation.id, agent="", is_on=True,
+                severity=None, params={}, cooldown_seconds=None, by=OPERATOR, at=clock.now(),
             )  # fmt: skip
         return made.id
 

@@ -15,7 +15,7 @@ FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", 
 
 
 class Command(BaseCommand):
-    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, faults. Works on the engines of a running `up`, or of the environment."
+    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, quiet, faults. Works on the engines of a running `up`, or of the environment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True)
@@ -76,9 +76,13 @@ class Command(BaseCommand):
         )
         drift.add_argument("--histories", type=int, default=500, help="simulated, of each kind")
         drift.add_argument("--seed", type=int, default=1)
+        quiet = benches.add_parser(
+            "quiet", help="false pages in a simulated month in which nothing is wrong; needs no engines"
+        )
+        quiet.add_argument("--seeds", type=int, default=5)
         ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
         ledger.add_argument("--spans", type=int, default=40_000, help="sent in each turn")
-        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift):
+        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift, quiet):
             one.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -90,6 +94,7 @@ class Command(BaseCommand):
             guard_faults,
             ingest,
             ledger,
+            quiet,
             search,
             spend,
             spend_pages,
@@ -109,6 +114,7 @@ class Command(BaseCommand):
                 say=self.stdout.write,
             ),
             "drift": lambda: drift.run(histories=options["histories"], seed=options["seed"], say=self.stdout.write),
+            "quiet": lambda: quiet.run(seeds=options["seeds"], say=self.stdout.write),
             "spend": lambda: spend.run(say=self.stdout.write),
             "pages": lambda: spend_pages.run(
                 tenants=options["tenants"],
