@@ -39,6 +39,11 @@ class PageLine:
     tries: list[Try]
 
     @property
+    def url(self) -> str:
+        """Of the alert; an incident is called by its ref, which no page knows."""
+        return f"/staff/alerts/{self.page.subject_id}/" if self.page.subject_kind == "alert" else ""
+
+    @property
     def because(self) -> str:
         return self.page.because.replace("_", " ")
 

@@ -40,9 +40,13 @@ from evals import services as evals
 from evals.models import CaseRun, DriftFinding, EvalSet, SuiteRun
 from evals.sets import cases
 from evals.types import Runner
+from incidents import services as incidents
+from incidents.queries import targets as paged
+from incidents.services import targets as paging_targets
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
+from tenants.house import house_scope
 from tenants.models import ApiKey
 from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
@@ -110,6 +114,23 @@ class Things:
     def key(self) -> uuid.UUID:
         with tenant_scope(self.organisation.id):
             return ApiKey.objects.filter(tenant_id=self.organisation.id).values_list("id", flat=True)[0]
+
+    # paging
+    def target_id(self) -> uuid.UUID:
+        """Our own, whichever organisation is asked for."""
+        terms = paging_targets.Terms(name="Night", kind="mail", address="night@agentops.example", severities=(1,))
+        with house_scope() as tenant:
+            known = [each.id for each in paged.targets() if each.name == terms.name]
+            if known:
+                return known[0]
+            return incidents.set_target(tenant=tenant, terms=terms, by=OPERATOR, at=clock.now()).id
+
+    def target(self) -> uuid.UUID:
+        """As pagers call it."""
+        return self.target_id()
+
+    def target_kind(self) -> str:
+        return "pagerduty"
 
     # judging
     def judge_id(self) -> uuid.UUID:
