@@ -89,12 +89,8 @@ WITHOUT_ENTRY = {
         _OF_THE_CLOCK,
     ),
     # paging
-    "incidents.services.plan_pages": "follows from a change that has its entry; each page is a row, each attempt another",
     **dict.fromkeys(
-        [
-            f"incidents.services.{name}"
-            for name in ("claim_polls", "escalate", "forget_back_events", "note_deliveries", "use_second_channels")
-        ],
+        [f"incidents.services.{name}" for name in ("claim_polls", "escalate", "forget_back_events", "note_deliveries")],
         "a sweep: pages, escalations and attempts are rows that say when and to whom; nothing is decided by it",
     ),
     # judging
