@@ -90,7 +90,10 @@ WITHOUT_ENTRY = {
     ),
     # paging
     **dict.fromkeys(
-        [f"incidents.services.{name}" for name in ("claim_polls", "escalate", "forget_back_events", "note_deliveries")],
+        [
+            f"incidents.services.{name}"
+            for name in ("claim_polls", "escalate", "forget_back_events", "note_deliveries", "use_second_channels")
+        ],
         "a sweep: pages, escalations and attempts are rows that say when and to whom; nothing is decided by it",
     ),
     # judging
