@@ -88,6 +88,14 @@ WITHOUT_ENTRY = {
         ],
         _OF_THE_CLOCK,
     ),
+    # paging
+    **dict.fromkeys(
+        [
+            f"incidents.services.{name}"
+            for name in ("claim_polls", "escalate", "forget_back_events", "note_deliveries", "use_second_channels")
+        ],
+        "a sweep: pages, escalations and attempts are rows that say when and to whom; nothing is decided by it",
+    ),
     # judging
     "evals.services.calibrate_judge": "a comparison of what people and judges said: computed anew whenever either says more",
     "evals.services.plan_case": "a step of a suite, whose plan left the entry; the judgement is a row that says what came of it",
