@@ -58,6 +58,7 @@ def declare(
     sent twice, it is the same incident. Raises InvalidInput, AlreadyDone where an alert belongs to another incident.
     """
     scope.require_tenant(tenant)
+    _one_after_the_other(at)
     if incident_id is not None:
         before = Incident.objects.filter(tenant_id=tenant, id=incident_id).first()
         if before is not None:
@@ -146,7 +147,7 @@ def move(
     was, data = incident.status, {"from": incident.status}
     incident.status = to
     if is_back:
-        _reopen(incident, stands, at)
+        _reopen(incident, at)
     elif to is _S.CONTAINED:
         incident.contained_at = at
     elif to is _S.WATCHING:
@@ -250,9 +251,13 @@ def _times(alerts: Sequence[Alert], impact: datetime | None, at: datetime, *, is
     return {**found, "last_harm_at": harm} if harm is not None else found
 
 
-def _next_number(tenant: uuid.UUID, at: datetime) -> tuple[int, int]:
+def _one_after_the_other(at: datetime) -> None:
+    """Whoever declares waits for whoever declares now: numbers have no gap, and a form sent twice at once finds itself."""
     with connection.cursor() as cursor:
         cursor.execute(_NUMBER, [at.year])
+
+
+def _next_number(tenant: uuid.UUID, at: datetime) -> tuple[int, int]:
     last = Incident.objects.filter(tenant_id=tenant, year=at.year).order_by("-number").values_list("number", flat=True)
     return at.year, (last.first() or 0) + 1
 
@@ -298,7 +303,7 @@ def _word(status: str) -> str:
     return f"“{IncidentStatus(status).label.lower()}”"
 
 
-def _reopen(incident: Incident, stands: Standing, at: datetime) -> None:
+def _reopen(incident: Incident, at: datetime) -> None:
     """What was said to hold does not hold: it has to be contained, fixed and watched anew."""
     incident.contained_at = incident.mitigated_at = incident.resolved_at = None
     incident.not_stopped_because = incident.not_stopped_by = ""

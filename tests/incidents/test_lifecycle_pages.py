@@ -198,7 +198,7 @@ def test_the_life_of_a_sev_1_by_its_pages(world: World, client_for: Clients) -> 
     with house_scope():
         passed = clock.now() - timedelta(hours=73)
         Watch.objects.filter(state="running").update(starts_at=passed, ends_at=clock.now())
-        Incident.objects.update(**{name: passed for name in ("impact_started_at", "detected_at", "declared_at")})
+        Incident.objects.update(**dict.fromkeys(("impact_started_at", "detected_at", "declared_at"), passed))
     assert tasks.look_at_watches() == 1  # the alert of before is inside these 73 hours: broken again
 
 
