@@ -116,7 +116,7 @@ def move(
     *,
     tenant: uuid.UUID,
     incident_id: uuid.UUID,
-    to: IncidentStatus,
+    to: str,
     reason: str = "",
     hours: int = WATCH_HOURS[0],
     expected: str | None = None,
@@ -276,8 +276,8 @@ def _told_as_declared(made: Incident, alerts: Sequence[Alert], by: Actor, at: da
         by,
         at,
     )
-    drill = "Drill: d" if made.is_drill else "D"
-    tell(made, TimelineKind.DECLARED, f"{drill}eclared as SEV-{made.severity}: {made.title}", by, at)
+    drill = "Drill, " if made.is_drill else ""
+    tell(made, TimelineKind.DECLARED, f"{drill}SEV-{made.severity}: {made.title}", by, at)
     for alert in alerts:
         tell(
             made, TimelineKind.ALERT, alert.summary, by, at, occurred_at=min(alert.opened_at, at),
