@@ -68,6 +68,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "plan reruns of suites": {"task": "evals.tasks.gates.plan_reruns", "schedule": 10 * _MINUTE},
     # incidents: evidence
     "take evidence": {"task": "incidents.tasks.evidence.take_due", "schedule": 20.0},
+    "look for what was touched": {"task": "incidents.tasks.evidence.scan_due", "schedule": 20.0},
+    "tell what was undone": {"task": "incidents.tasks.evidence.tell_reversals", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

@@ -3,7 +3,6 @@
 Needs staff's scope (or the tenant's). Every statement names its tenant; spans are read of the days of the runs alone.
 """
 
-
 from __future__ import annotations
 
 import uuid

@@ -4,7 +4,6 @@ Needs staff's scope. Configuration is as it is now, with the switches that were 
 one guarded run are in that run's own row (capturing.py).
 """
 
-
 from __future__ import annotations
 
 import uuid

@@ -99,6 +99,22 @@ WITHOUT_ENTRY = {
         ],
         "a step of a suite run that somebody began, which left the entry; each case is a row with what was told and when",
     ),
+    # incidents: evidence
+    **dict.fromkeys(
+        [
+            f"incidents.services.{name}"
+            for name in (
+                "freeze_plan",
+                "keep_runs",
+                "keep_surroundings",
+                "note_failure",
+                "note_reversals_told",
+                "note_scan_failure",
+                "note_told",
+            )
+        ],
+        "a step of a snapshot, a look or a reversal that was planned with an entry, and whose end leaves one",
+    ),
     "incidents.services.note": "a line of the timeline, in the transaction of what it tells of, which leaves the entry",
     "evals.services.take_replay_result": "the end of a replay that somebody asked for, which left the entry",
     **dict.fromkeys(

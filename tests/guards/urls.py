@@ -47,6 +47,7 @@ from tenants.models import ApiKey
 from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
 from tests.evals import rowsof
+from tests.incidents import cases
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -110,6 +111,16 @@ class Things:
     def key(self) -> uuid.UUID:
         with tenant_scope(self.organisation.id):
             return ApiKey.objects.filter(tenant_id=self.organisation.id).values_list("id", flat=True)[0]
+
+    # incidents: evidence
+    def ref(self) -> str:
+        return cases.incident(self.world).ref
+
+    def evidence_id(self) -> uuid.UUID:
+        return cases.kept(self.ref())
+
+    def reversal_id(self) -> uuid.UUID:
+        return cases.reversal(self.ref())
 
     # judging
     def judge_id(self) -> uuid.UUID:

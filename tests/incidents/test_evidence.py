@@ -68,7 +68,12 @@ def test_what_runs_held_is_kept_whole_and_outlives_them(world: World, monkeypatc
         {"tenant": "no id", "run": 5}, "nothing", {"run": plain[1].hex},
     ]  # fmt: skip
     with tenant_scope(world.acme.id):
-        switch = {"scope_kind": SwitchScope.USER, "scope_id": "u-9", "mode": SwitchMode.BLOCK_NEW, "reason": "for the drill"}
+        switch = {
+            "scope_kind": SwitchScope.USER,
+            "scope_id": "u-9",
+            "mode": SwitchMode.BLOCK_NEW,
+            "reason": "for the drill",
+        }
         runtime.set_switch(tenant=world.acme.id, by=OPERATOR, at=clock.now(), **switch)
     about = incident(world, runs=named)
     made = plan(world, about)
