@@ -28,7 +28,6 @@ from incidents.services.reversals import (
 from incidents.services.timeline import note
 
 __all__ = [
-    # evidence
     "add_item",
     "approve_reversal",
     "argue",
@@ -38,6 +37,7 @@ __all__ = [
     "freeze_plan",
     "keep_runs",
     "keep_surroundings",
+    "note",
     "note_ended",
     "note_failure",
     "note_read",
@@ -52,6 +52,4 @@ __all__ = [
     "release_hold",
     "start_reversal",
     "take_found",
-    # lifecycle
-    "note",
 ]

@@ -200,6 +200,7 @@ def _page(
         "is_mine": found.planned_by == request.staff.actor.label,
         "needs_how": found.how == NO_WAY,
         "can_start": may_respond and ReversalState.RUNNING in TRANSITIONS.get(state, ()),
+        "end_title": "How it ended" if state == ReversalState.RUNNING else "It is not to be undone",
         "how_form": how_form or HowForm(initial=initial),
         "end_form": (end_form or EndForm(states=ends)) if ends and may_respond else None,
     }

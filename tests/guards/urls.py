@@ -47,7 +47,7 @@ from tenants.models import ApiKey
 from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
 from tests.evals import rowsof
-from tests.incidents import cases
+from tests.incidents import cases as incidents
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -103,6 +103,7 @@ class Things:
 
     def __init__(self, world: World, organisation: Organisation) -> None:
         self.world, self.organisation = world, organisation
+        self.incident = ""
 
     def member(self) -> uuid.UUID | None:
         """Not the owner, where there is somebody else: an owner cannot be removed."""
@@ -114,13 +115,15 @@ class Things:
 
     # incidents: evidence
     def ref(self) -> str:
-        return cases.incident(self.world).ref
+        if not self.incident:
+            self.incident = incidents.incident(self.world).ref
+        return self.incident
 
     def evidence_id(self) -> uuid.UUID:
-        return cases.kept(self.ref())
+        return incidents.kept(self.ref())
 
     def reversal_id(self) -> uuid.UUID:
-        return cases.reversal(self.ref())
+        return incidents.reversal(self.ref())
 
     # judging
     def judge_id(self) -> uuid.UUID:
