@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
@@ -28,8 +28,10 @@ from incidents.types import BlastKind, BlastState
 from tenants import queries as tenants
 from tenants.access import StaffRequest
 from tenants.house import HOUSE_ID, house_scope
-from tenants.models import Tenant
 from tenants.roles import Permission
+
+if TYPE_CHECKING:
+    from tenants.models import Tenant
 
 ROWS = 100
 

@@ -7,7 +7,7 @@ import tempfile
 import uuid
 import zipfile
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import FileResponse, HttpResponse, HttpResponseRedirect
@@ -29,8 +29,10 @@ from incidents.types import EvidenceKind, SnapshotState
 from tenants import queries as tenants
 from tenants.access import StaffRequest
 from tenants.house import HOUSE_ID, house_scope
-from tenants.models import Tenant
 from tenants.roles import Permission
+
+if TYPE_CHECKING:
+    from tenants.models import Tenant
 
 ROWS = 50
 _IN_MEMORY = 8 * 1024 * 1024
@@ -124,7 +126,8 @@ def download(request: StaffRequest, ref: str) -> HttpResponse | FileResponse:
         rows = [one for one in queries.snapshots(incident) if one.state == SnapshotState.COMPLETE]
         manifests = {one.number: queries.manifest_of(one) for one in rows}
     if not rows:
-        raise NotFound("Nothing is complete yet: there is nothing to download.")
+        messages.warning(request, "Nothing is complete yet: there is nothing to download.")
+        return _back(ref)
     counts: dict[uuid.UUID, int] = {}
     for manifest in manifests.values():
         for each in manifest.items:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
@@ -25,8 +25,10 @@ from incidents.types import REVERSAL_OVER, ReversalState, Reversibility
 from tenants import queries as tenants
 from tenants.access import StaffRequest
 from tenants.house import HOUSE_ID
-from tenants.models import Tenant
 from tenants.roles import Permission
+
+if TYPE_CHECKING:
+    from tenants.models import Tenant
 
 
 @require_GET

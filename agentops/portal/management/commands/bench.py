@@ -15,7 +15,7 @@ FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", 
 
 
 class Command(BaseCommand):
-    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, faults. Works on the engines of a running `up`, or of the environment."
+    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, blast, faults. Works on the engines of a running `up`, or of the environment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True)
