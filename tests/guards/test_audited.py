@@ -117,6 +117,22 @@ WITHOUT_ENTRY = {
     "incidents.services.follow_clocks": "clocks that follow from rows, each of which has its entry",
     # alerts
     "incidents.services.forget_looks": _OF_THE_CLOCK,
+    # incidents: evidence
+    **dict.fromkeys(
+        [
+            f"incidents.services.{name}"
+            for name in (
+                "freeze_plan",
+                "keep_runs",
+                "keep_surroundings",
+                "note_failure",
+                "note_reversals_told",
+                "note_scan_failure",
+                "note_told",
+            )
+        ],
+        "a step of a snapshot, a look or a reversal that was planned with an entry, and whose end leaves one",
+    ),
     "incidents.services.note": "a line of the timeline, in the transaction of what it tells of, which leaves the entry",
     "evals.services.take_replay_result": "the end of a replay that somebody asked for, which left the entry",
     **dict.fromkeys(

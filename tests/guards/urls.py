@@ -63,6 +63,7 @@ from tests.confirmations.letters import Letters
 from tests.evals import rowsof
 from tests.incidents import learning_rows as learnt
 from tests.incidents.looks import look
+from tests.incidents import cases as incidents
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -118,6 +119,7 @@ class Things:
 
     def __init__(self, world: World, organisation: Organisation) -> None:
         self.world, self.organisation = world, organisation
+        self.incident = ""
 
     def member(self) -> uuid.UUID | None:
         """Not the owner, where there is somebody else: an owner cannot be removed."""
@@ -143,6 +145,17 @@ class Things:
 
     def target_kind(self) -> str:
         return "pagerduty"
+    # incidents: evidence
+    def ref(self) -> str:
+        if not self.incident:
+            self.incident = incidents.incident(self.world).ref
+        return self.incident
+
+    def evidence_id(self) -> uuid.UUID:
+        return incidents.kept(self.ref())
+
+    def reversal_id(self) -> uuid.UUID:
+        return incidents.reversal(self.ref())
 
     # judging
     def judge_id(self) -> uuid.UUID:

@@ -16,6 +16,7 @@ FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", 
 
 class Command(BaseCommand):
     help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, quiet, faults. Works on the engines of a running `up`, or of the environment."
+    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, blast, faults. Works on the engines of a running `up`, or of the environment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True)
@@ -83,11 +84,23 @@ class Command(BaseCommand):
         ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
         ledger.add_argument("--spans", type=int, default=40_000, help="sent in each turn")
         for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift, quiet):
+        blast = benches.add_parser(
+            "blast", help="what one agent version touched with one tool, and evidence of 500 runs (needs engines)"
+        )
+        blast.add_argument("--spans", type=int, default=10_000_000)
+        blast.add_argument("--runs", type=int, default=500, help="whose evidence is taken; 0 for none")
+        blast.add_argument("--repeat", type=int, default=5, help="looks at each agent version")
+        blast.add_argument("--fill-only", action="store_true", help="fill the tables and measure nothing")
+        blast.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
+        ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
+        ledger.add_argument("--spans", type=int, default=40_000, help="sent in each turn")
+        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift, blast):
             one.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         from agentops.portal.bench import (
             audit,
+            blast,
             drift,
             faults,
             guard,
@@ -108,6 +121,14 @@ class Command(BaseCommand):
                 tenants=options["tenants"],
                 spans=options["spans"],
                 many=options["many"],
+                repeat=options["repeat"],
+                keep=options["keep"],
+                fill_only=options["fill_only"],
+                say=self.stdout.write,
+            ),
+            "blast": lambda: blast.run(
+                spans=options["spans"],
+                runs=options["runs"],
                 repeat=options["repeat"],
                 keep=options["keep"],
                 fill_only=options["fill_only"],
