@@ -10,7 +10,7 @@ from incidents.services.action_items import (
     verify_action,
 )
 from incidents.services.comm_sending import note_told, send_comm, send_comm_again, settle_comms
-from incidents.services.comms import approve_comm, change_comm, draft_comm, note_contact, waive_comm
+from incidents.services.comms import approve_comm, change_comm, draft_comm, note_contact, note_look, waive_comm
 from incidents.services.learning import begin_postmortem, note_recurrence
 from incidents.services.postmortems import (
     note_due,
@@ -39,6 +39,7 @@ __all__ = [
     # learning
     "note_contact",
     "note_due",
+    "note_look",
     "note_recurrence",
     "note_told",
     "publish_postmortem",

@@ -179,6 +179,20 @@ def note_contact(
     )
 
 
+def note_look(*, tenant: uuid.UUID, what: str, by: Actor, at: datetime) -> None:
+    """Before staff read who a customer's people are: an entry in that customer's own log. Here `tenant` is the customer."""
+    scope.require_tenant(tenant)
+    audit.record(
+        tenant=tenant,
+        action="staff.read",
+        actor=by,
+        target=Target(type="page", id=what.partition("?")[0]),
+        outcome=Outcome.SUCCESS,
+        data={"what": what[:500]},
+        at=at,
+    )
+
+
 # -- parts ------------------------------------------------------------------------------------------------------------
 
 _WHOM = {

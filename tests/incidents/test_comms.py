@@ -100,6 +100,8 @@ def test_admins_are_told_by_two_people_once_and_it_is_known_who_was_first(
     new = f"{url('incident-comm-new')}?about={world.acme.id}&template=admins_first"
     form = writer.get(new).context["form"]
     assert form["recipients"].value() == "ada@acme.example\nben@acme.example"
+    [looked] = world.acme.entries()
+    assert (looked.action, looked.actor_label) == ("staff.read", suki.email), "who its people are was read"
     text = form["body"].value()
     assert "2 of your records were changed" in text and "1 more is being looked at" in text
     assert "We stopped the agent refund-desk (24 November 2026, 10:00 UTC)." in text
