@@ -39,15 +39,17 @@ def incident_comms(request: StaffRequest, ref: str) -> HttpResponse:
     at = clock.now()
     found = queries.comms_of(incident.id)
     lines = queries.organisations(incident, found, at=at)
+    named = [(str(line.tenant.id), line.tenant.name) for line in lines]
     context = {
         "incident": incident,
         "lines": lines,
         "comms": _named(found),
         "may_speak": request.staff.may(Permission.STAFF_COMMUNICATE),
         "is_public_suggested": queries.is_public_suggested(incident, found),
-        "templates": [one for one in TEMPLATES.values() if one.audience != CommAudience.PUBLIC],
+        "organisations": named,
+        "templates": [(one.name, one.label) for one in TEMPLATES.values() if one.audience != CommAudience.PUBLIC],
         "untold": sum(line.told_at is None for line in lines),
-        "contact": forms.ContactForm(organisations=[(str(line.tenant.id), line.tenant.name) for line in lines]),
+        "contact": forms.ContactForm(organisations=named),
         "now": at,
     }
     return TemplateResponse(request, "incidents/comms.html", context)
