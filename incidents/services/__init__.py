@@ -8,7 +8,7 @@ from incidents.services.cadences import decide_tool, follow_item, open_review, s
 from incidents.services.calendar_feeds import make_feed, note_feed_read, revoke_feed
 from incidents.services.causes import add_factor, set_cause
 from incidents.services.comm_sending import note_told, send_comm, send_comm_again, settle_comms
-from incidents.services.comms import approve_comm, change_comm, draft_comm, note_contact, waive_comm
+from incidents.services.comms import approve_comm, change_comm, draft_comm, note_contact, note_look, waive_comm
 from incidents.services.containing import decide_not_to_stop, note_switch
 from incidents.services.covers import cancel_cover, take_over
 from incidents.services.escalating import escalate
@@ -83,6 +83,7 @@ __all__ = [
     "note_ended",
     "note_failure",
     "note_feed_read",
+    "note_look",
     "note_read",
     "note_recurrence",
     "note_reversals_told",
