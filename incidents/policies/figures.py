@@ -19,6 +19,7 @@ NOTHING = "–"
 _FEW = 20  # runs, or judgements: below, a share says little, and the page does not raise its voice
 _MONEY_FLOOR = 10**9  # nano-dollars an hour below which a jump is noise
 _RISE_WARN, _RISE_BAD = 1.5, 3.0
+_FAR = 100  # times: from here on a number says nothing more
 _SHARE_WARN, _SHARE_BAD = 0.02, 0.10  # points above last week
 _SCORE_WARN, _SCORE_BAD = 0.05, 0.15  # points below last week
 _LATE_WARN, _LATE_BAD = timedelta(seconds=60), timedelta(minutes=5)
@@ -176,6 +177,8 @@ def _change(now: int, before: int) -> tuple[str, float | None]:
     if not before:
         return ("nothing to compare with" if now else ""), None
     ratio = now / before
+    if ratio >= _FAR:
+        return "far above last week", ratio
     if ratio >= 2:
         return f"{ratio:,.{0 if ratio >= 10 else 1}f} times last week", ratio
     moved = round((ratio - 1) * 100)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from django.db.models import Q
 
 from incidents.models import ActionItem, Alert, Cause, Incident, Page, PagingTarget, TimelineEntry
-from incidents.types import AlertClass, IncidentStatus, PageAction
+from incidents.types import AlertClass, AlertStatus, IncidentStatus, PageAction
 from tenants.house import HOUSE_ID
 
 
@@ -17,6 +17,12 @@ def alert_of_agent(*, about_tenant: uuid.UUID, agent: str, alert_class: AlertCla
     rows = Alert.objects.filter(tenant_id=HOUSE_ID, alert_class=alert_class)
     rows = rows.filter(Q(about_tenant=about_tenant) | Q(tenants__contains=[about_tenant]))
     return rows.filter(Q(agent=agent) | Q(scope_id=agent)).order_by("opened_at", "id").first()
+
+
+def open_alerts_about(about_tenant: uuid.UUID) -> list[Alert]:
+    """Alerts about one organisation that nobody has in hand."""
+    rows = Alert.objects.filter(tenant_id=HOUSE_ID, about_tenant=about_tenant, status=AlertStatus.OPEN)
+    return list(rows.order_by("opened_at", "id"))
 
 
 def has_alert(*, about_tenant: uuid.UUID, agents: Collection[str], classes: Collection[AlertClass]) -> bool:

@@ -57,6 +57,7 @@ def test_each_figure_says_how_it_stands_in_words() -> None:
 
     dear = shown(now=replace(HOUR, spent_nano_usd=20 * 10**9, unpriced_calls=7))["cost"]
     assert (dear.tone, dear.note) == ("bad", "4.0 times last week; 7 calls without a price")
+    assert shown(week_ago=replace(HOUR, spent_nano_usd=10**7))["cost"].note == "far above last week"
     small = shown(now=replace(HOUR, spent_nano_usd=9 * 10**8), week_ago=replace(HOUR, spent_nano_usd=10**8))["cost"]
     assert small.tone == ""  # less than a dollar is no reason to raise the voice
     first = shown(week_ago=replace(HOUR, spent_nano_usd=0))["cost"]

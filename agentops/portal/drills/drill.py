@@ -189,6 +189,15 @@ def _tidy_up(portal: Interfaces, result: Result, alert: Alert | None, incident: 
         )
 
 
+def tidy_up_before(place: Ground) -> None:
+    """An alert that came after its drill had given up waiting is nobody's: it is said to be a drill's."""
+    with house_scope() as house:
+        for alert in looked.open_alerts_about(place.id):
+            said = {"tenant": house, "alert_id": alert.id, "by": BY, "at": now()}
+            alerts.acknowledge_alert(**said)
+            alerts.give_verdict(verdict=AlertVerdict.EXPECTED, note="Left by an earlier drill.", **said)
+
+
 @contextlib.contextmanager
 def paged_at(address: str) -> Iterator[uuid.UUID]:
     """The drill's pager is a target while the block lasts."""

@@ -66,6 +66,7 @@ class Command(BaseCommand):
         results = []
         with ground.opened() as place, pager.listening(port) as listening, drill.paged_at(listening.address) as target:
             portal = Interfaces(base_url, place.keys)
+            drill.tidy_up_before(place)
             slow = [drill.begin(mode, portal, place) for mode in modes if mode.is_slow]
             for mode in modes:
                 if not mode.is_slow:
