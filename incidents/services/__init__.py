@@ -1,7 +1,23 @@
 """Writes of alerts, incidents and on-call, by part."""
 
-from incidents.services.action_items import add_action, change_action, drop_action, finish_action, reopen_action, verify_action
-from incidents.services.alerts import acknowledge_alert, calm_alerts, forget_looks, give_verdict, raise_alert, remove_rule, resolve_alert, set_rule
+from incidents.services.action_items import (
+    add_action,
+    change_action,
+    drop_action,
+    finish_action,
+    reopen_action,
+    verify_action,
+)
+from incidents.services.alerts import (
+    acknowledge_alert,
+    calm_alerts,
+    forget_looks,
+    give_verdict,
+    raise_alert,
+    remove_rule,
+    resolve_alert,
+    set_rule,
+)
 from incidents.services.answers import claim_polls, forget_back_events, take_back_event, take_poll
 from incidents.services.blast import add_item, argue, note_scan_failure, note_scanned, plan_scans, take_found
 from incidents.services.cadences import decide_tool, follow_item, open_review, sign_review
@@ -12,7 +28,18 @@ from incidents.services.comms import approve_comm, change_comm, draft_comm, note
 from incidents.services.containing import decide_not_to_stop, note_switch
 from incidents.services.covers import cancel_cover, take_over
 from incidents.services.escalating import escalate
-from incidents.services.evidence import complete_snapshot, freeze_plan, keep_runs, keep_surroundings, note_failure, note_read, note_taken, note_told, plan_snapshot, release_hold
+from incidents.services.evidence import (
+    complete_snapshot,
+    freeze_plan,
+    keep_runs,
+    keep_surroundings,
+    note_failure,
+    note_read,
+    note_snapshot_told,
+    note_taken,
+    plan_snapshot,
+    release_hold,
+)
 from incidents.services.fixes import check_fix, propose_fix
 from incidents.services.handovers import sign_handover
 from incidents.services.joining import join_alert, merge, remove_alert, set_parent
@@ -20,8 +47,23 @@ from incidents.services.learning import begin_postmortem, note_recurrence
 from incidents.services.lifecycle import declare, move
 from incidents.services.notes import add_note
 from incidents.services.paging import note_deliveries, plan_pages
-from incidents.services.postmortems import note_due, publish_postmortem, return_postmortem, review_postmortem, save_postmortem, submit_postmortem
-from incidents.services.reversals import approve_reversal, change_reversal, end_reversal, note_ended, note_reversals_told, plan_reversals, start_reversal
+from incidents.services.postmortems import (
+    note_due,
+    publish_postmortem,
+    return_postmortem,
+    review_postmortem,
+    save_postmortem,
+    submit_postmortem,
+)
+from incidents.services.reversals import (
+    approve_reversal,
+    change_reversal,
+    end_reversal,
+    note_ended,
+    note_reversals_told,
+    plan_reversals,
+    start_reversal,
+)
 from incidents.services.roles import assume_role, renounce_role
 from incidents.services.rotations import set_rotation
 from incidents.services.runbooks import set_runbook, store_shipped, tick_step, untick_step
@@ -89,6 +131,7 @@ __all__ = [
     "note_reversals_told",
     "note_scan_failure",
     "note_scanned",
+    "note_snapshot_told",
     "note_switch",
     "note_taken",
     "note_told",

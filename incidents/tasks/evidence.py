@@ -7,7 +7,7 @@ import uuid
 from agentops.common.queues import Queue, task
 from incidents.queries import blast
 from incidents.queries import evidence as queries
-from incidents.services import scanning, taking, telling
+from incidents.services import scanning, taking, undone
 from tenants.house import house_scope
 
 
@@ -42,7 +42,7 @@ def scan_due() -> int:
 @task(Queue.DEFAULT)
 def tell_reversals() -> int:
     """Tell organisations, in their logs, what was undone for them."""
-    return telling.tell_reversals()
+    return undone.tell_reversals()
 
 
 def _take(snapshot_id: uuid.UUID) -> bool:

@@ -128,7 +128,7 @@ WITHOUT_ENTRY = {
                 "note_failure",
                 "note_reversals_told",
                 "note_scan_failure",
-                "note_told",
+                "note_snapshot_told",
             )
         ],
         "a step of a snapshot, a look or a reversal that was planned with an entry, and whose end leaves one",

@@ -44,14 +44,13 @@ from incidents import queries as incident_queries
 from incidents import services as incidents
 from incidents.cadence_item import ItemKind, NewItem
 from incidents.models import Handover, Incident
-from incidents.services import action_items, comms, learning
+from incidents.queries import targets as paged
+from incidents.queries.named import incident_called
+from incidents.services import action_items, alerts, comms, learning
+from incidents.services import rules as alert_rules
+from incidents.services import targets as paging_targets
 from incidents.services.rotations import RotationTerms
 from incidents.types import Cadence
-from incidents.services import alerts
-from incidents.services import rules as alert_rules
-from incidents import services as incidents
-from incidents.queries import targets as paged
-from incidents.services import targets as paging_targets
 from tenants import queries as tenants
 from tenants import services as tenant_services
 from tenants.access import Door
@@ -61,9 +60,8 @@ from tenants.roles import StaffRole
 from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
 from tests.evals import rowsof
-from tests.incidents import learning_rows as learnt
+from tests.incidents import cases as evidenced
 from tests.incidents.looks import look
-from tests.incidents import cases as incidents
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -119,7 +117,6 @@ class Things:
 
     def __init__(self, world: World, organisation: Organisation) -> None:
         self.world, self.organisation = world, organisation
-        self.incident = ""
 
     def member(self) -> uuid.UUID | None:
         """Not the owner, where there is somebody else: an owner cannot be removed."""
@@ -145,17 +142,13 @@ class Things:
 
     def target_kind(self) -> str:
         return "pagerduty"
-    # incidents: evidence
-    def ref(self) -> str:
-        if not self.incident:
-            self.incident = incidents.incident(self.world).ref
-        return self.incident
 
+    # incidents: evidence
     def evidence_id(self) -> uuid.UUID:
-        return incidents.kept(self.ref())
+        return evidenced.kept(self.ref())
 
     def reversal_id(self) -> uuid.UUID:
-        return incidents.reversal(self.ref())
+        return evidenced.reversal(self.ref())
 
     # judging
     def judge_id(self) -> uuid.UUID:
@@ -617,10 +610,11 @@ class Things:
         return made.id
 
     def _incident(self) -> Incident:
-        """The first of the year, of this organisation; one for all places of a URL."""
-        with house_scope() as house:
-            found = Incident.objects.filter(tenant_id=house, year=2026, number=42).first()
-        return found or learnt.incident(self.world, tenants=[self.organisation.id])
+        """One for all places of a URL."""
+        ref = self.ref()
+        with house_scope():
+            return incident_called(ref)
+
     # on-call
     def rotation(self) -> uuid.UUID:
         """Sam's alone, since a week ago."""
@@ -661,9 +655,6 @@ class Things:
         self.feed_token()
         with house_scope():
             return incident_queries.calendar_feeds.feeds_of(self.world.sam.user.pk)[0].id
-
-    def alert_class(self) -> str:
-        return "cost_spike"
 
     def cadence(self) -> str:
         return "daily"

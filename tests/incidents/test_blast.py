@@ -18,7 +18,7 @@ from agentops.common.scope import staff_scope, tenant_scope
 from incidents.models import BlastItem, BlastScan, Incident, Reversal, SideEffect
 from incidents.queries import touched
 from incidents.queries.blast import scans_due
-from incidents.services import blast, reversals, scanning, telling
+from incidents.services import blast, reversals, scanning, undone
 from incidents.types import BlastKind, BlastState, ReversalState, Reversibility
 from tenants.house import HOUSE_ID, house_scope
 from tests.evals.telling import Machine
@@ -243,6 +243,6 @@ def test_effects_are_undone_last_first_by_two_people_once_and_with_a_proof(world
     with house_scope():
         assert Incident.objects.get(id=about.id).reversed_at is not None
 
-    assert (telling.tell_reversals(), telling.tell_reversals()) == (3, 0)
+    assert (undone.tell_reversals(), undone.tell_reversals()) == (3, 0)
     told = [json.loads(entry.data)["state"] for entry in world.acme.entries() if entry.action == "reversal.ended"]
     assert sorted(told) == ["done", "impossible", "waived"]

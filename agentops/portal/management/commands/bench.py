@@ -15,8 +15,7 @@ FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", 
 
 
 class Command(BaseCommand):
-    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, quiet, faults. Works on the engines of a running `up`, or of the environment."
-    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, blast, faults. Works on the engines of a running `up`, or of the environment."
+    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, quiet, blast, faults. Works on the engines of a running `up`, or of the environment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True)
@@ -81,9 +80,6 @@ class Command(BaseCommand):
             "quiet", help="false pages in a simulated month in which nothing is wrong; needs no engines"
         )
         quiet.add_argument("--seeds", type=int, default=5)
-        ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
-        ledger.add_argument("--spans", type=int, default=40_000, help="sent in each turn")
-        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift, quiet):
         blast = benches.add_parser(
             "blast", help="what one agent version touched with one tool, and evidence of 500 runs (needs engines)"
         )
@@ -94,7 +90,7 @@ class Command(BaseCommand):
         blast.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
         ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
         ledger.add_argument("--spans", type=int, default=40_000, help="sent in each turn")
-        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift, blast):
+        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift, quiet, blast):
             one.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
