@@ -13,7 +13,7 @@ from incidents.detecting.defaults import DEFAULTS
 from incidents.models import Alert, AlertOccurrence
 from incidents.queries.samples import Sample
 from incidents.types import AlertClass, AlertStatus, ScopeType
-from tenants.models import Tenant
+from tenants.types import Tenant
 
 
 def number(value: float) -> str:

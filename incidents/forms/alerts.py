@@ -11,7 +11,7 @@ from django import forms
 from incidents.detecting.defaults import DEFAULTS
 from incidents.services.rules import AGENT_LENGTH, MOST_COOLDOWN
 from incidents.types import AlertClass, Severity
-from tenants.models import Tenant
+from tenants.types import Tenant
 
 
 def known(text: str, values: Container[str]) -> str:

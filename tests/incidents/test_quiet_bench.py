@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
-from agentops.portal.bench import quiet, quiet_looks, quiet_month
+from agentops.portal.bench import quiet, quiet_month
 from agentops.portal.bench.quiet_book import Book
 from incidents.detecting import rates
 from incidents.detecting.seen import Seen
@@ -19,12 +16,9 @@ def test_a_small_quiet_month_is_quiet_and_trouble_in_it_is_not(monkeypatch: pyte
     monkeypatch.setattr(quiet_month, "AGENTS", 3)
     made = quiet.run(seeds=1, say=print)
     assert made["sound"] and made["false_pages"][0] <= quiet.MOST_FALSE
-    # Detectors that never speak, or speak too often, fail the bench.
+    # A detector that never speaks fails the bench.
     monkeypatch.setattr(rates, "burns_down", lambda figures, params: None)
     assert quiet.run(seeds=1, say=print)["sound"] is False
-    monkeypatch.setattr(rates, "burns_down", lambda figures, params: 1e9)
-    noisy = replace(quiet_month.month(np.random.default_rng(1))[0], name="other")
-    assert sum(1 for _ in quiet_looks.errors(noisy)) > quiet.MOST_FALSE
 
 
 def test_the_book_goes_by_the_policy_of_the_service() -> None:

@@ -15,7 +15,8 @@ ERRORS, REFUSALS = 0.01, 0.02
 ORGANISATIONS, AGENTS = 4, 5  # agents of each
 COST_USD, COST_SPREAD = 0.02, 1.0  # the median of a run, and the deviation of its logarithm
 TOKENS, TOKEN_SPREAD = 4_000, 0.8
-Ints, Floats = NDArray[np.int64], NDArray[np.float64]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +77,4 @@ def _agent(random: np.random.Generator, tenant: uuid.UUID, name: str, *, per_min
 
 def total(agents: Sequence[Agent]) -> Ints:
     """What all of them cost in each minute."""
-    return np.sum([agent.by_minute(agent.cost) for agent in agents], axis=0, dtype=np.int64)
+    return np.asarray(np.sum([agent.by_minute(agent.cost) for agent in agents], axis=0), dtype=np.int64)
