@@ -66,8 +66,9 @@ def standing(*, at: datetime) -> dict[Cadence, list[Period]]:
         every[cadence] = []
         for first, last in [due, *policy.periods_before(cadence, due[0], _HISTORY)]:
             row = found.get((cadence, first))
-            counts = (row.item_count, row.opened_count) if row else (0, 0)
-            every[cadence].append(Period(cadence, first, last, row, *counts, is_missed=row is None and first > begun))
+            items, opened = (row.item_count, row.opened_count) if row else (0, 0)
+            is_missed = row is None and first > begun
+            every[cadence].append(Period(cadence, first, last, row, items, opened, is_missed))
     return every
 
 
