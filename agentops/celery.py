@@ -89,6 +89,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # incidents: lifecycle
     "look at watches": {"task": "incidents.tasks.lifecycle.look_at_watches", "schedule": 15.0},
     "follow incidents": {"task": "incidents.tasks.lifecycle.follow_incidents", "schedule": 30.0},
+    "look for what was touched": {"task": "incidents.tasks.evidence.scan_due", "schedule": 20.0},
+    "tell what was undone": {"task": "incidents.tasks.evidence.tell_reversals", "schedule": _MINUTE},
     "keep partitions": {"task": "agentops.portal.tasks.keep_partitions", "schedule": _HOUR},
 }
 

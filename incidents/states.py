@@ -64,7 +64,7 @@ def needs_commander(origin: str, target: str) -> bool:
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram; README.md holds it, and a test holds the README to it."""
+    """The table as a Mermaid state diagram; the README holds it, and a test holds the README to it."""
     lines = ["stateDiagram-v2", f"    [*] --> {_S.TRIAGE.value}: somebody declares it"]
     pairs = dict.fromkeys((arrow.origin, arrow.target) for arrow in TABLE)
     for origin, target in pairs:

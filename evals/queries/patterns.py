@@ -77,6 +77,17 @@ def patterns(
 
 
 def _pattern(pattern: str, agent: str, tools: list[str], *rest: Any) -> Pattern:
-    *counts, tenants, items, runs = rest
-    examples = [Example(*of) for of in zip(tenants, items, runs, strict=True)]
-    return Pattern(pattern.removeprefix(f"{agent}: "), agent, tools, *counts, examples)
+    count, organisations, waiting, last_day, day_before, first_at, last_at, tenants, items, runs = rest
+    return Pattern(
+        what=pattern.removeprefix(f"{agent}: "),
+        agent=agent,
+        tools=tools,
+        count=count,
+        tenants=organisations,
+        open=waiting,
+        last_day=last_day,
+        day_before=day_before,
+        first_at=first_at,
+        last_at=last_at,
+        examples=[Example(*of) for of in zip(tenants, items, runs, strict=True)],
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -12,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from agentops.common import clock, paging
-from agentops.common.pages import older_url, page_or_fragment, place
+from agentops.common.pages import is_fragment, older_url, page_or_fragment, place
 from agentops.traces.links import TraceLinks
 from evals.queries import signals as queries
 from evals.signalling import presenting, tokens
@@ -30,29 +32,36 @@ def quality_signals(request: TenantRequest) -> HttpResponse:
     tenant, at, cursor = request.access.tenant.id, clock.now(), paging.cursor(request.GET)
     action, links = place(request, "quality-signals"), TraceLinks.of(request)
     rows, more = queries.latest_feedback(tenant=tenant, cursor=cursor, limit=SAID)
-    since = _monday(at) - timedelta(weeks=WEEKS - 1)
-    weeks = queries.feedback_by_week(tenant=tenant, since=since)
-    context = {
+    context: dict[str, Any] = {
         "said": [presenting.SaidLine(row, links.run(row.run_id)) for row in rows],
         "older_url": older_url(action, "", more.encode() if more else ""),
         "newest_url": action if cursor else "",
+    }
+    if not is_fragment(request):
+        context |= _weeks(tenant, at)
+    return page_or_fragment(request, "evals/signals.html", "evals/_said.html", context)
+
+
+def _weeks(tenant: uuid.UUID, at: datetime) -> dict[str, Any]:
+    """Figures and tables over the weeks: the page's, and nothing that the list of words waits for."""
+    since = _monday(at) - timedelta(weeks=WEEKS - 1)
+    words = queries.feedbacks(tenant=tenant, since=since, weeks=WEEKS)
+    return {
         "feedback_command": _curl("feedback", '{"run_id": "…", "rating": "up"}'),
         "outcome_command": _curl(
             "outcomes", '{"run_id": "…", "idempotency_key": "…", "kind": "email.replied", "at": "…"}'
         ),
-        "stats": presenting.stats(weeks, queries.unmatched_outcomes(tenant=tenant, at=at)),
-        "figure": presenting.weeks_figure(weeks),
-        "weeks": [presenting.WordsLine(presenting.week_words(week), words) for week, words in reversed(weeks)],
+        "stats": presenting.stats(words.weeks, queries.unmatched_outcomes(tenant=tenant, at=at)),
+        "figure": presenting.weeks_figure(words.weeks),
+        "weeks": [presenting.WordsLine(presenting.week_words(week), said) for week, said in reversed(words.weeks)],
         "agents": [
-            presenting.WordsLine(agent or "(run not finished, or not here)", words)
-            for agent, words in queries.feedback_by_agent(tenant=tenant, since=since)
+            presenting.WordsLine(agent or "(run not finished, or not here)", said) for agent, said in words.agents
         ],
         "signals": [presenting.SignalLine(each) for each in queries.precisions(tenant=tenant, since=since)],
         "outcomes": [
             presenting.OutcomeLine(week) for week in queries.outcomes_by_agent_week(tenant=tenant, since=since)
         ],
     }
-    return page_or_fragment(request, "evals/signals.html", "evals/_said.html", context)
 
 
 @require_GET

@@ -43,6 +43,8 @@ DEFAULTS: Mapping[AlertClass, Defaults] = {
         meaning="A minute of an agent, or of all, costs far more than the minutes of the hour before it.",
         severity_meaning="SEV-1 while it rises.",
         params={
+            "least_usd": Param(3, 0, 1_000_000, "Minutes that cost less wake nobody", "USD"),
+            "alone_times": Param(2, 1, 1000, "One minute alone must be so many times its bound; two need not", "×"),
             "rising_times": Param(10, 1.5, 1000, "So many times the bound in one minute is rising at once", "×"),
         },
     ),
@@ -64,7 +66,8 @@ DEFAULTS: Mapping[AlertClass, Defaults] = {
         calm_periods=30,
         meaning="A run used far more tokens than the p99 of its agent's runs. An investigation is opened: it goes to the review queue.",
         params={
-            "times": Param(3, 1.1, 1000, "So many times the p99 of the days before", "×"),
+            "times": Param(3, 1, 1000, "So many times the p99 of the days before", "×"),
+            "spread": Param(1.3, 0, 10, "And beyond the p99 by so many times the way from the median to it, in orders of size"),
             "least_runs": Param(100, 20, 1_000_000, "With fewer runs in those days nothing is known", "runs", is_whole=True),
             "least_tokens": Param(20_000, 100, 1e9, "Runs of fewer tokens are none", "tokens", is_whole=True),
         },

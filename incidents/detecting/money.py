@@ -76,12 +76,23 @@ def see_spikes(rows: Iterable[Spike], around: Around) -> Look:
     seen, still, known = [], set(), {}
     for row in rows:
         looked, mark = _spike(row, around), str(row.id)
+        is_told = mark in around.known
+        if not is_told and not is_worth_waking(row, around):
+            continue
         known[mark] = row.last_seen_at.isoformat()
         if around.known.get(mark) != known[mark]:
             seen.append(looked)
         elif row.ended_at is None:
             still.add(looked.fingerprint)
     return Look(seen=seen, still=still, known=known)
+
+
+def is_worth_waking(row: Spike, around: Around) -> bool:
+    """One dear run makes a minute dear. So a minute alone must be far above its bound; a second one need only be above it."""
+    params = around.setting(AlertClass.COST_SPIKE, row.tenant, row.agent).params
+    bound = max(int(row.data.get("bound_nano_usd", 0)), params["least_usd"] * NANO)
+    above = sum(amount > bound for amount in row.minutes)
+    return above >= 2 or max(row.minutes, default=0) >= params["alone_times"] * bound
 
 
 def _spike(row: Spike, around: Around) -> Seen:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agentops.common.money import NANO
 from incidents.detecting.defaults import DEFAULTS
 from incidents.detecting.looking import Around, Look
 from incidents.detecting.seen import SampleRun, Seen
@@ -57,6 +58,7 @@ class LongRun:
     amount: int
     usual: float | None
     usual_runs: int = 0
+    median: float = 0.0
     step: str = ""
 
 
@@ -94,7 +96,7 @@ def see_tokens(long: Iterable[LongRun], around: Around) -> Look:
         params = around.setting(AlertClass.TOKEN_P99, row.tenant, row.agent).params
         if row.usual is None or row.usual_runs < params["least_runs"]:
             continue
-        bound = max(params["times"] * row.usual, params["least_tokens"])
+        bound = tokens_bound(row, params)
         if row.amount <= bound:
             continue
         mark = f"{row.tenant}/{row.run}"
@@ -126,6 +128,14 @@ def see_tokens(long: Iterable[LongRun], around: Around) -> Look:
     return Look(seen=seen, known={"runs": kept, "todo": todo})
 
 
+def tokens_bound(row: LongRun, params: Mapping[str, float]) -> float:
+    """Far above the p99, as far as the agent's runs differ: where the p99 is four times the median, runs of twelve times it
+    are none of a hundred, but one of some thousands. Each run in a month is looked at, so the bound is beyond that."""
+    usual = row.usual or 0.0
+    spread = (usual / row.median) ** params["spread"] if row.median > 0 else 1.0
+    return max(params["times"] * usual, usual * spread, params["least_tokens"])
+
+
 def _guarded(rows: list[EndedRun], news: list[EndedRun], around: Around, *, threshold: float) -> Seen:
     last = max(news, key=lambda row: (row.ended_at, row.run))
     is_harmful = any(row.harmful for row in rows)
@@ -152,7 +162,7 @@ def _guarded(rows: list[EndedRun], news: list[EndedRun], around: Around, *, thre
         data={
             "codes": sorted({row.code for row in rows}),
             "steps": max(row.steps for row in rows),
-            "nano_usd": sum(row.nano_usd for row in rows),
+            "cost_usd": sum(row.nano_usd for row in rows) / NANO,
             "harmful_calls": sum(row.harmful for row in rows),
         },
         runs=tuple(

@@ -75,6 +75,7 @@ class TargetForm(forms.Form):
             del self.fields[name]
         if "secret" in self.fields:
             self._word("secret", *self._SECRETS[kind], is_kept=bool(target and target.secret))
+            self.fields["secret"].required = target is None
         if "back_secret" in self.fields:
             self._word("back_secret", *self._BACK[kind], is_kept=bool(target and target.back_secret))
         if "api_token" in self.fields and target and target.api_token:

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('agent', models.TextField(blank=True)),
                 ('runs', models.IntegerField()),
                 ('steps_p99', models.FloatField()),
+                ('tokens_p50', models.FloatField()),
                 ('tokens_p99', models.FloatField()),
                 ('computed_at', models.DateTimeField()),
             ],

@@ -49,12 +49,13 @@ class DetectorMark(TenantOwned):
 
 
 class AgentUsual(HasId, TenantOwned):
-    """What is usual for an agent of an organisation: the p99 of its runs of some days, computed anew every hour."""
+    """What is usual for an agent of an organisation: the median and p99 of its runs of some days, computed anew every hour."""
 
     about_tenant = models.UUIDField()
     agent = models.TextField(blank=True)
     runs = models.IntegerField()
     steps_p99 = models.FloatField()  # model and tool calls of a run
+    tokens_p50 = models.FloatField()
     tokens_p99 = models.FloatField()
     computed_at = models.DateTimeField()
 

@@ -115,6 +115,7 @@ class BlastScan(HasId, TenantOwned):
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     by = models.CharField(max_length=200)
+    by_id = models.CharField(max_length=200, blank=True, default="")  # who that is in audit logs
     runs = models.IntegerField(default=0)
     side_effects = models.IntegerField(default=0)
     is_cut = models.BooleanField(default=False)  # there is more than was kept

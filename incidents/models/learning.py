@@ -18,7 +18,6 @@ from incidents.types import (
     PostmortemState,
     WatchState,
 )
-from tenants.types import User
 
 
 class CustomerComm(HasId, TenantOwned):
@@ -202,7 +201,7 @@ class ActionItem(HasId, TenantOwned):
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, db_constraint=False, related_name="actions")
     title = models.CharField(max_length=300)
     kind = models.CharField(max_length=8, choices=ActionKind.choices)
-    owner = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    owner = models.ForeignKey("tenants.User", null=True, on_delete=models.SET_NULL, related_name="+")
     due_on = models.DateField(null=True)
     tracker_url = models.TextField(blank=True)
     state = models.CharField(max_length=8, choices=ActionState.choices, default=ActionState.OPEN)

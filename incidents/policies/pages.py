@@ -112,6 +112,12 @@ def destination(kind: TargetKind, *, name: str, base_url: str, address: str) -> 
     return f"{name} ({host})" if host else name
 
 
+def is_in_order(kind: TargetKind) -> bool:
+    """A pager must not hear of an end before the beginning, or it rings for ever. A chat that fails for hours must not keep
+    the next message waiting behind the first."""
+    return kind in (TargetKind.PAGERDUTY, TargetKind.OPSGENIE)
+
+
 def is_told(kind: TargetKind, action: PageAction) -> bool:
     """That somebody has it is told to pagers, which stop to ring; people who read chat and mail have read enough."""
     return action is not PageAction.ACKNOWLEDGE or kind not in (TargetKind.CHAT, TargetKind.MAIL)

@@ -160,7 +160,7 @@ def tools() -> Iterator[NewItem]:
     found.sort(key=lambda one: (used.get((one.tenant_id, one.tool), never), one.tool, one.version))
     for one in found[:TOOLS_MOST]:
         moment = used.get((one.tenant_id, one.tool))
-        state = "in use" if moment and at - moment <= UNUSED else "not used for 90 days"
+        state = _use(moment, one.created_at, at)
         tenant_row = named[one.tenant_id]
         yield NewItem(
             kind=ItemKind.TOOL,
@@ -171,6 +171,13 @@ def tools() -> Iterator[NewItem]:
             data={"tool": one.tool, "version": one.version, "last_used_at": moment.isoformat() if moment else ""},
         )
     yield from more(ItemKind.TOOL, len(found) - TOOLS_MOST, "further tools", link("staff-tools-audit"))
+
+
+def _use(used_at: datetime | None, made_at: datetime, at: datetime) -> str:
+    """A definition that is newer than 90 days cannot be unused for 90 days."""
+    if used_at and at - used_at <= UNUSED:
+        return "in use"
+    return f"not used since it was defined on {made_at:%-d %b %Y}" if at - made_at <= UNUSED else "not used for 90 days"
 
 
 def keys() -> Iterator[NewItem]:

@@ -36,6 +36,7 @@ class Period:
     review: CadenceReview | None
     items: int = 0
     opened: int = 0
+    is_missed: bool = False  # nobody began it, though one before it was
 
     @property
     def words(self) -> str:
@@ -61,11 +62,13 @@ def standing(*, at: datetime) -> dict[Cadence, list[Period]]:
     every: dict[Cadence, list[Period]] = {}
     for cadence in Cadence:
         due = policy.period_due(cadence, at.date())
-        every[cadence] = [
-            Period(cadence, first, last, row, row.item_count if row else 0, row.opened_count if row else 0)
-            for first, last in [due, *policy.periods_before(cadence, due[0], _HISTORY)]
-            for row in [found.get((cadence, first))]
-        ]
+        begun = min((start for of, start in found if of == cadence), default=due[0])
+        every[cadence] = []
+        for first, last in [due, *policy.periods_before(cadence, due[0], _HISTORY)]:
+            row = found.get((cadence, first))
+            items, opened = (row.item_count, row.opened_count) if row else (0, 0)
+            is_missed = row is None and first > begun
+            every[cadence].append(Period(cadence, first, last, row, items, opened, is_missed))
     return every
 
 

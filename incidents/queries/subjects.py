@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
@@ -17,7 +17,9 @@ from incidents.policies.pages import Subject
 from incidents.types import AlertClass, AlertStatus, IncidentStatus, ScopeType
 from tenants import queries as tenants
 from tenants.house import HOUSE_ID
-from tenants.models import Tenant
+
+if TYPE_CHECKING:
+    from tenants.models import Tenant
 
 _OVER = (IncidentStatus.RESOLVED, IncidentStatus.CLOSED, IncidentStatus.CANCELLED, IncidentStatus.MERGED)
 _NAMED_MOST = 5

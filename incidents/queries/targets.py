@@ -39,6 +39,11 @@ class PageLine:
     tries: list[Try]
 
     @property
+    def url(self) -> str:
+        """Of the alert; an incident is called by its ref, which no page knows."""
+        return f"/staff/alerts/{self.page.subject_id}/" if self.page.subject_kind == "alert" else ""
+
+    @property
     def because(self) -> str:
         return self.page.because.replace("_", " ")
 
@@ -57,15 +62,26 @@ def target_of(target_id: uuid.UUID, *, lock: bool = False) -> PagingTarget:
     return found
 
 
+def targets_on() -> list[PagingTarget]:
+    return list(PagingTarget.objects.filter(tenant_id=HOUSE_ID, is_on=True).order_by("name", "id"))
+
+
+def first_hand(found: list[PagingTarget], severity: int) -> list[PagingTarget]:
+    """Of the targets that are on, those of a severity. What is the second channel of another one of these hears only of
+    what that one did not deliver; where the other is off, or not for this severity, it hears of it itself.
+    """
+    takes = [each for each in found if each.is_on and severity in each.severities]
+    ids = {each.id for each in takes}
+    return [each for each in takes if each.second_for_id not in ids]
+
+
 def unreached_severities(found: list[PagingTarget]) -> list[str]:
-    """Severities of which nobody is woken: no pager that is on takes them at first hand."""
-    reached = {
-        severity
-        for each in found
-        if each.is_on and each.is_pager and not each.second_for_id
-        for severity in each.severities
-    }
-    return [each.label for each in (Severity.SEV1, Severity.SEV2) if each.value not in reached]
+    """Severities of which nobody is woken: no pager takes them at first hand."""
+    return [
+        each.label
+        for each in (Severity.SEV1, Severity.SEV2)
+        if not any(target.is_pager for target in first_hand(found, each))
+    ]
 
 
 def latest_pages(*, target_id: uuid.UUID | None = None, subject_id: uuid.UUID | None = None) -> list[PageLine]:

@@ -53,7 +53,7 @@ def set_cause(
         incident, "incident.cause_set", {"cause": words, "owasp": owasp, "recurred": str(recurred)}, by, at, reason=text
     )
     came_back = f" It came back: {recurred} action items of earlier incidents were not enough." if recurred else ""
-    tell(incident, TimelineKind.CAUSE, f"Cause: {words}. {made.text}{came_back}", by, at)
+    tell(incident, TimelineKind.CAUSE, f"Root cause: {words}. {made.text}{came_back}", by, at)
     return made
 
 

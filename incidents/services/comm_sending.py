@@ -116,7 +116,7 @@ def _told(comm: CustomerComm, state: CommState, *, told_at: datetime, by: Actor,
         rows.filter(is_first).update(customer_told_at=told_at)
     how = {CommChannel.MAIL: "mailed to", CommChannel.CALL: "told by call to", CommChannel.STATEMENT: "published for"}
     words = f"“{comm.subject or comm.body[:80]}” was {how[CommChannel(comm.channel)]} {whom(comm)}."
-    record(comm, "incident.comm_sent", words, by, at, is_internal=comm.audience not in policies.CUSTOMERS)
+    record(comm, "incident.comm_sent", words, by, at, is_internal=comm.about_tenant is not None)
     return comm
 
 

@@ -21,6 +21,7 @@ from incidents.policies import comms as policies
 from incidents.services import timeline
 from incidents.services.learning_words import line, text
 from incidents.types import CommAudience, CommChannel, CommState, TimelineKind
+from tenants import queries as tenants
 
 BODY_MOST, REASON_MOST = 20_000, 1_000
 RECIPIENTS_MOST, RECIPIENT_MOST = 500, 320
@@ -179,6 +180,20 @@ def note_contact(
     )
 
 
+def note_look(*, tenant: uuid.UUID, what: str, by: Actor, at: datetime) -> None:
+    """Before staff read who a customer's people are: an entry in that customer's own log. Here `tenant` is the customer."""
+    scope.require_tenant(tenant)
+    audit.record(
+        tenant=tenant,
+        action="staff.read",
+        actor=by,
+        target=Target(type="page", id=what.partition("?")[0]),
+        outcome=Outcome.SUCCESS,
+        data={"what": what[:500]},
+        at=at,
+    )
+
+
 # -- parts ------------------------------------------------------------------------------------------------------------
 
 _WHOM = {
@@ -206,8 +221,11 @@ def locked(tenant: uuid.UUID, comm_id: uuid.UUID) -> CustomerComm:
 
 
 def whom(comm: CustomerComm, *, is_first: bool = False) -> str:
-    """The audience inside a sentence."""
+    """The audience inside a sentence: `admins of the organisation (Acme)`."""
     words = comm.get_audience_display()
+    if comm.about_tenant is not None:
+        organisation = tenants.tenants_by_id([comm.about_tenant]).get(comm.about_tenant)
+        words = f"{words} ({organisation.name})" if organisation else words
     return words if is_first else words[0].lower() + words[1:]
 
 

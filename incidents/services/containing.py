@@ -51,7 +51,7 @@ def note_switch(
     data = {"switch": str(switch_id), "scope": kind, "id": scope_id, "mode": mode}
     record(incident, "incident.switch_noted", data, by, at)
     tell(
-        incident, TimelineKind.SWITCH, f"Kill switch: {_words(kind, scope_id)} ({mode.replace('_', ' ')})", by, at,
+        incident, TimelineKind.SWITCH, f"Set on {_words(kind, scope_id)} ({mode.replace('_', ' ')})", by, at,
         occurred_at=min(set_at, at), data={**data, "tenant": str(about_tenant or "")},
     )  # fmt: skip
     return made

@@ -191,7 +191,7 @@ def note_taken(*, tenant: uuid.UUID, incident_ref: str, snapshot: Snapshot, mani
     audit.record_many(tenant=tenant, entries=[entry])
 
 
-def note_told(*, tenant: uuid.UUID, snapshot_id: uuid.UUID, at: datetime) -> None:
+def note_snapshot_told(*, tenant: uuid.UUID, snapshot_id: uuid.UUID, at: datetime) -> None:
     """The log of every organisation in it says it."""
     scope.require_tenant(tenant)
     Snapshot.objects.filter(tenant_id=tenant, id=snapshot_id, told_at__isnull=True).update(told_at=at)

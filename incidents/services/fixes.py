@@ -63,7 +63,7 @@ def propose_fix(
     data = {"fix": str(made.id), "cases": str(len(kept)), **names}
     record(incident, "incident.fix_proposed", data, by, at, reason=change)
     with_cases = f" Cases: {', '.join(each['set'] + '/' + each['key'] for each in kept)}." if kept else ""
-    tell(incident, TimelineKind.FIX, f"Fix: {change}{with_cases}", by, at, data={"fix": str(made.id)})
+    tell(incident, TimelineKind.FIX, f"Proposed: {change}{with_cases}", by, at, data={"fix": str(made.id)})
     return made
 
 

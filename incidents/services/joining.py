@@ -132,8 +132,8 @@ def set_parent(
 ) -> Incident:
     """Make it a part of a larger one (not the same as it: that is merging), or of none. Raises Unknown, InvalidInput."""
     scope.require_tenant(tenant)
-    incident = locked(tenant, incident_id)
-    above = None if parent is None else locked(tenant, parent)
+    rows = {each: locked(tenant, each) for each in sorted({incident_id, parent or incident_id}, key=str)}
+    incident, above = rows[incident_id], None if parent is None else rows[parent]
     if above is not None and (above.id == incident.id or above.parent_id is not None):
         raise invalid("/parent", "The larger incident is another one, and itself no part of one.")
     if above is not None and Incident.objects.filter(tenant_id=tenant, parent=incident).exists():

@@ -58,6 +58,7 @@ def declare(
     sent twice, it is the same incident. Raises InvalidInput, AlreadyDone where an alert belongs to another incident.
     """
     scope.require_tenant(tenant)
+    _one_after_the_other(at)
     if incident_id is not None:
         before = Incident.objects.filter(tenant_id=tenant, id=incident_id).first()
         if before is not None:
@@ -115,7 +116,7 @@ def move(
     *,
     tenant: uuid.UUID,
     incident_id: uuid.UUID,
-    to: IncidentStatus,
+    to: str,
     reason: str = "",
     hours: int = WATCH_HOURS[0],
     expected: str | None = None,
@@ -146,7 +147,7 @@ def move(
     was, data = incident.status, {"from": incident.status}
     incident.status = to
     if is_back:
-        _reopen(incident, stands, at)
+        _reopen(incident, at)
     elif to is _S.CONTAINED:
         incident.contained_at = at
     elif to is _S.WATCHING:
@@ -250,9 +251,13 @@ def _times(alerts: Sequence[Alert], impact: datetime | None, at: datetime, *, is
     return {**found, "last_harm_at": harm} if harm is not None else found
 
 
-def _next_number(tenant: uuid.UUID, at: datetime) -> tuple[int, int]:
+def _one_after_the_other(at: datetime) -> None:
+    """Whoever declares waits for whoever declares now: numbers have no gap, and a form sent twice at once finds itself."""
     with connection.cursor() as cursor:
         cursor.execute(_NUMBER, [at.year])
+
+
+def _next_number(tenant: uuid.UUID, at: datetime) -> tuple[int, int]:
     last = Incident.objects.filter(tenant_id=tenant, year=at.year).order_by("-number").values_list("number", flat=True)
     return at.year, (last.first() or 0) + 1
 
@@ -271,8 +276,8 @@ def _told_as_declared(made: Incident, alerts: Sequence[Alert], by: Actor, at: da
         by,
         at,
     )
-    drill = "Drill: d" if made.is_drill else "D"
-    tell(made, TimelineKind.DECLARED, f"{drill}eclared as SEV-{made.severity}: {made.title}", by, at)
+    drill = "Drill, " if made.is_drill else ""
+    tell(made, TimelineKind.DECLARED, f"{drill}SEV-{made.severity}: {made.title}", by, at)
     for alert in alerts:
         tell(
             made, TimelineKind.ALERT, alert.summary, by, at, occurred_at=min(alert.opened_at, at),
@@ -298,7 +303,7 @@ def _word(status: str) -> str:
     return f"“{IncidentStatus(status).label.lower()}”"
 
 
-def _reopen(incident: Incident, stands: Standing, at: datetime) -> None:
+def _reopen(incident: Incident, at: datetime) -> None:
     """What was said to hold does not hold: it has to be contained, fixed and watched anew."""
     incident.contained_at = incident.mitigated_at = incident.resolved_at = None
     incident.not_stopped_because = incident.not_stopped_by = ""

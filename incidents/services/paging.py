@@ -14,6 +14,7 @@ from incidents.models import Page, PagingTarget
 from incidents.policies import pages as policy
 from incidents.policies.pages import Subject
 from incidents.queries.subjects import subject_of
+from incidents.queries.targets import first_hand, targets_on
 from incidents.services import escalating
 from incidents.services.timeline import note
 from incidents.types import PageAction, TargetKind, TimelineKind
@@ -33,20 +34,20 @@ def plan_pages(
     """Page about a change of an alert or incident, in the transaction of that change; the same change pages once.
 
     Who is to hear of it: of something new or worse, the targets of its severity; of what is acknowledged or over, those
-    that heard of it before. Where no target takes a SEV-1 or SEV-2, whoever is on call gets a mail at once.
+    that heard of it before. Where no pager takes a SEV-1 or SEV-2, whoever is on call gets a mail at once.
     """
     scope.require_tenant(tenant)
     subject = subject_of(subject_kind, subject_id)
     if subject is None:
         return []
     is_new = action is PageAction.TRIGGER
-    targets = first_hand(tenant, severity) if is_new else _told_before(tenant, subject)
+    targets = first_hand(targets_on(), severity) if is_new else _told_before(tenant, subject)
     planned = [
         page_to(target, subject, state_number=state_number, action=action, severity=severity, because=because, at=at)
         for target in targets
         if policy.is_told(TargetKind(target.kind), action)
     ]
-    if is_new and not planned and severity <= policy.ESCALATED_SEVERITY:
+    if is_new and not any(target.is_pager for target in targets) and severity <= policy.ESCALATED_SEVERITY:
         escalating.tell_at_once(tenant=tenant, subject=subject, state_number=state_number, at=at)
     if action is PageAction.RESOLVE:
         _withdraw(tenant, subject, at)
@@ -70,8 +71,8 @@ def page_to(
 ) -> Page:
     """The row and its message, once for each change of state, whoever asks and how often.
 
-    Of one subject, a target gets the messages in the order in which they were written: what is over is not told before
-    what began. So a pager is never left ringing about something that ended.
+    Of one subject, a pager gets the messages in the order in which they were written: what is over is not told before what
+    began, so that none is left ringing about something that ended.
     """
     kind, key = TargetKind(target.kind), policy.dedup_key(subject.kind, subject.id)
     said = policy.document(subject, action=action, severity=severity, because=because, at=clock.rfc3339(at))
@@ -83,7 +84,7 @@ def page_to(
         template=policy.PAGE_MAIL if is_mail else f"page.{action.value}",
         context=said if kind in (TargetKind.MAIL, TargetKind.WEBHOOK) else {**said, "target": str(target.id)},
         dedup_key=f"page:{target.id}:{subject.id}:{action.value}:{state_number}",
-        order_key=f"page:{target.id}:{subject.id}",
+        order_key=f"page:{target.id}:{subject.id}" if policy.is_in_order(kind) else "",
     )
     page, _ = Page.objects.get_or_create(
         tenant_id=target.tenant_id,
@@ -101,12 +102,6 @@ def page_to(
         },
     )
     return page
-
-
-def first_hand(tenant: uuid.UUID, severity: int) -> list[PagingTarget]:
-    """Targets of a severity. What is the second channel of another hears only of what that one did not deliver."""
-    rows = PagingTarget.objects.filter(tenant_id=tenant, is_on=True, severities__contains=[severity], second_for=None)
-    return list(rows.order_by("name", "id"))
 
 
 def _told_before(tenant: uuid.UUID, subject: Subject) -> list[PagingTarget]:
@@ -137,9 +132,9 @@ def note_deliveries(*, tenant: uuid.UUID, at: datetime) -> int:
     """Take over from the outbox which pages were delivered or given up; answers how many."""
     scope.require_tenant(tenant)
     open_pages = list(
-        Page.objects.filter(tenant_id=tenant, delivered_at=None, created_at__gt=at - policy.LOOKED_BACK).order_by(
-            "created_at"
-        )[: policy.SWEPT_MOST]
+        Page.objects.filter(
+            tenant_id=tenant, delivered_at=None, failed_at=None, created_at__gt=at - policy.LOOKED_BACK
+        ).order_by("created_at")[: policy.SWEPT_MOST]
     )
     messages = outbox_rows.messages_by_id(tenant=tenant, ids=[page.message_id for page in open_pages])
     changed = []

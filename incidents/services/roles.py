@@ -30,7 +30,7 @@ ABLE: dict[IncidentRoleName, frozenset[StaffRole]] = {
 
 
 def assume_role(
-    *, tenant: uuid.UUID, incident_id: uuid.UUID, role: IncidentRoleName, user: int, by: Actor, at: datetime
+    *, tenant: uuid.UUID, incident_id: uuid.UUID, role: str, user: int, by: Actor, at: datetime
 ) -> IncidentRole:
     """Give a role to a person, in the place of whoever has it. Raises Unknown, WrongState, InvalidInput."""
     scope.require_tenant(tenant)
@@ -55,9 +55,7 @@ def assume_role(
     return made
 
 
-def renounce_role(
-    *, tenant: uuid.UUID, incident_id: uuid.UUID, role: IncidentRoleName, by: Actor, at: datetime
-) -> None:
+def renounce_role(*, tenant: uuid.UUID, incident_id: uuid.UUID, role: str, by: Actor, at: datetime) -> None:
     """Take a role back; nobody has it then. A SEV-1 that is past triage keeps a commander: hand the role over instead."""
     scope.require_tenant(tenant)
     incident = locked(tenant, incident_id)

@@ -26,11 +26,13 @@ def use_second_channels(*, tenant: uuid.UUID, at: datetime) -> int:
     """
     scope.require_tenant(tenant)
     waiting = {each.id: each for each in waiting_subjects(worst_but=_ANY_SEVERITY)}
+    named = PagingTarget.objects.filter(tenant_id=tenant, is_on=True, second_for__isnull=False)
     stuck = (
         Page.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("target")
         .filter(
             Q(delivered_at=None, created_at__lte=at - policy.DELIVERED_WITHIN) | Q(failed_at__isnull=False),
+            Q(target__is_pager=True) | Q(target_id__in=named.values("second_for_id")),
             tenant_id=tenant,
             action=PageAction.TRIGGER,
             second_sent_at=None,

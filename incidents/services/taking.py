@@ -116,4 +116,4 @@ def tell(snapshot_id: uuid.UUID, *, at: datetime | None = None) -> None:
             if not custody.has_entry(tenant=about, entry=found.id, at=found.completed_at):
                 evidence.note_taken(tenant=about, incident_ref=ref, snapshot=found, manifest=manifest.of(about))
     with house_scope() as house:
-        evidence.note_told(tenant=house, snapshot_id=snapshot_id, at=at or clock.now())
+        evidence.note_snapshot_told(tenant=house, snapshot_id=snapshot_id, at=at or clock.now())

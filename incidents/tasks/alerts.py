@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from agentops.common import clock
 from agentops.common.queues import Queue, task
-from incidents.services import watching
+from incidents.services import alerts, watching
 from incidents.types import AlertClass
+from tenants.house import house_scope
 
 
 @task(Queue.DEFAULT)
@@ -50,5 +51,7 @@ def watch_rates() -> int:
 
 @task(Queue.INGEST)
 def compute_usual() -> int:
-    """What is usual for each agent, of the last days."""
+    """What is usual for each agent, of the last days; and forget looks that nobody is shown any more."""
+    with house_scope() as house:
+        alerts.forget_looks(tenant=house, at=clock.now())
     return watching.compute_usual(at=clock.now())

@@ -12,7 +12,7 @@ _READ, _MANAGE = Permission.STAFF_INCIDENTS, Permission.STAFF_ON_CALL_MANAGE
 
 urlpatterns: list[URLPattern] = [
     house_page("alerts/targets/", paging.targets, name="staff-targets", needs=_READ),
-    house_page("alerts/targets/new/<slug:kind>/", paging.target_new, name="staff-target-new", needs=_MANAGE),
+    house_page("alerts/targets/new/<slug:target_kind>/", paging.target_new, name="staff-target-new", needs=_MANAGE),
     house_page(_TARGET, paging.target, name="staff-target", needs=_READ),
     house_page(f"{_TARGET}terms/", paging.target_edit, name="staff-target-edit", needs=_MANAGE),
     house_page(f"{_TARGET}switch/", paging.target_switch, name="staff-target-switch", needs=_MANAGE),

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from agentops.common import clock
 from agentops.common.errors import DomainError, InvalidInput, NotFound
 from agentops.common.pages import question, show_refusal
-from agentops.common.scope import staff_scope
+from agentops.common.scope import staff_scope, tenant_scope
 from agentops.outbox import queries as outbox
 from incidents.drafting import TEMPLATES, draft
 from incidents.forms import learning as forms
@@ -39,15 +39,17 @@ def incident_comms(request: StaffRequest, ref: str) -> HttpResponse:
     at = clock.now()
     found = queries.comms_of(incident.id)
     lines = queries.organisations(incident, found, at=at)
+    named = [(str(line.tenant.id), line.tenant.name) for line in lines]
     context = {
         "incident": incident,
         "lines": lines,
         "comms": _named(found),
         "may_speak": request.staff.may(Permission.STAFF_COMMUNICATE),
         "is_public_suggested": queries.is_public_suggested(incident, found),
-        "templates": [one for one in TEMPLATES.values() if one.audience != CommAudience.PUBLIC],
+        "organisations": named,
+        "templates": [(one.name, one.label) for one in TEMPLATES.values() if one.audience != CommAudience.PUBLIC],
         "untold": sum(line.told_at is None for line in lines),
-        "contact": forms.ContactForm(organisations=[(str(line.tenant.id), line.tenant.name) for line in lines]),
+        "contact": forms.ContactForm(organisations=named),
         "now": at,
     }
     return TemplateResponse(request, "incidents/comms.html", context)
@@ -91,19 +93,24 @@ def comm_new(request: StaffRequest, ref: str) -> HttpResponse:
     with staff_scope():
         incident = incident_called(ref)
         tenant = _asked_tenant(request, incident)
-        template = _asked_template(request, tenant is None)
-        audience = TEMPLATES[template].audience
-        initial: dict[str, Any] = {}
-        if request.method == "GET":
+    template = _asked_template(request, tenant is None)
+    audience = TEMPLATES[template].audience
+    initial: dict[str, Any] = {}
+    if request.method == "GET":
+        if tenant is not None:
+            with tenant_scope(tenant.id):
+                comms.note_look(tenant=tenant.id, what=request.get_full_path(), by=request.staff.actor, at=clock.now())
+        with staff_scope():
             facts = comm_facts.facts_for(incident, tenant, template=template, at=clock.now())
-            subject, body = draft(template, facts)
-            initial = {
-                "channel": policies.channel_for(audience),
-                "recipients": "\n".join(comm_facts.recipients_for(incident, tenant, audience)),
-                "subject": subject,
-                "body": body,
-                "next_update_due_at": facts.next_update_at,
-            }
+            recipients = comm_facts.recipients_for(incident, tenant, audience)
+        subject, body = draft(template, facts)
+        initial = {
+            "channel": policies.channel_for(audience),
+            "recipients": "\n".join(recipients),
+            "subject": subject,
+            "body": body,
+            "next_update_due_at": facts.next_update_at,
+        }
     form = forms.CommForm(request.POST or None, initial=initial, is_public=tenant is None)
     if request.method == "POST" and form.is_valid():
         try:

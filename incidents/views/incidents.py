@@ -37,6 +37,15 @@ ROWS = 50
 STATES = [("open", "Open"), ("over", "Over"), ("all", "All")]
 SWITCHES_SHOWN = 5
 _S = IncidentStatus
+_GO = {
+    _S.ACTIVE: "Take it up: active",
+    _S.CONTAINED: "It is contained",
+    _S.IDENTIFIED: "The cause is known",
+    _S.FIX_IN_REVIEW: "Have the fix reviewed",
+    _S.WATCHING: "The fix is deployed: watch it",
+    _S.RESOLVED: "It is resolved",
+    _S.CLOSED: "It is closed",
+}
 
 
 @require_GET
@@ -126,7 +135,7 @@ def incident_proof(request: StaffRequest, ref: str) -> HttpResponse:
             switch = product.get(each.switch_id)
             figures = proof_figures(runtime.product_proof(switch), switch.mode) if switch else []
         proofs.append({
-            "noted": each, "tenant": names.get(each.about_tenant), "switch": switch, "figures": figures,
+            "noted": each, "tenant": names.get(each.about_tenant) if each.about_tenant else None, "switch": switch, "figures": figures,
             "is_on": switch is not None and switch.lifted_at is None,
         })  # fmt: skip
     context = {"incident": found, "proofs": proofs, "more": max(len(switches) - SWITCHES_SHOWN, 0)}
@@ -175,6 +184,7 @@ def _next(request: StaffRequest, found: Incident, stands: Standing) -> dict[str,
     capacity = who(request)
     return {
         "target": target,
+        "go_word": _GO.get(target, "") if target else "",
         "needs": [(need.sentence, _page_url(need.page, ref=found.ref)) for need in needs],
         "is_for_commander": bool(target) and states.needs_commander(found.status, str(target)),
         "may_go": bool(target and states.may_become(found.status, target, capacity)),

@@ -21,6 +21,7 @@ from agentops.common.scope import staff_scope, tenant_scope
 from agentops.runtime import queries as runtime
 from agentops.runtime import services
 from agentops.runtime.types import SwitchMode, SwitchScope
+from incidents import states
 from incidents.forms.lifecycle import KillForm
 from incidents.models import Incident
 from incidents.queries.named import incident_called
@@ -53,6 +54,11 @@ def incident_kill_switch(request: StaffRequest, ref: str) -> HttpResponse:
         names = tenants.tenants_by_id(found.tenants[:_TARGETS_MOST])
         on = _on(found, names)
         held = catalog.tenants_with_agent(name=found.agent, among=list(names)) if found.agent else set()
+    if found.status not in states.NOT_OVER:
+        messages.error(
+            request, f"{found.ref} is over. Stop agents on the page Kill switches, or declare a new incident."
+        )
+        return redirect("incident", ref=found.ref)
     targets = _targets(found, names, held)
     form = KillForm(
         request.POST or None,

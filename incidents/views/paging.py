@@ -57,11 +57,11 @@ def target(request: StaffRequest, target_id: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def target_new(request: StaffRequest, kind: str) -> HttpResponse:
+def target_new(request: StaffRequest, target_kind: str) -> HttpResponse:
     """Make one, of a kind."""
-    if kind not in TargetKind.values:
+    if target_kind not in TargetKind.values:
         raise NotFound("There is no such kind of target.")
-    return _form(request, TargetKind(kind), None)
+    return _form(request, TargetKind(target_kind), None)
 
 
 @require_http_methods(["GET", "POST"])

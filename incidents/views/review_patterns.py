@@ -52,7 +52,7 @@ def _row(one: Pattern, named: dict[Any, Tenant]) -> dict[str, Any]:
     return {
         "pattern": one,
         "examples": [
-            (tenant.name, link("staff-tenant-review-item", slug=tenant.slug, item=each.item_id))
+            (tenant.name, each.run_id, link("staff-tenant-review-item", slug=tenant.slug, item=each.item_id))
             for tenant, each in examples
         ],
         "incident_url": f"{new_url}?{urlencode(query)}" if new_url and query else "",

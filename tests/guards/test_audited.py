@@ -88,6 +88,14 @@ WITHOUT_ENTRY = {
         ],
         _OF_THE_CLOCK,
     ),
+    # paging
+    **dict.fromkeys(
+        [
+            f"incidents.services.{name}"
+            for name in ("claim_polls", "escalate", "forget_back_events", "note_deliveries", "use_second_channels")
+        ],
+        "a sweep: pages, escalations and attempts are rows that say when and to whom; nothing is decided by it",
+    ),
     # judging
     "evals.services.calibrate_judge": "a comparison of what people and judges said: computed anew whenever either says more",
     "evals.services.plan_case": "a step of a suite, whose plan left the entry; the judgement is a row that says what came of it",
@@ -107,6 +115,24 @@ WITHOUT_ENTRY = {
     "incidents.services.note_feed_read": "when a calendar program last came for an address: to the hour, for whoever owns it",
     "incidents.services.note_due": "a date that follows from when the incident was resolved, which left the entry",
     "incidents.services.follow_clocks": "clocks that follow from rows, each of which has its entry",
+    # alerts
+    "incidents.services.forget_looks": _OF_THE_CLOCK,
+    # incidents: evidence
+    **dict.fromkeys(
+        [
+            f"incidents.services.{name}"
+            for name in (
+                "freeze_plan",
+                "keep_runs",
+                "keep_surroundings",
+                "note_failure",
+                "note_reversals_told",
+                "note_scan_failure",
+                "note_snapshot_told",
+            )
+        ],
+        "a step of a snapshot, a look or a reversal that was planned with an entry, and whose end leaves one",
+    ),
     "incidents.services.note": "a line of the timeline, in the transaction of what it tells of, which leaves the entry",
     "evals.services.take_replay_result": "the end of a replay that somebody asked for, which left the entry",
     **dict.fromkeys(

@@ -15,8 +15,9 @@ from tests.world import World
 
 FOR_ANYBODY = {"api-schema"}  # the description of the interface holds nothing of anyone
 FOR_BROWSERS = {"api-feedback-widget"}  # a signed token in the body says whose it is: tests/evals/test_feedback.py
+FOR_PAGERS = {"api-paging-pagerduty", "api-paging-opsgenie"}  # a secret of each target: tests/incidents/test_paging.py
 FOR_OURS = {"api-revenue"}  # for our own machines, with a staff token: tried in tests/budgets/test_revenue.py, too
-KEYED = [url for url in MACHINES if url.name not in FOR_ANYBODY | FOR_BROWSERS | FOR_OURS]
+KEYED = [url for url in MACHINES if url.name not in FOR_ANYBODY | FOR_BROWSERS | FOR_PAGERS | FOR_OURS]
 # OTLP says how it refuses: google.rpc.Status in the encoding of the request, which a GET or an empty POST lacks.
 OTLP = {"otlp-traces", "otlp-logs", "otlp-metrics"}
 

@@ -44,7 +44,11 @@ from incidents import queries as incident_queries
 from incidents import services as incidents
 from incidents.cadence_item import ItemKind, NewItem
 from incidents.models import Handover, Incident
-from incidents.services import action_items, comms, learning
+from incidents.queries import targets as paged
+from incidents.queries.named import incident_called
+from incidents.services import action_items, alerts, comms, learning
+from incidents.services import rules as alert_rules
+from incidents.services import targets as paging_targets
 from incidents.services.rotations import RotationTerms
 from incidents.types import Cadence
 from tenants import queries as tenants
@@ -56,7 +60,8 @@ from tenants.roles import StaffRole
 from tests.confirmations.asked import link
 from tests.confirmations.letters import Letters
 from tests.evals import rowsof
-from tests.incidents import learning_rows as learnt
+from tests.incidents import cases as evidenced
+from tests.incidents.looks import look
 from tests.runtime.guarded import MANIFEST, Caller, apply, unreviewed
 from tests.world import OPERATOR, Organisation, World
 
@@ -120,6 +125,30 @@ class Things:
     def key(self) -> uuid.UUID:
         with tenant_scope(self.organisation.id):
             return ApiKey.objects.filter(tenant_id=self.organisation.id).values_list("id", flat=True)[0]
+
+    # paging
+    def target_id(self) -> uuid.UUID:
+        """Our own, whichever organisation is asked for."""
+        terms = paging_targets.Terms(name="Night", kind="mail", address="night@agentops.example", severities=(1,))
+        with house_scope() as tenant:
+            known = [each.id for each in paged.targets() if each.name == terms.name]
+            if known:
+                return known[0]
+            return incidents.set_target(tenant=tenant, terms=terms, by=OPERATOR, at=clock.now()).id
+
+    def target(self) -> uuid.UUID:
+        """As pagers call it."""
+        return self.target_id()
+
+    def target_kind(self) -> str:
+        return "pagerduty"
+
+    # incidents: evidence
+    def evidence_id(self) -> uuid.UUID:
+        return evidenced.kept(self.ref())
+
+    def reversal_id(self) -> uuid.UUID:
+        return evidenced.reversal(self.ref())
 
     # judging
     def judge_id(self) -> uuid.UUID:
@@ -400,6 +429,23 @@ class Things:
             )  # fmt: skip
         return made.id
 
+    # alerts
+    def alert(self) -> uuid.UUID:
+        """One about this organisation, seen again each time."""
+        with house_scope() as house:
+            return alerts.raise_alert(tenant=house, seen=look(self.organisation.id), at=clock.now()).id
+
+    def alert_class(self) -> str:
+        return "runaway"
+
+    def alert_rule(self) -> uuid.UUID:
+        with house_scope() as house:
+            made = alert_rules.set_rule(
+                tenant=house, alert_class="runaway", about_tenant=self.organisation.id, agent="", is_on=True,
+                severity=None, params={}, cooldown_seconds=None, by=OPERATOR, at=clock.now(),
+            )  # fmt: skip
+        return made.id
+
     def export(self) -> uuid.UUID:
         """One that is done, with its files; at once, as if there were nothing to look through."""
         audit.seal_all(tenant=self.organisation.id, at=clock.now())
@@ -564,10 +610,11 @@ class Things:
         return made.id
 
     def _incident(self) -> Incident:
-        """The first of the year, of this organisation; one for all places of a URL."""
-        with house_scope() as house:
-            found = Incident.objects.filter(tenant_id=house, year=2026, number=42).first()
-        return found or learnt.incident(self.world, tenants=[self.organisation.id])
+        """One for all places of a URL."""
+        ref = self.ref()
+        with house_scope():
+            return incident_called(ref)
+
     # on-call
     def rotation(self) -> uuid.UUID:
         """Sam's alone, since a week ago."""
@@ -608,9 +655,6 @@ class Things:
         self.feed_token()
         with house_scope():
             return incident_queries.calendar_feeds.feeds_of(self.world.sam.user.pk)[0].id
-
-    def alert_class(self) -> str:
-        return "cost_spike"
 
     def cadence(self) -> str:
         return "daily"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
+import zlib
 from datetime import datetime, timedelta
 from typing import Any
 
 from agentops.common import clock
 from agentops.common.ids import new_id
-from incidents.models import Incident
-from incidents.types import Severity
+from incidents.models import Evidence, Incident, Reversal, SideEffect, Snapshot
+from incidents.queries.named import incident_called
+from incidents.types import EvidenceKind, Severity
 from tenants.house import house_scope
 from tests.evals.telling import Machine
 from tests.world import Organisation, World
@@ -61,3 +64,39 @@ def refund_run(
         run, *calls, at=began, agent=AGENT, agent_version=version, user_id=user, input="refund me, please"
     )
     return run
+
+
+def kept(ref: str) -> uuid.UUID:
+    """One item of evidence of an incident."""
+    at = clock.now()
+    with house_scope() as house:
+        about = incident_called(ref)
+        snapshot, _ = Snapshot.objects.get_or_create(
+            tenant_id=house, incident=about, number=1, defaults={"planned_at": at, "planned_by": "t"}
+        )
+        made = Evidence.objects.create(
+            tenant_id=house, incident_id=about.id, snapshot=snapshot, kind=EvidenceKind.CONFIG, source=new_id().hex,
+            sha256=hashlib.sha256(b"{}\n").hexdigest(), size=3, body=zlib.compress(b"{}\n"), captured_at=at,
+        )  # fmt: skip
+        return made.id
+
+
+def reversal(ref: str) -> uuid.UUID:
+    """One side effect of an incident that is to be undone."""
+    at = clock.now()
+    with house_scope() as house:
+        about = incident_called(ref)
+        effect = SideEffect.objects.create(
+            tenant_id=house,
+            incident=about,
+            about_tenant=new_id(),
+            run_id=new_id(),
+            span_id=1,
+            tool=TOOL,
+            occurred_at=at,
+        )
+        made = Reversal.objects.create(
+            tenant_id=house, effect=effect, incident_id=about.id, position=1, how="by hand", planned_at=at, planned_by="t",
+            idempotency_key=f"reversal/{effect.id}",
+        )  # fmt: skip
+        return made.id

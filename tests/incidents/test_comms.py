@@ -20,7 +20,7 @@ from agentops.common.scope import staff_scope, tenant_scope
 from agentops.outbox.delivering import deliver_one
 from evals.errors import AlreadyDone, SecondPersonMissing
 from incidents.drafting import TEMPLATES, draft
-from incidents.models import BlastItem, CustomerComm, IncidentSwitch
+from incidents.models import BlastItem, CustomerComm, IncidentSwitch, TimelineEntry
 from incidents.policies import comms as policies
 from incidents.queries import comm_facts
 from incidents.queries import comms as queries
@@ -100,6 +100,8 @@ def test_admins_are_told_by_two_people_once_and_it_is_known_who_was_first(
     new = f"{url('incident-comm-new')}?about={world.acme.id}&template=admins_first"
     form = writer.get(new).context["form"]
     assert form["recipients"].value() == "ada@acme.example\nben@acme.example"
+    [looked] = world.acme.entries()
+    assert (looked.action, looked.actor_label) == ("staff.read", suki.email), "who its people are was read"
     text = form["body"].value()
     assert "2 of your records were changed" in text and "1 more is being looked at" in text
     assert "We stopped the agent refund-desk (24 November 2026, 10:00 UTC)." in text
@@ -151,6 +153,12 @@ def test_admins_are_told_by_two_people_once_and_it_is_known_who_was_first(
     assert sorted(smtp.recipients) == ["ada@acme.example", "ben@acme.example"]
     assert {mail["Subject"] for mail in smtp.mails} == {"Short"}
     assert smtp.mails[0].get_payload(decode=True).decode().replace("\r\n", "\n").strip() == only().body
+
+    with house_scope():
+        told = TimelineEntry.objects.get(tenant_id=HOUSE_ID, data__comm=str(comm.id), text__contains="was mailed to")
+        assert told.text.endswith("admins of the organisation (Acme).") and told.is_internal, (
+            "no other customer reads it"
+        )
 
     # A second text, after the customer complained of a run of the incident.
     Machine(world.acme).feedback(run, "down")

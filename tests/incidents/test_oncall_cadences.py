@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from django.test import Client
 
 from agentops.budgets.models import ProductFinding
@@ -15,11 +16,12 @@ from agentops.catalog import services as catalogued
 from agentops.catalog.models import ToolVersion
 from agentops.catalog.types import Review
 from agentops.common import clock
+from agentops.common.errors import InvalidInput
 from agentops.common.ids import new_id
 from agentops.common.scope import tenant_scope
 from audit.models import Entry
 from evals.models import DriftFinding, ReviewItem
-from incidents import queries
+from incidents import queries, services
 from incidents.cadence_item import ItemKind
 from incidents.models import ActionItem, Alert, CadenceItem, CadenceReview, Incident
 from incidents.policies import cadences as policy
@@ -28,7 +30,7 @@ from tenants import services as tenants
 from tenants.house import HOUSE_ID, house_scope
 from tenants.roles import StaffRole
 from tests.evals.telling import fact
-from tests.runtime.guarded import MANIFEST, apply
+from tests.runtime.guarded import MANIFEST, Caller, apply
 from tests.world import OPERATOR, PASSWORD, Person, World
 
 Clients = Callable[..., Client]
@@ -119,7 +121,22 @@ def test_a_day_is_frozen_opened_and_signed(world: World, client_for: Clients) ->
         found = Entry.objects.filter(tenant_id=HOUSE_ID, action__startswith="cadence.").order_by("id")
         assert list(found.values_list("action", flat=True)) == ["cadence.opened", "cadence.signed"]
         assert Cadence.DAILY not in {period.cadence for period in queries.cadences.overdue(at=clock.now())}
-    assert "missed" in client.get("/staff/cadences/").content.decode()
+    assert "missed" not in client.get("/staff/cadences/").content.decode()
+    with house_scope() as tenant:
+        services.open_review(
+            tenant=tenant,
+            cadence=Cadence.DAILY,
+            first=yesterday.date() - 2 * DAY,
+            items=[],
+            by=OPERATOR,
+            at=clock.now(),
+        )
+        with pytest.raises(InvalidInput):  # what is not over yet
+            services.open_review(
+                tenant=tenant, cadence=Cadence.WEEKLY, first=policy.period_containing(Cadence.WEEKLY, clock.now().date())[0],
+                items=[], by=OPERATOR, at=clock.now(),
+            )  # fmt: skip
+    assert client.get("/staff/cadences/").content.decode().count("missed") == 1
 
     # The same items by what they have in common, whenever somebody asks.
     shown = client.get("/staff/review/patterns/?days=7").content.decode()
@@ -130,6 +147,7 @@ def test_a_day_is_frozen_opened_and_signed(world: World, client_for: Clients) ->
 
 def test_a_quarter_decides_about_every_tool_where_it_belongs(world: World, client_for: Clients) -> None:
     apply(world.acme, MANIFEST)
+    Caller(world.acme).run().look_up()
     reviewer = Person(
         tenants.create_staff(
             email="rita@agentops.example",
@@ -147,7 +165,8 @@ def test_a_quarter_decides_about_every_tool_where_it_belongs(world: World, clien
     kinds = {item.kind for item in items}
     assert {ItemKind.OPERATIONS, ItemKind.CAPACITY, ItemKind.TOOL, ItemKind.RESTORE} <= kinds
     tools = [item for item in items if item.kind == ItemKind.TOOL]
-    assert len(tools) == len(MANIFEST["tools"]) and all("not used for 90 days" in item.label for item in tools)
+    assert len(tools) == len(MANIFEST["tools"]) and tools[-1].label.endswith("look_up_order 1, tier 1, in use")
+    assert all("not used since it was defined on" in item.label for item in tools[:-1])
     for item in items:
         assert sam.get(f"/staff/cadences/items/{item.id}/").status_code == 302
         assert sam.get(item.url).status_code == 200, item.url

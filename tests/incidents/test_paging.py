@@ -544,6 +544,10 @@ def test_targets_refuse_what_would_lead_inside_or_lose_a_secret(desk: Desk, worl
     with tenant_scope(HOUSE_ID):
         assert "turned off" in Message.objects.get(channel="pagerduty").last_error
     assert desk.pages(target_id=night.id)[0].subject_id == alert.id
+    assert desk.jsm.taken == [], "the second channel of a pager that was on"
+    desk.see("billing-bot")
+    desk.deliver()
+    assert len(desk.jsm.taken) == 1, "while the first is off, the second channel hears of it itself"
 
 
 def test_the_pages_of_targets(desk: Desk, world: World, client_for: Callable[..., Client]) -> None:

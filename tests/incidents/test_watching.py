@@ -106,18 +106,18 @@ def test_a_run_that_the_guard_stops_is_an_alert_once(world: World) -> None:
 def test_a_minute_that_costs_too_much_is_told_again_while_it_rises(world: World) -> None:
     acme = world.acme.id
     quiet_hour(acme)
-    spent(acme, 1.6, at=NOON + timedelta(seconds=5))
+    spent(acme, 8.0, at=NOON + timedelta(seconds=5))
     assert watch(acme, NOON + timedelta(seconds=10)) == ["bot"]
     assert watching.look(alert_class=AlertClass.COST_SPIKE, at=NOON + timedelta(seconds=12)) == 1
     assert watching.look(alert_class=AlertClass.COST_SPIKE, at=NOON + timedelta(seconds=17)) == 0
     (alert,) = alerts(AlertClass.COST_SPIKE)
     assert (alert.severity, alert.agent, alert.about_tenant, alert.state_number) == (2, "bot", acme, 1)
     assert (len(alert.sample_runs), alert.sample_runs[-1]["step"]) == (1, "0000000000000007")
-    spent(acme, 2.4, at=NOON + MINUTE + timedelta(seconds=5))
+    spent(acme, 9.5, at=NOON + MINUTE + timedelta(seconds=5))
     watch(acme, NOON + MINUTE + timedelta(seconds=10))
     assert watching.look(alert_class=AlertClass.COST_SPIKE, at=NOON + MINUTE + timedelta(seconds=12)) == 1
     (alert,) = alerts(AlertClass.COST_SPIKE)
-    assert (alert.severity, alert.state_number, alert.peak) == (1, 2, pytest.approx(2.4))
+    assert (alert.severity, alert.state_number, alert.peak) == (1, 2, pytest.approx(9.5))
     assert "It rises." in alert.summary
 
 

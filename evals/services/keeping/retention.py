@@ -13,6 +13,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -59,7 +60,7 @@ _LOOSE = (
 def forget_gone_runs(*, tenant: uuid.UUID, before: date, at: datetime) -> int:
     """Forget up to BATCH runs from before a day that traces has deleted; answers how many runs there were to forget."""
     scope.require_tenant(tenant)
-    params = {"tenant": tenant, "before": before, "overlap": _ADDED_UP_BEFORE, "most": BATCH}
+    params: dict[str, Any] = {"tenant": tenant, "before": before, "overlap": _ADDED_UP_BEFORE, "most": BATCH}
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, params)
         found = cursor.fetchall()

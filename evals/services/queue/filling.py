@@ -135,8 +135,7 @@ def _stopped(tenant: uuid.UUID, at: datetime) -> tuple[list[Candidate], bool]:
     since, last = marks.since(tenant, _STOPPED, at)
     rows = guard.stopped_runs(tenant=tenant, since=since, after=last, most=BATCH)
     is_more = len(rows) == BATCH
-    run, *_, ended = rows[-1] if is_more else (None, at)
-    marks.move(tenant, _STOPPED, ended, last=run)
+    marks.move(tenant, _STOPPED, rows[-1][4] if is_more else at, last=rows[-1][0] if is_more else None)
     return [
         Candidate(
             run_id=run_id,

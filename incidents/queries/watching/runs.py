@@ -60,13 +60,13 @@ ORDER BY r.settled, r.run_id LIMIT 5000
 """
 _USUAL = """
 SELECT agent, count(*), percentile_disc(0.99) WITHIN GROUP (ORDER BY llm_calls + tool_calls),
-    percentile_disc(0.99) WITHIN GROUP (ORDER BY tokens)
+    percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY tokens)
 FROM evals_runfact
 WHERE tenant_id = %(tenant)s AND day >= %(since)s::date AND started_at >= %(since)s
 GROUP BY agent
 """
 LEAST_STEPS, LEAST_TOKENS = 5, 100  # below these no rule may look (detecting/defaults.py)
-Usual = dict[tuple[uuid.UUID, str], tuple[int, float, float]]  # runs, p99 of steps, p99 of tokens
+Usual = dict[tuple[uuid.UUID, str], tuple[int, float, float, float]]  # runs; p99 of steps; p99 and median of tokens
 
 
 def ended_by_the_guard(*, tenants: Sequence[uuid.UUID], at: datetime) -> list[EndedRun]:
@@ -101,13 +101,14 @@ def finished_runs(*, tenants: Sequence[uuid.UUID], usual: Usual, least: float, a
         return [_long(row, usual, 2) for row in cursor.fetchall()]
 
 
-def usual_of(*, tenant: uuid.UUID, at: datetime) -> list[tuple[str, int, float, float]]:
-    """By agent of an organisation: runs of the last days, and their p99 of steps and of tokens."""
+def usual_of(*, tenant: uuid.UUID, at: datetime) -> Usual:
+    """By agent of an organisation: runs of the last days, and what is usual for them."""
     with connection.cursor() as cursor:
         cursor.execute(_USUAL, {"tenant": tenant, "since": at - USUAL_DAYS})
-        return [
-            (agent, runs, float(steps or 0), float(tokens or 0)) for agent, runs, steps, tokens in cursor.fetchall()
-        ]
+        return {
+            (tenant, agent): (runs, float(steps), float(tokens[1]), float(tokens[0]))
+            for agent, runs, steps, tokens in cursor.fetchall()
+        }
 
 
 def _long(row: Sequence[Any], usual: Usual, which: int) -> LongRun:
@@ -115,6 +116,6 @@ def _long(row: Sequence[Any], usual: Usual, which: int) -> LongRun:
     known = usual.get((tenant, agent))
     return LongRun(
         tenant=tenant, run=run, agent=agent, version=version, at=at, amount=amount,
-        usual=known[which] if known else None, usual_runs=known[0] if known else 0,
+        usual=known[which] if known else None, usual_runs=known[0] if known else 0, median=known[3] if known else 0.0,
         step=span_hex(root) if root is not None else "",
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -21,6 +21,7 @@ from incidents.types import OPEN_ALERT, AlertClass, AlertStatus, PageAction
 
 _TRIES = 8
 _SUMMARY = 500
+_LOOKS_KEPT = timedelta(days=90)
 _WORSE = (Because.SEVERITY, Because.TENANT, Because.RATE)
 
 
@@ -82,6 +83,13 @@ def calm_alerts(
     for alert in over:
         changes.end(alert, by=SYSTEM, at=at)
     return over
+
+
+def forget_looks(*, tenant: uuid.UUID, at: datetime) -> int:
+    """Delete looks that are too old to be shown; the alert keeps its count, peak and samples. Answers how many."""
+    scope.require_tenant(tenant)
+    deleted, _ = AlertOccurrence.objects.filter(tenant_id=tenant, at__lt=at - _LOOKS_KEPT).delete()
+    return deleted
 
 
 def _opened(tenant: uuid.UUID, seen: Seen, at: datetime, previous: Alert | None) -> Alert:

@@ -84,12 +84,12 @@ _ALL = (
             read_money.over_budget(tenants=stretch.tenants, at=stretch.at),
             read_money.over_plan(),
         ),
-        see=lambda rows, around: money.see_budgets(*rows, around),
+        see=lambda rows, around: money.see_budgets(rows[0], rows[1], around),
     ),
     Detector(
         alert_class=AlertClass.RUNAWAY,
         read=_runaways,
-        see=lambda rows, around: runs.see_runaways(*rows, around),
+        see=lambda rows, around: runs.see_runaways(rows[0], rows[1], around),
         needs_usual=True,
     ),
     Detector(alert_class=AlertClass.TOKEN_P99, read=_tokens, see=runs.see_tokens, needs_usual=True),
@@ -125,12 +125,12 @@ _ALL = (
         alert_class=AlertClass.QUEUE_LAG,
         before=read_machinery.tasks_waiting,
         read=lambda stretch: (read_machinery.queues(tenants=stretch.tenants, at=stretch.at), stretch.outside),
-        see=lambda rows, around: machinery.see_queues(*rows, around),
+        see=lambda rows, around: machinery.see_queues(rows[0], rows[1], around),
     ),
     Detector(
         alert_class=AlertClass.INGEST_LAG,
         read=_ingest,
-        see=lambda rows, around: machinery.see_ingest(*rows, around),
+        see=lambda rows, around: machinery.see_ingest(rows[0], rows[1], around),
     ),
 )
 DETECTORS: Mapping[AlertClass, Detector] = {detector.alert_class: detector for detector in _ALL}

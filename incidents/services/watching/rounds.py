@@ -18,6 +18,7 @@ from incidents.detecting.rulebook import RuleBook
 from incidents.detecting.seen import Seen
 from incidents.models import AgentUsual, DetectorMark
 from incidents.queries.rules import rule_book
+from incidents.queries.watching.runs import Usual
 from incidents.services import alerts
 from incidents.services.watching.detectors import DETECTORS, Detector, Stretch
 from incidents.types import AlertClass
@@ -99,11 +100,11 @@ def _write(house: uuid.UUID, detector: Detector, looked: Look, book: RuleBook, a
     alerts.calm_alerts(tenant=house, alert_class=detector.alert_class, still=still, period=at, at=at)
 
 
-def _usual(house: uuid.UUID) -> dict[tuple[uuid.UUID, str], tuple[int, float, float]]:
+def _usual(house: uuid.UUID) -> Usual:
     rows = AgentUsual.objects.filter(tenant_id=house)
     return {
-        (about, agent): (runs, steps, tokens)
-        for about, agent, runs, steps, tokens in rows.values_list(
-            "about_tenant", "agent", "runs", "steps_p99", "tokens_p99"
+        (about, agent): (runs, steps, tokens, median)
+        for about, agent, runs, steps, tokens, median in rows.values_list(
+            "about_tenant", "agent", "runs", "steps_p99", "tokens_p99", "tokens_p50"
         )
     }

@@ -18,14 +18,14 @@ from tenants.house import house_scope
 
 
 def compute_usual(*, at: datetime) -> int:
-    """Compute the p99 of steps and tokens anew, one organisation after the other; answers how many agents have one."""
+    """Compute the usual steps and tokens anew, one organisation after the other; answers how many agents have one."""
     count = 0
     for about in tenants.active_tenant_ids():
         with staff_scope():
             rows = reading.usual_of(tenant=about, at=at)
         with house_scope() as house:
             AgentUsual.objects.filter(tenant_id=house, about_tenant=about).exclude(
-                agent__in=[agent for agent, *_ in rows]
+                agent__in=[agent for _, agent in rows]
             ).delete()
             AgentUsual.objects.bulk_create(
                 [
@@ -36,13 +36,14 @@ def compute_usual(*, at: datetime) -> int:
                         runs=runs,
                         steps_p99=steps,
                         tokens_p99=tokens,
+                        tokens_p50=median,
                         computed_at=at,
                     )
-                    for agent, runs, steps, tokens in rows
+                    for (_, agent), (runs, steps, tokens, median) in rows.items()
                 ],
                 update_conflicts=True,
                 unique_fields=["tenant_id", "about_tenant", "agent"],
-                update_fields=["runs", "steps_p99", "tokens_p99", "computed_at"],
+                update_fields=["runs", "steps_p99", "tokens_p50", "tokens_p99", "computed_at"],
             )
         count += len(rows)
     return count

@@ -15,7 +15,7 @@ FAULT_TARGETS = ("web worker", "celery worker", "postgres", "postgres backend", 
 
 
 class Command(BaseCommand):
-    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, faults. Works on the engines of a running `up`, or of the environment."
+    help = "Measure: ingest, ledger, search, guard, audit, spend, pages, drift, quiet, blast, faults. Works on the engines of a running `up`, or of the environment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True)
@@ -76,20 +76,34 @@ class Command(BaseCommand):
         )
         drift.add_argument("--histories", type=int, default=500, help="simulated, of each kind")
         drift.add_argument("--seed", type=int, default=1)
+        quiet = benches.add_parser(
+            "quiet", help="false pages in a simulated month in which nothing is wrong; needs no engines"
+        )
+        quiet.add_argument("--seeds", type=int, default=5)
+        blast = benches.add_parser(
+            "blast", help="what one agent version touched with one tool, and evidence of 500 runs (needs engines)"
+        )
+        blast.add_argument("--spans", type=int, default=10_000_000)
+        blast.add_argument("--runs", type=int, default=500, help="whose evidence is taken; 0 for none")
+        blast.add_argument("--repeat", type=int, default=5, help="looks at each agent version")
+        blast.add_argument("--fill-only", action="store_true", help="fill the tables and measure nothing")
+        blast.add_argument("--keep", action="store_true", help="leave the rows for the next bench")
         ledger = benches.add_parser("ledger", help="what ledger, roll-ups and budgets cost ingest")
         ledger.add_argument("--spans", type=int, default=40_000, help="sent in each turn")
-        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift):
+        for one in (ledger, ingest, search, faults, guard, guard_faults, audit, spend, pages, drift, quiet, blast):
             one.add_argument("--json", action="store_true", help="the last line is one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         from agentops.portal.bench import (
             audit,
+            blast,
             drift,
             faults,
             guard,
             guard_faults,
             ingest,
             ledger,
+            quiet,
             search,
             spend,
             spend_pages,
@@ -108,7 +122,16 @@ class Command(BaseCommand):
                 fill_only=options["fill_only"],
                 say=self.stdout.write,
             ),
+            "blast": lambda: blast.run(
+                spans=options["spans"],
+                runs=options["runs"],
+                repeat=options["repeat"],
+                keep=options["keep"],
+                fill_only=options["fill_only"],
+                say=self.stdout.write,
+            ),
             "drift": lambda: drift.run(histories=options["histories"], seed=options["seed"], say=self.stdout.write),
+            "quiet": lambda: quiet.run(seeds=options["seeds"], say=self.stdout.write),
             "spend": lambda: spend.run(say=self.stdout.write),
             "pages": lambda: spend_pages.run(
                 tenants=options["tenants"],
