@@ -188,6 +188,8 @@ def staff_by_role() -> dict[StaffRole, list[User]]:
     for row in rows.order_by("user__name", "user__email"):
         found.setdefault(StaffRole(row.role), []).append(row.user)
     return found
+
+
 def staff_people() -> list[User]:
     """Our own people, by name."""
     found = User.objects.filter(staff_assignments__isnull=False, is_active=True).distinct()

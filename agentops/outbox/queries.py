@@ -49,6 +49,8 @@ def message(*, tenant: uuid.UUID, message: uuid.UUID) -> Message:
 def messages_by_id(*, tenant: uuid.UUID, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Message]:
     """Several at once; what was purged is left out."""
     return {each.id: each for each in Message.objects.filter(tenant_id=tenant, id__in=list(ids))}
+
+
 def states_of(*, tenant: uuid.UUID, messages: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """How far each of these messages is; those that were purged are left out."""
     return dict(Message.objects.filter(tenant_id=tenant, id__in=list(messages)).values_list("id", "state"))

@@ -51,10 +51,8 @@ class RuleForm(forms.Form):
         self.fields["cooldown_seconds"].widget.attrs["placeholder"] = str(default.cooldown_seconds)
         self.names = list(default.params)
         for name, param in default.params.items():
-            kind: type[forms.IntegerField | forms.FloatField] = (
-                forms.IntegerField if param.is_whole else forms.FloatField
-            )
-            self.fields[name] = kind(
+            kind: type[forms.Field] = forms.IntegerField if param.is_whole else forms.FloatField
+            self.fields[name] = kind(  # type: ignore[call-arg]  # both take bounds
                 label=param.meaning,
                 required=False,
                 min_value=param.low,

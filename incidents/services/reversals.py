@@ -79,7 +79,7 @@ def plan_reversals(*, tenant: uuid.UUID, incident_id: uuid.UUID, by: Actor, at: 
     }
     with connection.cursor() as cursor:
         cursor.execute(_PLAN, values)
-        count = cursor.rowcount
+        count = int(cursor.rowcount)
         cursor.execute(_ORDER, values)
     if count == 0:
         return 0

@@ -139,10 +139,10 @@ def download(request: StaffRequest, ref: str) -> HttpResponse | FileResponse:
         archive.writestr("README.txt", _README.format(ref=incident.ref))
         for one in rows:
             archive.writestr(f"manifest-{one.number}.json", manifests[one.number].text)
-            for each in queries.all_items(one):
-                text = queries.content(each)
+            for item in queries.all_items(one):
+                text = queries.content(item)
                 if text is not None:
-                    archive.writestr(f"{one.number}/{_name(each)}", text)
+                    archive.writestr(f"{one.number}/{_name(item)}", text)
     file.seek(0, io.SEEK_SET)
     return FileResponse(
         file, as_attachment=True, filename=f"{incident.ref}-evidence.zip", content_type="application/zip"
