@@ -173,7 +173,8 @@ def cost_spike(portal: Interfaces, agent: str) -> Played:
     quiet = [_call(agent, at - _MINUTE * back, tokens=4_000) for back in range(60, 1, -1)]
     portal.send(quiet)
     began = now()
-    loud = [_call(agent, began - timedelta(seconds=1), tokens=400_000) for _ in range(12)]
+    # More than ten times the bound of an agent of which little is known: a lesser minute wakes nobody before a second one.
+    loud = [_call(agent, began - timedelta(seconds=1), tokens=1_300_000) for _ in range(40)]
     portal.send(loud)
     minute_ends = began.replace(second=0, microsecond=0) + _MINUTE
     return Played(began, minute_ends, [each["trace_id"] for each in loud], "")
