@@ -221,7 +221,9 @@ def argue(
         raise InvalidInput("Say of what, and why.", problems=tuple(problems))
     rows = BlastItem.objects.filter(tenant_id=tenant, incident=incident, id__in=items).exclude(state=state)
     is_open = state == BlastState.SUSPECTED
-    decided: dict[str, Any] = {"decided_at": None, "decided_by": ""} if is_open else {"decided_at": at, "decided_by": by.label}
+    decided: dict[str, Any] = (
+        {"decided_at": None, "decided_by": ""} if is_open else {"decided_at": at, "decided_by": by.label}
+    )
     count = rows.update(state=state, reason=reason, **decided)
     if not count:
         return 0

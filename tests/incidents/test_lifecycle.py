@@ -109,7 +109,7 @@ def test_an_incident_is_declared_once_and_goes_on_only_with_what_each_step_needs
         "declared", "alert", "role", "role", "status", "switch", "status", "status",
     ]  # fmt: skip
     assert making.house_actions() == [
-        "incident.declared", "incident.role_assumed", "incident.role_assumed", "incident.activated",
+        "incident.declared", "evidence.planned", "incident.role_assumed", "incident.role_assumed", "incident.activated",
         "incident.switch_noted", "incident.contained", "incident.reopened",
     ]  # fmt: skip
 
