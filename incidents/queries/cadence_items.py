@@ -167,11 +167,9 @@ def overdue_actions() -> Iterator[NewItem]:
             kind=ItemKind.ACTION,
             subject=one.id.hex,
             label=f"{one.title}: due {one.due_on}, {one.owner or 'nobody'} ({one.incident.ref})",
-            url=link("incident-postmortem", ref=one.incident.ref) or link("staff-cadences"),
+            url=link("incident-postmortem", ref=one.incident.ref),
         )
-    yield from more(
-        ItemKind.ACTION, rows.count() - MOST, "further items", link("staff-actions") or link("staff-cadences")
-    )
+    yield from more(ItemKind.ACTION, rows.count() - MOST, "further items", link("staff-actions"))
 
 
 def more(kind: ItemKind, count: int, what: str, url: str) -> Iterator[NewItem]:

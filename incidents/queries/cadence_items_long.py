@@ -94,7 +94,7 @@ def precision(since: datetime, until: datetime) -> Iterator[NewItem]:
             kind=ItemKind.PRECISION,
             subject=alert_class,
             label=f"{alert_class.label}: {share}, of {total} alert{'s' if total != 1 else ''} {silent} without a verdict",
-            url=link("staff-alert-rules") or link("staff-runbook", alert_class=alert_class),
+            url=link("staff-alert-precision"),
         )
 
 
@@ -120,7 +120,7 @@ def test_page(since: datetime, until: datetime) -> Iterator[NewItem]:
         label=f"{arrived} of {sent} test pages were delivered"
         if sent
         else "No test page was sent in this month: send one",
-        url=link("staff-targets") or link("staff-runbook", alert_class=AlertClass.TEST_PAGE),
+        url=link("staff-targets"),
     )
 
 
@@ -133,7 +133,7 @@ def operations(since: datetime, until: datetime) -> Iterator[NewItem]:
         kind=ItemKind.OPERATIONS,
         subject="operations",
         label=f"Incidents of the quarter: {told}; {waiting} postmortem{'s' if waiting != 1 else ''} not published",
-        url=link("staff-incidents") or link("staff-home"),
+        url=link("staff-incidents"),
     )
     yield NewItem(
         kind=ItemKind.CAPACITY,

@@ -151,14 +151,13 @@ def _draft(request: StaffRequest) -> Draft:
                 {key: str(run[key]) for key in ("tenant", "run", "step") if run.get(key)}
                 for run in alert.sample_runs[:5] if run.get("tenant") and run.get("run")
             ]  # fmt: skip
-    if request.GET.get("run") or request.GET.get("finding"):
-        tenant = tenants.tenant_called(request.GET.get("tenant", ""))
-        if request.GET.get("run"):
-            _from_run(
-                draft, tenant, _uuid(request.GET["run"]), request.GET.get("item", ""), request.GET.get("step", "")
-            )
-        else:
-            _from_finding(draft, tenant, _uuid(request.GET["finding"]))
+    runs, slugs = request.GET.getlist("run")[:_ALERTS_MOST], request.GET.getlist("tenant")
+    for place, run in enumerate(runs):  # each with its organisation, or all with the one that is named
+        tenant = tenants.tenant_called(slugs[min(place, len(slugs) - 1)] if slugs else "")
+        _from_run(draft, tenant, _uuid(run), request.GET.get("item", ""), request.GET.get("step", ""))
+    if request.GET.get("finding"):
+        tenant = tenants.tenant_called(slugs[0] if slugs else "")
+        _from_finding(draft, tenant, _uuid(request.GET["finding"]))
     return draft
 
 
@@ -173,7 +172,7 @@ def _from_run(draft: Draft, tenant: Tenant, run_id: uuid.UUID, item: str, step: 
     draft.tenants.append(tenant.id)
     draft.title = draft.title or f"{run.agent or 'An agent'} of {tenant.name}: "[:200]
     draft.agent, draft.agent_version = draft.agent or run.agent, draft.agent_version or run.agent_version
-    draft.impact_started_at = run.started_at
+    draft.impact_started_at = min(draft.impact_started_at or run.started_at, run.started_at)
 
 
 def _from_finding(draft: Draft, tenant: Tenant, finding_id: uuid.UUID) -> None:

@@ -95,7 +95,7 @@ def _url(item: dict[str, Any]) -> str:
         return link("incident", ref=item["key"])
     if item["kind"] == "alert":
         return link("staff-alert", alert=uuid.UUID(item["key"]))
-    return f"{link('staff-alerts')}?class={item['key']}" if link("staff-alerts") else ""
+    return f"{link('staff-alerts')}?class={item['key']}"
 
 
 def _signers(found: Handover | None) -> dict[str, Any]:

@@ -55,6 +55,6 @@ def _row(one: Pattern, named: dict[Any, Tenant]) -> dict[str, Any]:
             (tenant.name, each.run_id, link("staff-tenant-review-item", slug=tenant.slug, item=each.item_id))
             for tenant, each in examples
         ],
-        "incident_url": f"{new_url}?{urlencode(query)}" if new_url and query else "",
+        "incident_url": f"{new_url}?{urlencode(query)}" if query else "",
         "trend": one.last_day - one.day_before,
     }
