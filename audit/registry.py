@@ -824,6 +824,7 @@ ACTIONS: dict[str, Action] = dict(
             "kind",
             "address",
             "severities",
+            "hears",
             "secret",
         ),
         _action("incident.acknowledged", Category.INCIDENT, "{actor} acknowledged {target}", "via"),

@@ -66,6 +66,14 @@ class TargetKind(models.TextChoices):
     WEBHOOK = "webhook", "Webhook"
 
 
+class Hears(models.TextChoices):
+    """Of what a target is told. Drills wake nobody who did not ask for it."""
+
+    REAL = "real", "What really happens"
+    ALL = "all", "What really happens, and drills"
+    DRILLS = "drills", "Drills only"
+
+
 class PageAction(models.TextChoices):
     TRIGGER = "trigger", "Trigger"
     ACKNOWLEDGE = "acknowledge", "Acknowledge"

@@ -162,6 +162,11 @@ def active_tenant_ids() -> list[uuid.UUID]:
     return list(Tenant.objects.filter(is_active=True).order_by("id").values_list("id", flat=True))
 
 
+def drill_tenant_ids() -> set[uuid.UUID]:
+    """Organisations that drills are played on: no customers."""
+    return set(Tenant.objects.filter(is_drill=True).values_list("id", flat=True))
+
+
 def active_tenants() -> list[Tenant]:
     """Every customer in use, by name."""
     return list(Tenant.objects.filter(is_active=True, is_house=False).order_by("name", "id"))

@@ -66,7 +66,7 @@ def watch_minutes() -> int:
             services.add_up_minutes(tenant=tenant_id, minutes=minutes, at=at)
             found += len(services.watch_minutes(tenant=tenant_id, at=at))
     with staff_scope():
-        by_minute = queries.product_minutes(since=at - MINUTES_KEPT)
+        by_minute = queries.product_minutes(since=at - MINUTES_KEPT, without=tenants.drill_tenant_ids())
     return found + services.watch_product_minutes(minutes=by_minute, at=at)
 
 
@@ -75,7 +75,7 @@ def watch_product() -> None:
     """Find a day above its baseline, and a week above its plan."""
     at = clock.now()
     today = at.date()
-    ids = [tenant.id for tenant in tenants.all_tenants()]
+    ids = [tenant.id for tenant in tenants.all_tenants() if not tenant.is_drill]
     with staff_scope():
         rows = queries.product_sums(
             tenants=ids, since=today - timedelta(days=13), until=today + timedelta(days=1), by=("day",)

@@ -9,7 +9,7 @@ from django import forms
 
 from incidents.models import PagingTarget
 from incidents.services.targets import Terms
-from incidents.types import Severity, TargetKind
+from incidents.types import Hears, Severity, TargetKind
 
 
 class TargetForm(forms.Form):
@@ -25,6 +25,7 @@ class TargetForm(forms.Form):
     is_pager = forms.BooleanField(
         required=False, label="It wakes people, and somebody has to acknowledge", help_text="Chat and lists do not."
     )
+    hears = forms.ChoiceField(choices=Hears.choices, required=False, label="Is told", initial=Hears.REAL)
     second_for = forms.ChoiceField(
         required=False,
         label="Second channel of",
@@ -71,7 +72,7 @@ class TargetForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
-        for name in [each for each in self.fields if each not in ("name", *self._FIELDS[kind])]:
+        for name in [each for each in self.fields if each not in ("name", "hears", *self._FIELDS[kind])]:
             del self.fields[name]
         if "secret" in self.fields:
             self._word("secret", *self._SECRETS[kind], is_kept=bool(target and target.secret))
@@ -108,6 +109,7 @@ class TargetForm(forms.Form):
             severities=[int(each) for each in said["severities"]],
             is_pager=said.get("is_pager", self.kind in (TargetKind.PAGERDUTY, TargetKind.OPSGENIE)),
             second_for=uuid.UUID(second) if second else None,
+            hears=said["hears"] or Hears.REAL.value,
         )
 
     @staticmethod
@@ -119,4 +121,5 @@ class TargetForm(forms.Form):
             "severities": [str(each) for each in target.severities],
             "is_pager": target.is_pager,
             "second_for": str(target.second_for_id or ""),
+            "hears": target.hears,
         }

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from agentops.common.models import HasId, TenantOwned
-from incidents.types import PageAction, TargetKind
+from incidents.types import Hears, PageAction, TargetKind
 
 
 class PagingTarget(HasId, TenantOwned):
@@ -23,6 +23,7 @@ class PagingTarget(HasId, TenantOwned):
     severities = ArrayField(models.SmallIntegerField(), default=list)  # which are sent here
     is_pager = models.BooleanField(default=True)  # wakes people, and somebody must acknowledge; chat does not
     is_on = models.BooleanField(default=True)
+    hears = models.CharField(max_length=6, choices=Hears.choices, default=Hears.REAL, db_default=Hears.REAL)
     second_for = models.ForeignKey(
         "self", null=True, on_delete=models.SET_NULL, db_constraint=False, related_name="seconds"
     )  # used where that one did not deliver within two minutes

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from incidents.types import PageAction, TargetKind
+from incidents.types import Hears, PageAction, TargetKind
 
 DELIVERED_WITHIN = timedelta(minutes=2)  # then the second channel is used
 CONFIRMED_WITHIN = timedelta(minutes=3)  # a pager that took a page and does not know it after this has lost it
@@ -47,6 +47,12 @@ class Subject:
     url: str = ""
     links: list[dict[str, str]] = field(default_factory=list)
     details: dict[str, str] = field(default_factory=dict)
+    is_drill: bool = False
+
+
+def heard_by(*, is_drill: bool) -> tuple[Hears, ...]:
+    """Which targets are told of it."""
+    return (Hears.ALL, Hears.DRILLS) if is_drill else (Hears.REAL, Hears.ALL)
 
 
 def dedup_key(kind: str, subject_id: uuid.UUID) -> str:

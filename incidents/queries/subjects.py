@@ -48,6 +48,7 @@ class Waiting:
     id: uuid.UUID
     state_number: int
     since: datetime
+    is_drill: bool = False
 
 
 def waiting_subjects(*, worst_but: int) -> list[Waiting]:
@@ -59,9 +60,13 @@ def waiting_subjects(*, worst_but: int) -> list[Waiting]:
     incidents = Incident.objects.filter(
         tenant_id=HOUSE_ID, acknowledged_at=None, severity__lte=worst_but, resolved_at=None
     ).exclude(status__in=_OVER)
+    drills = tenants.drill_tenant_ids()
     found = [
-        *(Waiting("alert", *row) for row in alerts.values_list("id", "state_number", "opened_at")),
-        *(Waiting("incident", *row) for row in incidents.values_list("id", "status_number", "declared_at")),
+        *(
+            Waiting("alert", alert, number, opened_at, is_drill=about in drills)
+            for alert, number, opened_at, about in alerts.values_list("id", "state_number", "opened_at", "about_tenant")
+        ),
+        *(Waiting("incident", *row) for row in incidents.values_list("id", "status_number", "declared_at", "is_drill")),
     ]
     return sorted(found, key=lambda each: (each.since, each.id))
 
@@ -101,6 +106,7 @@ def _of_alert(alert: Alert) -> Subject:
             {"href": f"{settings.PUBLIC_URL}/staff/runbooks/{alert.alert_class}/", "text": "Runbook"},
         ],
         details=details,
+        is_drill=bool(named) and all(each.is_drill for each in named.values()),
     )
 
 
@@ -129,6 +135,7 @@ def _of_incident(incident: Incident) -> Subject:
             {"href": f"{url}runbook/", "text": "Checklist"},
         ],
         details=details,
+        is_drill=incident.is_drill,
     )
 
 

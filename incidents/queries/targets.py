@@ -11,6 +11,7 @@ from agentops.common.scope import tenant_scope
 from agentops.outbox import queries as outbox
 from agentops.outbox.credentials import Credentials, Missing
 from incidents.models import Page, PagingTarget
+from incidents.policies.pages import heard_by
 from incidents.types import Severity
 from tenants.house import HOUSE_ID
 
@@ -66,11 +67,12 @@ def targets_on() -> list[PagingTarget]:
     return list(PagingTarget.objects.filter(tenant_id=HOUSE_ID, is_on=True).order_by("name", "id"))
 
 
-def first_hand(found: list[PagingTarget], severity: int) -> list[PagingTarget]:
+def first_hand(found: list[PagingTarget], severity: int, *, is_drill: bool = False) -> list[PagingTarget]:
     """Of the targets that are on, those of a severity. What is the second channel of another one of these hears only of
     what that one did not deliver; where the other is off, or not for this severity, it hears of it itself.
     """
-    takes = [each for each in found if each.is_on and severity in each.severities]
+    heard = heard_by(is_drill=is_drill)
+    takes = [each for each in found if each.is_on and severity in each.severities and each.hears in heard]
     ids = {each.id for each in takes}
     return [each for each in takes if each.second_for_id not in ids]
 

@@ -40,7 +40,7 @@ class _Paged:
 def tell_at_once(*, tenant: uuid.UUID, subject: Subject, state_number: int, at: datetime) -> int:
     """No pager takes it: mail whoever is on call now. Answers how many were mailed; the sweep tells the others."""
     scope.require_tenant(tenant)
-    if subject.kind == "test":
+    if subject.kind == "test" or subject.is_drill:
         return 0
     waiting = Waiting(subject.kind, subject.id, state_number, at)
     now = [user for user, seconds in oncall.chain(at=at) if seconds == 0]
@@ -53,7 +53,7 @@ def escalate(*, tenant: uuid.UUID, at: datetime) -> int:
     Who is on call is mailed as soon as no pager took the page, else with the first who is asked after them.
     """
     scope.require_tenant(tenant)
-    waiting = waiting_subjects(worst_but=policy.ESCALATED_SEVERITY)
+    waiting = [each for each in waiting_subjects(worst_but=policy.ESCALATED_SEVERITY) if not each.is_drill]
     chain = oncall.chain(at=at) if waiting else []
     if not chain:
         return 0

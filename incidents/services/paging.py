@@ -41,7 +41,7 @@ def plan_pages(
     if subject is None:
         return []
     is_new = action is PageAction.TRIGGER
-    targets = first_hand(targets_on(), severity) if is_new else _told_before(tenant, subject)
+    targets = first_hand(targets_on(), severity, is_drill=subject.is_drill) if is_new else _told_before(tenant, subject)
     planned = [
         page_to(target, subject, state_number=state_number, action=action, severity=severity, because=because, at=at)
         for target in targets

@@ -47,10 +47,10 @@ def use_second_channels(*, tenant: uuid.UUID, at: datetime) -> int:
 
 
 def _page_elsewhere(page: Page, at: datetime) -> int:
-    second = _second(page)
     subject = subject_of(page.subject_kind, page.subject_id)
     if subject is None:
         return 0
+    second = _second(page, subject)
     page.second_sent_at = at
     page.save(update_fields=["second_sent_at"])
     if second is None:
@@ -69,7 +69,7 @@ def _page_elsewhere(page: Page, at: datetime) -> int:
     return 1
 
 
-def _second(page: Page) -> PagingTarget | None:
+def _second(page: Page, subject: policy.Subject) -> PagingTarget | None:
     """The one that was named for it, else for a pager any other one, that was not told of this state yet."""
     told = Page.objects.filter(
         tenant_id=page.tenant_id,
@@ -77,7 +77,9 @@ def _second(page: Page) -> PagingTarget | None:
         action=PageAction.TRIGGER,
         state_number=page.state_number,
     )
-    free = PagingTarget.objects.filter(tenant_id=page.tenant_id, is_on=True).exclude(id__in=told.values("target_id"))
+    heard = policy.heard_by(is_drill=subject.is_drill)
+    rows = PagingTarget.objects.filter(tenant_id=page.tenant_id, is_on=True, hears__in=heard)
+    free = rows.exclude(id__in=told.values("target_id"))
     named = free.filter(second_for=page.target_id).order_by("name").first()
     if named is not None or not page.target.is_pager:
         return named

@@ -24,7 +24,7 @@ from incidents.models import Page, PagingTarget
 from incidents.queries.subjects import subject_of
 from incidents.queries.targets import target_of
 from incidents.services.paging import page_to
-from incidents.types import PageAction, Severity, TargetKind
+from incidents.types import Hears, PageAction, Severity, TargetKind
 
 TESTED_AGAIN_AFTER = timedelta(seconds=30)
 ADDRESSES = {
@@ -49,6 +49,7 @@ class Terms:
     severities: Collection[int] = ()
     is_pager: bool = True
     second_for: uuid.UUID | None = None
+    hears: str = Hears.REAL.value
 
 
 def set_target(
@@ -75,6 +76,9 @@ def set_target(
     if not row.severities or not set(row.severities) <= set(Severity.values):
         raise _invalid("/severities", "at least one of 1, 2 and 3 is expected")
     row.is_pager = terms.is_pager and kind is not TargetKind.CHAT
+    if terms.hears not in Hears.values:
+        raise _invalid("/hears", f"one of {', '.join(Hears.values)} is expected")
+    row.hears = terms.hears
     row.second_for_id = _second_for(tenant, terms.second_for, row.id)
     row.set_at, row.set_by = at, (by.label or by.id)[:200]
     row.save()
@@ -82,6 +86,7 @@ def set_target(
         "kind": kind.value,
         "address": row.address if kind is not TargetKind.WEBHOOK else base_url,
         "severities": ", ".join(f"SEV-{each}" for each in row.severities),
+        "hears": Hears(row.hears).label.lower(),
         "secret": "given" if terms.secret else "kept" if before else "none",
     }
     _record(row, "paging_target.set", by, at, **told)

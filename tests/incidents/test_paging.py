@@ -35,6 +35,7 @@ from incidents.services.targets import Terms
 from incidents.tasks import paging as tasks
 from incidents.types import AlertStatus, PageAction, Severity
 from tenants.house import HOUSE_ID, house_scope
+from tenants.models import Tenant
 from tests.incidents.looks import look, run
 from tests.incidents.pagers import API_KEY, FAULTS, ROUTING_KEY, Jsm, PagerDuty, Slack, chaos, running
 from tests.world import World
@@ -548,6 +549,29 @@ def test_targets_refuse_what_would_lead_inside_or_lose_a_secret(desk: Desk, worl
     desk.see("billing-bot")
     desk.deliver()
     assert len(desk.jsm.taken) == 1, "while the first is off, the second channel hears of it itself"
+
+
+def test_a_drill_wakes_nobody_who_did_not_ask_for_it(desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oncall, "chain", lambda *, at: [(world.sam.user, 0)])
+    desk.set("Night", kind="pagerduty", base_url=desk.pagerduty.url, secret=ROUTING_KEY, severities=(1, 2, 3))
+    desk.set("Room", kind="chat", secret=SLACK_URL, severities=(1, 2, 3), hears="all")
+    desk.set("Drills", kind="opsgenie", base_url=desk.jsm.url, secret=API_KEY, severities=(1, 2, 3), hears="drills")
+    Tenant.objects.filter(id=world.acme.id).update(is_drill=True)
+    drill = desk.see("drilled", severity=1)
+    Tenant.objects.filter(id=world.acme.id).update(is_drill=False)
+    real = desk.see("real", severity=1)
+    desk.deliver()
+    told = {(each.target.name, each.subject_id) for each in desk.pages()}
+    assert told == {("Room", drill.id), ("Drills", drill.id), ("Room", real.id), ("Night", real.id)}
+    assert desk.pagerduty.alerts.keys() == {desk.key(real)} and desk.jsm.alerts.keys() == {desk.key(drill)}
+    Tenant.objects.filter(id=world.acme.id).update(is_drill=True)
+    assert desk.sweep(after=600)[1:] == (0, 0), "nobody is mailed about a drill, and no other pager hears of it"
+    with house_scope() as tenant, pytest.raises(InvalidInput, match="real") as refused:
+        targeting.set_target(
+            tenant=tenant, terms=Terms(name="x", kind="mail", address="a@b.example", severities=(1,), hears="no"),
+            by=world.sam.actor, at=clock.now(),
+        )  # fmt: skip
+    assert refused.value.problems[0].pointer == "/hears"
 
 
 def test_the_pages_of_targets(desk: Desk, world: World, client_for: Callable[..., Client]) -> None:

@@ -19,7 +19,7 @@ from agentops.portal.drills.pager import Pager
 from incidents.queries import played as looked
 from incidents.services import alerts, lifecycle, targets
 from incidents.states import Who
-from incidents.types import AlertVerdict, IncidentStatus, Severity, TargetKind
+from incidents.types import AlertVerdict, Hears, IncidentStatus, Severity, TargetKind
 from tenants.house import house_scope
 
 if TYPE_CHECKING:
@@ -207,6 +207,7 @@ def paged_at(address: str) -> Iterator[uuid.UUID]:
         base_url=address,
         secret=secrets.token_hex(16),
         severities=[severity.value for severity in Severity],
+        hears=Hears.DRILLS.value,
     )
     with house_scope() as house:
         before = looked.target_called(TARGET)
