@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from agentops.portal.templatetags.words import duration_text
-from incidents.policies.learning import cause_words
+from incidents.policies import causes as taxonomy
 from incidents.queries.postmortem_facts import Told
 from incidents.types import Severity
 
@@ -42,7 +42,7 @@ def markdown(told: Told) -> str:
     causes = [*([("Root cause", told.root)] if told.root else []), *(("Contributing", one) for one in told.factors)]
     if causes:
         lines = [
-            f"{label}: {_line(cause_words(one.kind, one.detail_kind))}. {_line(one.text)}" for label, one in causes
+            f"{label}: {_line(taxonomy.words(one.kind, one.detail_kind))}. {_line(one.text)}" for label, one in causes
         ]
         parts.append(f"## Causes\n\n{_list(lines)}")
     if told.whys:

@@ -30,9 +30,10 @@ class Around:
         """An organisation's name."""
         return self.names.get(tenant, "an organisation")
 
-    def who(self, agent: str, tenant: uuid.UUID) -> str:
-        """An agent, for a sentence that begins with it."""
-        return f"{agent[:80] or 'An unnamed agent'} of {self.of(tenant)}"
+    def who(self, agent: str, tenant: uuid.UUID, *, begins: bool = False) -> str:
+        """An agent, inside a sentence or at its beginning."""
+        unnamed = "An unnamed agent" if begins else "an unnamed agent"
+        return f"{agent[:80] or unnamed} of {self.of(tenant)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

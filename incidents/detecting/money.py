@@ -100,7 +100,11 @@ def _spike(row: Spike, around: Around) -> Seen:
     amount, bound = int(row.data.get("amount_nano_usd", 0)), int(row.data.get("bound_nano_usd", 0))
     usual = int(row.data.get("hour_nano_usd", 0)) / 60
     is_harm = row.ended_at is None and is_rising(row.minutes, bound, times=params["rising_times"])
-    who = "All organisations together cost" if row.tenant is None else f"{around.who(row.agent, row.tenant)} costs"
+    who = (
+        "All organisations together cost"
+        if row.tenant is None
+        else f"{around.who(row.agent, row.tenant, begins=True)} costs"
+    )
     more = f", {amount / usual:.0f} × what is usual" if usual >= 1 else ""
     spent = int(row.data.get("spent_nano_usd", 0))
     return Seen(

@@ -128,7 +128,7 @@ def see_errors(rows: Iterable[ErrorFigures], around: Around) -> Look:
                 agent=row.agent,
                 agent_version=row.version,
                 severity=DEFAULTS[AlertClass.ERROR_RATE].severity,
-                summary=f"{around.who(row.agent, row.tenant)} fails in {percent:.0f} % of its runs: {row.failed} of "
+                summary=f"{around.who(row.agent, row.tenant, begins=True)} fails in {percent:.0f} % of its runs: {row.failed} of "
                 f"{row.runs} in the last hour, {row.recent_failed} of {row.recent_runs} in the last five minutes.",
                 value=rate,
                 threshold=setting.params["burn"],
@@ -164,7 +164,7 @@ def see_refusals(rows: Iterable[RefusalFigures], around: Around) -> Look:
                 agent=row.agent,
                 agent_version=row.version,
                 severity=DEFAULTS[AlertClass.REFUSAL_SPIKE].severity,
-                summary=f"{around.who(row.agent, row.tenant)} refuses {percent:.0f} % of its runs in the last hour "
+                summary=f"{around.who(row.agent, row.tenant, begins=True)} refuses {percent:.0f} % of its runs in the last hour "
                 f"({row.refused} of {row.runs}); usual are {usual * 100:.0f} %.",
                 value=percent,
                 threshold=max(usual * setting.params["times"] * 100, usual * 100 + setting.params["points"]),

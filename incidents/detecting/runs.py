@@ -182,7 +182,7 @@ def _observed(row: LongRun, around: Around, bound: float) -> Seen:
         agent=row.agent,
         agent_version=row.version,
         severity=DEFAULTS[AlertClass.RUNAWAY].severity,
-        summary=f"A run of {around.who(row.agent, row.tenant)}, which the guard does not hold, has made {row.amount} steps; "
+        summary=f"A run of {around.who(row.agent, row.tenant)}, which the guard does not hold, has made {row.amount:,} steps; "
         f"{usual}.",
         value=1.0,
         threshold=1.0,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from incidents.types import CauseKind, Severity
+from incidents.types import Severity
 
 WHYS_LEAST, WHYS_MOST = 5, 9
 SEV1_DAYS, SEV2_BUSINESS_DAYS = 3, 5
@@ -75,12 +75,6 @@ def missing(found: Contents) -> list[str]:
         count = found.bare_actions
         lacks.append(f"{count} action item{'' if count == 1 else 's'} without an owner or a date.")
     return lacks
-
-
-def cause_words(kind: str, detail_kind: str) -> str:
-    """`Tool: not idempotent`."""
-    label = CauseKind(kind).label if kind in CauseKind.values else kind
-    return f"{label}: {detail_kind.replace('_', ' ')}" if detail_kind else label
 
 
 def blame_in(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from agentops.common.cursors import Cursor
 from agentops.common.errors import NotFound
 from incidents.models import ActionItem, Cause, Postmortem
-from incidents.policies import learning as policies
+from incidents.policies import causes as taxonomy
 from incidents.policies import reading
 from incidents.types import ActionState, IncidentStatus, PostmortemState
 from tenants.house import HOUSE_ID
@@ -41,7 +41,7 @@ class Line:
 
     @property
     def cause(self) -> str:
-        return policies.cause_words(self.root.kind, self.root.detail_kind) if self.root else ""
+        return taxonomy.words(self.root.kind, self.root.detail_kind) if self.root else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import rfc8785
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
 from incidents.models import ActionItem, Cause, Postmortem, Why
-from incidents.policies.learning import cause_words
+from incidents.policies import causes as taxonomy
 from incidents.services import timeline
 from incidents.types import TimelineKind
 
@@ -28,7 +28,7 @@ def keep_text(postmortem: Postmortem) -> None:
         *(value for value in (incident.agent, incident.tool, incident.agent_version) if value),
         *(getattr(postmortem, name) for name in TEXTS),
         *(f"{one.question} {one.answer} {one.evidence_text}" for one in _whys(postmortem)),
-        *(f"{cause_words(one.kind, one.detail_kind)}: {one.text}" for one in causes),
+        *(f"{taxonomy.words(one.kind, one.detail_kind)}: {one.text}" for one in causes),
         *(one.title for one in actions),
     ]
     postmortem.text = "\n".join(part for part in parts if part)

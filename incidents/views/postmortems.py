@@ -18,6 +18,7 @@ from agentops.common.pages import question, show_refusal
 from incidents.forms import learning as forms
 from incidents.markdown_export import markdown
 from incidents.models import ActionItem, Evidence, Why
+from incidents.policies import causes as taxonomy
 from incidents.policies import learning as policies
 from incidents.queries import learning as queries
 from incidents.queries import postmortem_facts as facts
@@ -57,8 +58,8 @@ def incident_postmortem(request: StaffRequest, ref: str) -> HttpResponse:
             "lacks": policies.missing(facts.contents_of(told)) if is_draft else [],
             "blame": policies.blame_in(said),
             "whys": _whys(told),
-            "root_words": policies.cause_words(told.root.kind, told.root.detail_kind) if told.root else "",
-            "factors": [(policies.cause_words(one.kind, one.detail_kind), one.text) for one in told.factors],
+            "root_words": taxonomy.words(told.root.kind, told.root.detail_kind) if told.root else "",
+            "factors": [(taxonomy.words(one.kind, one.detail_kind), one.text) for one in told.factors],
             "due_at": policies.due_at(severity=incident.severity, resolved_at=incident.resolved_at),
             "is_editable": postmortem.state in (PostmortemState.DRAFT, PostmortemState.IN_REVIEW),
         }

@@ -14,10 +14,11 @@ from django.test import Client
 
 from agentops.common import clock
 from agentops.portal.demo import keyfile
-from agentops.portal.demo.responding import incidents
+from agentops.portal.demo.responding import duty, incidents
 from agentops.portal.demo.responding.cases import CASES
 from incidents.detecting.seen import Seen
 from incidents.models import ActionItem, Cause, Incident, Postmortem, TimelineEntry
+from incidents.queries import oncall, targets
 from incidents.services import alerts
 from incidents.tasks import evidence
 from incidents.types import AlertClass, ScopeType, Severity
@@ -73,6 +74,14 @@ def test_each_failure_mode_leaves_something_to_look_at(demo: None) -> None:
     def step(*, waited: timedelta = timedelta()) -> set[str]:
         return set(incidents.step(since=at - waited, at=clock.now(), say=said.append))
 
+    for _ in range(2):  # started again, nobody is on call twice
+        duty.begin(at=at)
+    with house_scope():
+        assert [user.email for user in oncall.on_call_now(at=at)] == ["on-call@agentops.example"]
+        assert [target.name for target in targets.targets()] == [duty.MAILBOX]
+    assert {tenant.success_manager.email for tenant in tenants.all_tenants() if tenant.success_manager} == {
+        "success-manager@agentops.example"
+    }
     assert [case.number for case in CASES] == list(range(1, 9))
     assert step() == set() and said == []  # nothing happened yet
     play()

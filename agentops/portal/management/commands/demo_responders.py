@@ -23,11 +23,12 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="one look at each, then end")
 
     def handle(self, *, once: bool, **options: Any) -> None:
-        from agentops.portal.demo.responding import incidents
+        from agentops.portal.demo.responding import duty, incidents
         from agentops.portal.demo.responding.cases import CASES
 
         if keyfile.read() is None:
             raise CommandError(f"there is no demo in {keyfile.path()}: `manage.py up --demo` makes it")
+        duty.begin(at=clock.now())
         stopping, since = Event(), clock.now()
 
         def stop(number: int, frame: FrameType | None) -> None:
