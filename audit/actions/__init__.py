@@ -1,0 +1,1 @@
+"""The actions that the log knows, by part (registry.py has them all)."""
