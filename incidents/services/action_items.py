@@ -11,10 +11,11 @@ from agentops.common import scope
 from agentops.common.errors import NotFound
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
-from evals.errors import AlreadyDone, SecondPersonMissing, invalid
+from evals.errors import SecondPersonMissing
+from incidents import inputs
+from incidents.errors import AlreadyDone, invalid
 from incidents.models import ActionItem, Incident, Postmortem
 from incidents.services import timeline
-from incidents.services.learning_words import line, text
 from incidents.services.postmortem_text import keep_text
 from incidents.types import ActionKind, ActionState, TimelineKind
 from tenants import queries as tenants
@@ -97,7 +98,7 @@ def reopen_action(*, tenant: uuid.UUID, action_id: uuid.UUID, reason: str, by: A
     """It is not done after all, or is to be done after all. Raises NotFound, AlreadyDone, InvalidInput."""
     scope.require_tenant(tenant)
     action = _locked(tenant, action_id, ActionState.DONE, ActionState.VERIFIED, ActionState.DROPPED)
-    why = text("/reason", reason, REASON_MOST, is_required=True)
+    why = inputs.text("/reason", reason, REASON_MOST)
     action.state, action.drop_reason = ActionState.OPEN, ""
     action.done_at, action.done_by, action.verified_at, action.verified_by = None, "", None, ""
     action.save()
@@ -109,7 +110,7 @@ def drop_action(*, tenant: uuid.UUID, action_id: uuid.UUID, reason: str, by: Act
     """It will not be done, and why. Raises NotFound, AlreadyDone, InvalidInput."""
     scope.require_tenant(tenant)
     action = _locked(tenant, action_id, ActionState.OPEN)
-    action.drop_reason = text("/reason", reason, REASON_MOST, is_required=True)
+    action.drop_reason = inputs.text("/reason", reason, REASON_MOST)
     action.state = ActionState.DROPPED
     action.save(update_fields=["state", "drop_reason"])
     words = f"Dropped: {action.title}. {action.drop_reason}"
@@ -148,7 +149,7 @@ def _checked(
     if due_on is not None and due_on != kept and not at.date() <= due_on <= at.date() + _LATEST:
         raise invalid("/due_on", "a day from today on, within two years, is expected")
     return {
-        "title": line("/title", title, TITLE_MOST, is_required=True),
+        "title": inputs.line("/title", title, TITLE_MOST),
         "kind": kind,
         "owner_id": owner,
         "due_on": due_on,
@@ -158,7 +159,7 @@ def _checked(
 
 def _address(value: str) -> str:
     """Of another tracker: http or https with a host, or nothing. It is shown as a link, so it may hold no script."""
-    address = line("/tracker_url", value, URL_MOST)
+    address = inputs.line("/tracker_url", value, URL_MOST, is_needed=False)
     try:
         parts = urlsplit(address)
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in address

@@ -11,11 +11,12 @@ from agentops.common import scope
 from agentops.common.errors import Conflict
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
+from incidents import inputs
 from incidents.cadence_item import ItemKind, NewItem
+from incidents.errors import invalid
 from incidents.models import CadenceItem, CadenceReview
 from incidents.policies import cadences as policy
 from incidents.queries import cadences as queries
-from incidents.services.oncall_texts import invalid, text
 from incidents.types import Cadence
 
 DECISIONS = ("keep", "revoke")
@@ -85,7 +86,7 @@ def decide_tool(
         raise Conflict("The look is signed and stays as it is. Decide on the page of the tool.")
     if decision not in DECISIONS:
         raise invalid("/decision", f"is one of {', '.join(DECISIONS)}", "choice")
-    found.decision, found.note = decision, text(note, "/note", most=2_000, least=1)
+    found.decision, found.note = decision, inputs.text("/note", note, most=2_000)
     if found.opened_at is None:
         found.opened_at, found.opened_by = at, by.label[:200]
     found.save(update_fields=["decision", "note", "opened_at", "opened_by"])
@@ -109,7 +110,11 @@ def sign_review(*, tenant: uuid.UUID, review: uuid.UUID, notes: str, by: Actor, 
     undecided = rows.filter(kind=ItemKind.TOOL, decision="", about_tenant__isnull=False).count()
     if undecided:
         raise Conflict(f"{undecided} tool{'s are' if undecided != 1 else ' is'} not decided: keep or revoke each one.")
-    found.notes, found.signed_at, found.signed_by = text(notes, "/notes", most=10_000), at, by.label[:200]
+    found.notes, found.signed_at, found.signed_by = (
+        inputs.text("/notes", notes, most=10_000, is_needed=False),
+        at,
+        by.label[:200],
+    )
     found.save(update_fields=["notes", "signed_at", "signed_by"])
     _record(found, "cadence.signed", {"items": rows.count()}, by, at)
     return found

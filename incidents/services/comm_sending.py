@@ -15,7 +15,7 @@ from agentops.outbox import queries as mailed
 from agentops.outbox import services as outbox
 from agentops.outbox.types import State
 from audit.types import Actor
-from evals.errors import AlreadyDone, invalid
+from incidents.errors import AlreadyDone, invalid
 from incidents.models import CustomerComm, Incident
 from incidents.policies import comms as policies
 from incidents.services.comms import TextMoved, digest_of, locked, record, whom

@@ -14,12 +14,13 @@ from agentops.common import scope
 from agentops.common.errors import Conflict, NotFound
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
-from evals.errors import AlreadyDone, SecondPersonMissing, invalid
+from evals.errors import SecondPersonMissing
+from incidents import inputs
 from incidents.drafting import TEMPLATES
+from incidents.errors import AlreadyDone, invalid
 from incidents.models import CustomerComm, Incident
 from incidents.policies import comms as policies
 from incidents.services import timeline
-from incidents.services.learning_words import line, text
 from incidents.types import CommAudience, CommChannel, CommState, TimelineKind
 from tenants import queries as tenants
 
@@ -133,7 +134,7 @@ def waive_comm(*, tenant: uuid.UUID, comm_id: uuid.UUID, reason: str, by: Actor,
     comm = locked(tenant, comm_id)
     if comm.state not in (*_OPEN, CommState.FAILED):
         raise AlreadyDone(f"It is {comm.get_state_display().lower()}: what was told cannot be waived.")
-    comm.waived_because = text("/reason", reason, REASON_MOST, is_required=True)
+    comm.waived_because = inputs.text("/reason", reason, REASON_MOST)
     comm.state, comm.waived_by, comm.ended_at = CommState.WAIVED, by.label, at
     comm.next_update_due_at = None
     comm.save(update_fields=["state", "waived_because", "waived_by", "ended_at", "next_update_due_at"])
@@ -158,7 +159,7 @@ def note_contact(
         raise invalid("/about_tenant", "the incident does not concern this organisation")
     if when > at:
         raise invalid("/when", "a time that is over is expected")
-    said = text("/note", note, REASON_MOST)
+    said = inputs.text("/note", note, REASON_MOST, is_needed=False)
     timeline.note(
         tenant=tenant,
         incident_id=incident.id,
@@ -295,8 +296,8 @@ def _checked(
         raise invalid("/next_update_due_at", "a time that is still to come is expected, or none")
     return {
         "channel": channel,
-        "subject": line("/subject", subject, 200, is_required=channel == CommChannel.MAIL),
-        "body": text("/body", body, BODY_MOST, is_required=True),
+        "subject": inputs.line("/subject", subject, 200, is_needed=channel == CommChannel.MAIL),
+        "body": inputs.text("/body", body, BODY_MOST),
         "recipients": _recipients(channel, recipients),
         "next_update_due_at": next_update_due_at,
     }
@@ -304,7 +305,13 @@ def _checked(
 
 def _recipients(channel: str, recipients: Sequence[str]) -> list[str]:
     """Each once, in the order they were given."""
-    found = list(dict.fromkeys(cleaned for one in recipients if (cleaned := line("/recipients", one, RECIPIENT_MOST))))
+    found = list(
+        dict.fromkeys(
+            cleaned
+            for one in recipients
+            if (cleaned := inputs.line("/recipients", one, RECIPIENT_MOST, is_needed=False))
+        )
+    )
     if len(found) > RECIPIENTS_MOST:
         raise invalid("/recipients", f"at most {RECIPIENTS_MOST} are taken; tell the admins, or a group address")
     if channel == CommChannel.MAIL:

@@ -9,8 +9,9 @@ from agentops.common import scope
 from agentops.common.errors import Conflict, NotFound
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
+from incidents import inputs
+from incidents.errors import invalid
 from incidents.models import Override, Rotation
-from incidents.services.oncall_texts import invalid, text
 from tenants import queries as tenants
 from tenants.roles import StaffRole
 
@@ -52,7 +53,7 @@ def take_over(
         user_id=user,
         starts_at=starts_at,
         ends_at=ends_at,
-        reason=text(reason, "/reason", most=200),
+        reason=inputs.text("/reason", reason, most=200, is_needed=False),
         made_at=at,
         made_by=by.label[:200],
     )

@@ -10,10 +10,10 @@ from agentops.common import scope
 from agentops.common.errors import Conflict, Forbidden, NotFound
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
+from incidents import inputs
 from incidents.models import Handover, Rotation
 from incidents.queries.handovers import Change, items_to_hand_over, present_change
 from incidents.queries.rotas import rota_of
-from incidents.services.oncall_texts import text
 
 NOTES_MOST = 10_000
 Side = Literal["out", "in"]
@@ -49,7 +49,7 @@ def sign_handover(
     if (found.signed_out_at if side == "out" else found.signed_in_at) is not None:
         return found
     if side == "out":
-        _sign_out(found, change, text(notes, "/notes", most=NOTES_MOST), user, at)
+        _sign_out(found, change, inputs.text("/notes", notes, most=NOTES_MOST, is_needed=False), user, at)
     else:
         _sign_in(found, user, at)
     found.save()

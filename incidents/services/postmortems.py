@@ -10,11 +10,12 @@ from datetime import datetime
 from agentops.common import scope
 from agentops.common.errors import Conflict, NotFound
 from audit.types import Actor
-from evals.errors import AlreadyDone, SecondPersonMissing, invalid
+from evals.errors import SecondPersonMissing
+from incidents import inputs
+from incidents.errors import AlreadyDone, invalid
 from incidents.models import Evidence, Incident, Postmortem, Why
 from incidents.policies import learning as policies
 from incidents.queries import postmortem_facts as facts
-from incidents.services.learning_words import line, text
 from incidents.services.postmortem_text import TEXTS, keep_text, record
 from incidents.types import PostmortemState as S
 
@@ -61,7 +62,8 @@ def save_postmortem(
         raise AlreadyDone(f"It is {postmortem.get_state_display().lower()}: send it back to its draft first.")
     _require_version(postmortem, version)
     for name in TEXTS:
-        setattr(postmortem, name, text(f"/{name}", texts.get(name, getattr(postmortem, name)), TEXT_MOST))
+        given = texts.get(name, getattr(postmortem, name))
+        setattr(postmortem, name, inputs.text(f"/{name}", given, TEXT_MOST, is_needed=False))
     rows = _rows(postmortem, whys)
     Why.objects.filter(tenant_id=tenant, postmortem=postmortem).delete()
     Why.objects.bulk_create(rows)
@@ -123,7 +125,7 @@ def return_postmortem(*, tenant: uuid.UUID, incident_id: uuid.UUID, reason: str,
     postmortem = _locked(tenant, incident_id)
     if postmortem.state == S.DRAFT:
         raise AlreadyDone("It is a draft.")
-    why = text("/reason", reason, REASON_MOST, is_required=True)
+    why = inputs.text("/reason", reason, REASON_MOST)
     postmortem.state = S.DRAFT
     postmortem.submitted_at, postmortem.submitted_by = None, ""
     postmortem.reviewed_at, postmortem.reviewed_by = None, ""
@@ -198,10 +200,12 @@ def _rows(postmortem: Postmortem, whys: Sequence[WhyTerms]) -> list[Why]:
                 tenant_id=postmortem.tenant_id,
                 postmortem=postmortem,
                 number=number,
-                question=line(f"/whys/{number}/question", one.question, QUESTION_MOST, is_required=True),
-                answer=text(f"/whys/{number}/answer", one.answer, ANSWER_MOST),
+                question=inputs.line(f"/whys/{number}/question", one.question, QUESTION_MOST),
+                answer=inputs.text(f"/whys/{number}/answer", one.answer, ANSWER_MOST, is_needed=False),
                 evidence_id=one.evidence_id,
-                evidence_text=line(f"/whys/{number}/evidence_text", one.evidence_text, EVIDENCE_MOST),
+                evidence_text=inputs.line(
+                    f"/whys/{number}/evidence_text", one.evidence_text, EVIDENCE_MOST, is_needed=False
+                ),
             )
         )
     return rows

@@ -12,8 +12,9 @@ from agentops.common import scope
 from agentops.common.errors import NotFound
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
+from incidents import inputs
+from incidents.errors import invalid
 from incidents.models import Rotation, RotationMember
-from incidents.services.oncall_texts import invalid, text
 from tenants import queries as tenants
 from tenants.roles import StaffRole
 
@@ -78,7 +79,7 @@ def set_rotation(
 
 
 def _check(terms: RotationTerms, found: Rotation, rows: dict[uuid.UUID, Rotation]) -> None:
-    name = text(terms.name, "/name", most=80, least=1)
+    name = inputs.text("/name", terms.name, most=80)
     if any(one.name.casefold() == name.casefold() and one.id != found.id for one in rows.values()):
         raise invalid("/name", "is not the name of another rotation", "taken")
     if terms.role not in StaffRole.values:

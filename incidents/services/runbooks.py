@@ -9,12 +9,13 @@ from agentops.common import scope
 from agentops.common.errors import Conflict
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
+from incidents import inputs
+from incidents.errors import invalid
 from incidents.models import Incident, Runbook, RunbookTick
 from incidents.queries import runbooks as queries
 from incidents.queries.named import incident_called
 from incidents.runbooks import reading
 from incidents.services import timeline
-from incidents.services.oncall_texts import invalid, text
 from incidents.types import AlertClass, IncidentStatus, TimelineKind
 
 _OVER = (IncidentStatus.CLOSED, IncidentStatus.CANCELLED, IncidentStatus.MERGED)
@@ -52,8 +53,8 @@ def set_runbook(
         raise Conflict(
             f"{newest.set_by} has written version {newest.version} meanwhile. Yours is not saved: compare first."
         )
-    title = text(title, "/title", most=200, least=1)
-    body = text(body.replace("\r\n", "\n"), "/body", most=reading.BODY_MOST, least=1) + "\n"
+    title = inputs.text("/title", title, most=200)
+    body = inputs.text("/body", body.replace("\r\n", "\n"), most=reading.BODY_MOST) + "\n"
     count = len(reading.steps(body))
     if not 1 <= count <= reading.STEPS_MOST:
         raise invalid("/body", f"has 1 to {reading.STEPS_MOST} steps: lines that begin with “- [ ] ”; this has {count}")
@@ -67,7 +68,7 @@ def set_runbook(
         title=title,
         body=body,
         digest=digest,
-        note=text(note, "/note", most=200),
+        note=inputs.text("/note", note, most=200, is_needed=False),
         set_at=at,
         set_by=by.label[:200],
     )
@@ -98,7 +99,7 @@ def tick_step(
     """Note that a step was done in an incident; who was first stays. Raises NotFound, Conflict, InvalidInput."""
     scope.require_tenant(tenant)
     incident, runbook, words = _place(tenant, ref, alert_class, version, step)
-    note = text(note, "/note", most=2_000)
+    note = inputs.text("/note", note, most=2_000, is_needed=False)
     made, is_new = RunbookTick.objects.get_or_create(
         tenant_id=tenant,
         incident=incident,

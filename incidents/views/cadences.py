@@ -16,10 +16,10 @@ from agentops.common import clock
 from agentops.common.errors import Conflict, DomainError, NotFound
 from agentops.common.scope import staff_scope, tenant_scope
 from incidents.cadence_item import ItemKind
+from incidents.errors import invalid
 from incidents.policies import cadences as policy
 from incidents.queries import cadences as queries
 from incidents.services import cadences as services
-from incidents.services.oncall_texts import invalid
 from incidents.types import Cadence
 from tenants.access import StaffRequest
 from tenants.house import HOUSE_ID, house_scope

@@ -15,12 +15,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from agentops.common import clock
 from agentops.common.errors import DomainError, Forbidden
+from incidents.errors import invalid
 from incidents.links import link
 from incidents.models import Handover
 from incidents.queries import handovers as queries
 from incidents.queries.rotas import rota_of
 from incidents.services import handovers as services
-from incidents.services.oncall_texts import invalid
 from tenants.access import StaffRequest
 from tenants.house import HOUSE_ID
 from tenants.roles import Permission

@@ -13,12 +13,12 @@ from agentops.catalog import linediff
 from agentops.common import clock
 from agentops.common.errors import DomainError
 from agentops.common.pages import show_refusal
+from incidents.errors import invalid
 from incidents.forms.runbooks import RunbookForm
 from incidents.queries import runbooks as queries
 from incidents.queries.named import incident_called
 from incidents.runbooks.reading import read, steps
 from incidents.services import runbooks as services
-from incidents.services.oncall_texts import invalid
 from incidents.types import AlertClass
 from tenants.access import StaffRequest
 from tenants.house import HOUSE_ID
