@@ -18,8 +18,9 @@ from agentops.common.errors import DomainError, InvalidInput, NotFound
 from agentops.common.ids import new_id
 from agentops.common.scope import staff_scope, tenant_scope
 from agentops.outbox.delivering import deliver_one
-from evals.errors import AlreadyDone, SecondPersonMissing
+from evals.errors import SecondPersonMissing
 from incidents.drafting import TEMPLATES, draft
+from incidents.errors import AlreadyDone
 from incidents.models import BlastItem, CustomerComm, IncidentSwitch, TimelineEntry
 from incidents.policies import comms as policies
 from incidents.queries import comm_facts
