@@ -7,8 +7,7 @@ from incidents.urls import alerts, dashboard, evidence, learning, lifecycle, onc
 urlpatterns: list[URLPattern] = [
     *alerts.urlpatterns,
     *paging.urlpatterns,
-    *learning.urlpatterns,  # before lifecycle: incidents/postmortems/ is no incident
-    *lifecycle.urlpatterns,
+    *learning.urlpatterns,
     *evidence.urlpatterns,
     *oncall.urlpatterns,
     *dashboard.urlpatterns,

@@ -37,7 +37,7 @@ def look_for_migrations():
 class Thing:
     pass
 
-go_on, up._pending_migrations = up._pending_migrations, look_for_migrations
+go_on, up._migrations = up._migrations, look_for_migrations
 sys.argv[0] = "manage.py"
 manage.main()
 """

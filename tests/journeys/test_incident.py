@@ -117,7 +117,7 @@ def test_the_life_of_a_sev_1(world: World, alert: Alert, page: Page, another: Se
     commander = another(carla)
     commander.goto(overview)
     commander.get_by_role("button", name="I take it: Incident commander").click()
-    expect(commander.get_by_text("commander Carla")).to_be_visible()
+    expect(commander.locator(".incident-head").get_by_text("commander Carla")).to_be_visible()
     manager = another(sue)
     manager.set_viewport_size(PHONE)  # type: ignore[arg-type]
     manager.goto(overview)

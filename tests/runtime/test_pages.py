@@ -14,6 +14,7 @@ from agentops.common.scope import tenant_scope
 from agentops.runtime import queries
 from agentops.runtime.decisionview import decision_key
 from agentops.runtime.types import DecisionRow
+from incidents.tasks.dashboard import take_snapshot
 from tenants import services as tenants
 from tenants.roles import StaffRole
 from tests.runtime.guarded import Caller, Run
@@ -138,10 +139,12 @@ def test_lifting_needs_a_reason_and_is_kept_below(acme: Caller, world: World, cl
 def test_the_homes_say_that_agents_are_stopped(acme: Caller, world: World, client_for: Clients) -> None:
     home = world.acme.url()
     assert "Agents are stopped" not in words(client_for(world.audrey).get(home))
+    take_snapshot()
     assert "Kill switches on 0" in words(client_for(world.sam).get("/staff/"))
     press(client_for(world.ada), world)
     assert "Agents are stopped" in words(client_for(world.audrey).get(home))
     assert "Agents are stopped" not in words(client_for(world.cleo).get(world.globex.url()))
+    take_snapshot()
     assert "Kill switches on 1 agents are stopped" in words(client_for(world.sam).get("/staff/"))
 
 

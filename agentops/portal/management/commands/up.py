@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import http.client
 import os
 import secrets
@@ -116,17 +117,18 @@ class Command(BaseCommand):
         return Supervisor(log=layout.log, cwd=settings.BASE_DIR, engines=running, say=self._say)
 
     def _start(self, supervisor: Supervisor, host: str, port: int, demo_url: str | None) -> None:
-        everything = [programs.web(host, port), programs.worker(), programs.judges()]
-        everything += [programs.maintenance(), programs.beat()]
+        loading = [programs.web(host, port), programs.worker(), programs.judges(), programs.maintenance()]
+        everything = [*loading, programs.beat()]
         with connections["owner"].cursor() as cursor:
             while not _take_migration_lock(cursor):
                 time.sleep(_LOOK_SECONDS)
-            is_migrated = not _pending_migrations()
-            if is_migrated:
-                # The programs need some seconds to load. What `migrate` still does then (grants, policies,
-                # partitions) changes nothing that they would trip over.
-                for program in everything:
-                    supervisor.start(program)
+            # The programs need some seconds to load. What `migrate` still does where nothing is pending (grants, policies,
+            # partitions) changes nothing that they would trip over. On an empty database there is nothing yet that could
+            # be asked of them, and no worker has work before there is a beat; between two versions they wait.
+            pending = _migrations()
+            early = everything if pending is Pending.NONE else loading if pending is Pending.ALL else []
+            for program in early:
+                supervisor.start(program)
             call_command("migrate", database="owner", interactive=False, verbosity=0)
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_MIGRATION_LOCK])
         connections["owner"].close()
@@ -134,8 +136,8 @@ class Command(BaseCommand):
             stub = f"http://127.0.0.1:{_stub_port(port)}/v1"
             call_command("demo_world", base_url=demo_url, judge_stub=stub, stdout=self.stdout)
             connections.close_all()
-        if not is_migrated:
-            for program in everything:
+        for program in everything:
+            if program not in early:
                 supervisor.start(program)
 
     def _await_ready(self, supervisor: Supervisor, host: str, port: int) -> None:
@@ -197,9 +199,16 @@ def _take_migration_lock(cursor: CursorWrapper) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def _pending_migrations() -> bool:
+class Pending(enum.Enum):
+    NONE, SOME, ALL = range(3)
+
+
+def _migrations() -> Pending:
+    """Which migrations are to be applied: all of them on an empty database."""
     executor = MigrationExecutor(connections["owner"])
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return Pending.NONE
+    return Pending.SOME if executor.loader.applied_migrations else Pending.ALL
 
 
 def _secret_key(layout: Layout) -> str:
