@@ -83,7 +83,7 @@ OWASP: dict[str, str] = {
 
 
 def words(kind: str, detail_kind: str) -> str:
-    """`Tool: Wrong arguments that nothing refused`."""
+    """`Tool: Wrong arguments that nothing refused`. A detail that is no word of the taxonomy (any more) is shown as it is."""
     first = K(kind)
-    detail = DETAILS[first].get(detail_kind, "")
+    detail = DETAILS[first].get(detail_kind) or detail_kind.replace("_", " ")
     return f"{first.label}: {detail}" if detail else first.label
