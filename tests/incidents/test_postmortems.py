@@ -16,7 +16,8 @@ from django.urls import reverse
 from agentops.common import clock
 from agentops.common.errors import InvalidInput, NotFound
 from agentops.common.ids import new_id
-from evals.errors import AlreadyDone, SecondPersonMissing
+from evals.errors import SecondPersonMissing
+from incidents.errors import AlreadyDone
 from incidents.models import ActionItem, Cause, Evidence, Postmortem, Snapshot, Why
 from incidents.policies import learning as policies
 from incidents.policies import reading
