@@ -10,7 +10,8 @@ from agentops.common.errors import NotFound
 from agentops.common.scope import tenant_scope
 from agentops.outbox import queries as outbox
 from agentops.outbox.credentials import Credentials, Missing
-from incidents.models import Page, PagingTarget
+from incidents.links import link
+from incidents.models import Incident, Page, PagingTarget
 from incidents.policies.pages import heard_by
 from incidents.types import Severity
 from tenants.house import HOUSE_ID
@@ -38,11 +39,13 @@ class PageLine:
     attempts: int
     error: str
     tries: list[Try]
+    ref: str = ""  # of the incident, where it is about one
 
     @property
     def url(self) -> str:
-        """Of the alert; an incident is called by its ref, which no page knows."""
-        return f"/staff/alerts/{self.page.subject_id}/" if self.page.subject_kind == "alert" else ""
+        if self.ref:
+            return link("incident", ref=self.ref)
+        return link("staff-alert", alert=self.page.subject_id) if self.page.subject_kind == "alert" else ""
 
     @property
     def because(self) -> str:
@@ -87,7 +90,7 @@ def unreached_severities(found: list[PagingTarget]) -> list[str]:
 
 
 def latest_pages(*, target_id: uuid.UUID | None = None, subject_id: uuid.UUID | None = None) -> list[PageLine]:
-    """The latest pages of a target or about an alert or incident, with their attempts; four statements at most."""
+    """The latest pages of a target or about an alert or incident, with their attempts; five statements at most."""
     rows = Page.objects.filter(tenant_id=HOUSE_ID).select_related("target")
     if target_id is not None:
         rows = rows.filter(target_id=target_id)
@@ -101,6 +104,9 @@ def latest_pages(*, target_id: uuid.UUID | None = None, subject_id: uuid.UUID | 
         found = tries.setdefault(each.message_id, [])
         if len(found) < SHOWN_ATTEMPTS:
             found.append(Try(each.number, each.started_at, each.is_sent, each.status, each.detail))
+    told = {each.subject_id for each in pages if each.subject_kind == "incident"}
+    incidents = Incident.objects.filter(tenant_id=HOUSE_ID, id__in=told).only("year", "number") if told else ()
+    refs = {each.id: each.ref for each in incidents}
     return [
         PageLine(
             page,
@@ -108,6 +114,7 @@ def latest_pages(*, target_id: uuid.UUID | None = None, subject_id: uuid.UUID | 
             attempts=message.attempts if message else 0,
             error=message.last_error if message else "",
             tries=tries.get(page.message_id, []),
+            ref=refs.get(page.subject_id, ""),
         )
         for page in pages
         for message in [messages.get(page.message_id)]

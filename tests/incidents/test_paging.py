@@ -29,6 +29,7 @@ from audit.models import Entry
 from incidents.detecting.seen import Seen
 from incidents.models import Alert, Escalation, Incident, Page, PagingTarget, TimelineEntry
 from incidents.queries import oncall
+from incidents.queries import targets as targeted
 from incidents.services import alerts, answers, escalating, paging, second_channels
 from incidents.services import targets as targeting
 from incidents.services.targets import Terms
@@ -357,6 +358,9 @@ def test_where_no_pager_is_set_whoever_is_on_call_is_mailed(
     )
     [page] = plan(PageAction.TRIGGER, "declared")
     assert plan(PageAction.TRIGGER, "declared") == [page], "the same change asked for again is the same page"
+    with house_scope():
+        [line] = targeted.latest_pages(target_id=desk.targets["Night"].id)
+    assert (line.ref, line.url) == ("INC-2026-0042", "/staff/incidents/INC-2026-0042/")
     desk.deliver()
     [event] = desk.pagerduty.taken
     assert event["payload"]["summary"] == "SEV-1 INC-2026-0042: Refunds paid twice"
