@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from agentops.common import bodies, clock, secrets
 from agentops.common.errors import InvalidInput, NotFound, NotSignedIn
+from agentops.outbox.pagers import pagerduty
 from agentops.outbox.pagers.document import moment
 from incidents.queries.targets import target_of
 from incidents.services import answers
@@ -100,7 +101,7 @@ class PagerDutyView(_BackView):
         event = _object(document, "event")
         data, agent = _object(event, "data"), _object(event, "agent")
         kind = event.get("event_type")
-        is_by_person = agent.get("type") in ("user_reference", "user")
+        is_by_person = agent.get("type") in pagerduty.PEOPLE
         return _Told(
             event_id=_event_id(event.get("id"), raw),
             dedup_key=data.get("incident_key"),
@@ -166,5 +167,5 @@ def _milliseconds(value: object) -> datetime | None:
     """Opsgenie's moments, of which some are in nanoseconds."""
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         return None
-    seconds = value / (1e9 if value > 10**16 else 1e3)
-    return datetime.fromtimestamp(seconds, UTC) if seconds < 4e9 else None
+    milliseconds = value // 10**6 if value > 10**16 else value
+    return datetime.fromtimestamp(milliseconds / 1e3, UTC) if milliseconds < 4 * 10**12 else None

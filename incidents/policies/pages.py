@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from incidents.types import Hears, PageAction, TargetKind
 
 DELIVERED_WITHIN = timedelta(minutes=2)  # then the second channel is used
+TAKEN_WITHIN = timedelta(seconds=30)  # two attempts; a page that no pager took by then is told to whoever is on call
 CONFIRMED_WITHIN = timedelta(minutes=3)  # a pager that took a page and does not know it after this has lost it
 ESCALATED_AFTER_SECONDS = 300  # where the chain does not say
 LOOKED_BACK = timedelta(days=1)  # an older page is no page any more

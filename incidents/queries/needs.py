@@ -80,7 +80,11 @@ class Needs:
 def needs(*, at: datetime) -> Needs:
     """The worst first: incidents, alerts that nobody has, and then what is late."""
     alerts = list(
-        Alert.objects.filter(tenant_id=HOUSE_ID, status__in=OPEN_ALERT).order_by("severity", "opened_at", "id")
+        Alert.objects.filter(tenant_id=HOUSE_ID, status__in=OPEN_ALERT)
+        .only(
+            "severity", "status", "summary", "opened_at", "acknowledged_by"
+        )  # not its samples: in a storm there are many
+        .order_by("severity", "opened_at", "id")
     )
     incidents = list(
         Incident.objects.filter(tenant_id=HOUSE_ID)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -63,12 +63,21 @@ def waiting_subjects(*, worst_but: int) -> list[Waiting]:
     drills = tenants.drill_tenant_ids()
     found = [
         *(
-            Waiting("alert", alert, number, opened_at, is_drill=about in drills)
-            for alert, number, opened_at, about in alerts.values_list("id", "state_number", "opened_at", "about_tenant")
+            Waiting(
+                "alert", alert, number, opened_at, is_drill=_is_drill([about, *others] if about else others, drills)
+            )
+            for alert, number, opened_at, about, others in alerts.values_list(
+                "id", "state_number", "opened_at", "about_tenant", "tenants"
+            )
         ),
         *(Waiting("incident", *row) for row in incidents.values_list("id", "status_number", "declared_at", "is_drill")),
     ]
     return sorted(found, key=lambda each: (each.since, each.id))
+
+
+def _is_drill(named: Sequence[uuid.UUID], drills: Collection[uuid.UUID]) -> bool:
+    """An alert is one where every organisation in it is played."""
+    return bool(named) and all(each in drills for each in named)
 
 
 def _of_alert(alert: Alert) -> Subject:
@@ -106,7 +115,7 @@ def _of_alert(alert: Alert) -> Subject:
             {"href": f"{settings.PUBLIC_URL}/staff/runbooks/{alert.alert_class}/", "text": "Runbook"},
         ],
         details=details,
-        is_drill=bool(named) and all(each.is_drill for each in named.values()),
+        is_drill=_is_drill([*named], {each.id for each in named.values() if each.is_drill}),
     )
 
 

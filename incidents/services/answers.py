@@ -104,13 +104,15 @@ def take_poll(*, tenant: uuid.UUID, page_id: uuid.UUID, standing: Standing, at: 
     """
     scope.require_tenant(tenant)
     page = Page.objects.select_for_update().get(tenant_id=tenant, id=page_id)
-    if standing.is_known:
+    # What ended before this page was written is the alert of before: of the new one, the pager knows nothing yet.
+    is_over = standing.is_ended and standing.changed_at is not None
+    is_before = is_over and standing.changed_at is not None and standing.changed_at < page.created_at
+    if standing.is_known and not is_before:
         if page.confirmed_by_poll_at is None:
             page.confirmed_by_poll_at = at
             page.save(update_fields=["confirmed_by_poll_at"])
-        # What ended before this page was written is the alert of before, and the new one is on its way.
-        ended = standing.is_ended and standing.changed_at is not None and standing.changed_at >= page.created_at
-        return (standing.is_acknowledged or ended) and _acknowledge(page, standing.who, at)
+        has_it = standing.is_acknowledged or (is_over and standing.is_by_person)
+        return has_it and _acknowledge(page, standing.who, at)
     is_lost = page.confirmed_by_poll_at is None and page.failed_at is None and page.delivered_at is not None
     if is_lost and page.delivered_at is not None and at - page.delivered_at >= policy.CONFIRMED_WITHIN:
         page.failed_at = at

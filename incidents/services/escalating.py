@@ -36,6 +36,12 @@ class _Paged:
     first_at: datetime | None
     is_delivered: bool
 
+    def least(self, patience: timedelta) -> timedelta:
+        """So long after it nobody is mailed: who was paged has a while to answer, and a page that was just written one to arrive."""
+        if self.first_at is None:
+            return timedelta(0)
+        return patience if self.is_delivered else policy.TAKEN_WITHIN
+
 
 def tell_at_once(*, tenant: uuid.UUID, subject: Subject, state_number: int, at: datetime) -> int:
     """No pager takes it: mail whoever is on call now. Answers how many were mailed; the sweep tells the others."""
@@ -50,7 +56,7 @@ def tell_at_once(*, tenant: uuid.UUID, subject: Subject, state_number: int, at: 
 def escalate(*, tenant: uuid.UUID, at: datetime) -> int:
     """Mail those whose turn it is about what waits for an acknowledgement; answers how many mails.
 
-    Who is on call is mailed as soon as no pager took the page, else with the first who is asked after them.
+    Who is on call is mailed as soon as it is clear that no pager took the page, else with the first who is asked after them.
     """
     scope.require_tenant(tenant)
     waiting = [each for each in waiting_subjects(worst_but=policy.ESCALATED_SEVERITY) if not each.is_drill]
@@ -63,7 +69,9 @@ def escalate(*, tenant: uuid.UUID, at: datetime) -> int:
             "subject_id", "state_number", "to_user"
         )
     )
-    patience = min((seconds for _, seconds in chain if seconds), default=policy.ESCALATED_AFTER_SECONDS)
+    patience = timedelta(
+        seconds=min((seconds for _, seconds in chain if seconds), default=policy.ESCALATED_AFTER_SECONDS)
+    )
     mails = 0
     for user, seconds in chain:
         due = [
@@ -71,7 +79,7 @@ def escalate(*, tenant: uuid.UUID, at: datetime) -> int:
             for each in waiting
             if (each.id, each.state_number, user.pk) not in told
             and at - (paged[each.id].first_at or each.since)
-            >= timedelta(seconds=max(seconds, patience if paged[each.id].is_delivered else 0))
+            >= max(timedelta(seconds=seconds), paged[each.id].least(patience))
         ]
         mails += _mail(tenant, user, due, at)
     return mails

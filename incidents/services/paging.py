@@ -98,7 +98,7 @@ def page_to(
             "severity": severity,
             "because": because[:40],
             "message_id": message,
-            "created_at": at,
+            "created_at": max(at, clock.now()),  # what is caught up with is not undelivered for long already
         },
     )
     return page

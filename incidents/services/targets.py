@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import connection
 from django.db.models import Max
 
 from agentops.common import scope, secrets
@@ -31,6 +32,8 @@ ADDRESSES = {
     TargetKind.PAGERDUTY: (pagerduty.US, pagerduty.EU),
     TargetKind.OPSGENIE: (opsgenie.JSM, opsgenie.OPSGENIE, opsgenie.OPSGENIE_EU),
 }
+# One change after the other: two at once could take one name, or make two targets the second channel of each other.
+_ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtextextended('incidents.targets', 0))"
 _ROUTING_KEY = re.compile(r"[A-Za-z0-9]{32}")
 _SECRET_CHARACTERS, _URL_CHARACTERS = 1_000, 500
 
@@ -59,6 +62,8 @@ def set_target(
     could read them there. Raises InvalidInput, NotFound, Conflict.
     """
     scope.require_tenant(tenant)
+    with connection.cursor() as cursor:
+        cursor.execute(_ONE_BY_ONE)
     before = target_of(target_id, lock=True) if target_id else None
     kind = _kind(terms.kind, before)
     name = terms.name.strip()

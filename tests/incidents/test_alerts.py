@@ -118,6 +118,29 @@ def test_the_life_of_an_alert(world: World, pages: list[tuple[Any, ...]]) -> Non
         ]
 
 
+def test_what_came_back_in_its_cooldown_is_told_after_it(world: World, pages: list[tuple[Any, ...]]) -> None:
+    """Also where nothing is seen of it again: a run that ran away is seen once."""
+    acme, by = world.acme.id, world.sam.actor
+
+    def cooled(seconds: float, cooldown: int | None = 300) -> int:
+        return alerts.tell_cooled(
+            tenant=HOUSE_ID, alert_class=AlertClass.ERROR_RATE, cooldown=lambda _: cooldown, at=after(seconds)
+        )
+
+    with house_scope():
+        first = alerts.raise_alert(tenant=HOUSE_ID, seen=look(acme), at=after(0))
+        alerts.resolve_alert(tenant=HOUSE_ID, alert_id=first.id, by=by, at=after(10))
+        back = alerts.raise_alert(tenant=HOUSE_ID, seen=look(acme, severity=Severity.SEV1), at=after(20))
+        assert (back.id, [each[0] for each in pages]) == (first.id, ["trigger", "resolve"])
+        assert (cooled(299), cooled(300, None), cooled(300), cooled(310)) == (0, 0, 1, 0)
+        assert pages[2:] == [("trigger", "reopened", 2, 1)]
+        # Who has it need not be told.
+        alerts.resolve_alert(tenant=HOUSE_ID, alert_id=first.id, by=by, at=after(320))
+        alerts.raise_alert(tenant=HOUSE_ID, seen=look(acme), at=after(330))
+        alerts.acknowledge_alert(tenant=HOUSE_ID, alert_id=first.id, by=by, at=after(340))
+        assert (cooled(900), len(pages)) == (0, 4)
+
+
 def test_an_organisation_that_joins_is_told(world: World, pages: list[tuple[Any, ...]]) -> None:
     acme, globex = world.acme.id, world.globex.id
     everywhere = {"scope_type": ScopeType.PRODUCT, "scope_id": "", "agent": ""}

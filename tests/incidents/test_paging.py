@@ -266,6 +266,14 @@ def test_over_before_it_was_delivered_wakes_nobody(desk: Desk) -> None:
     assert desk.sweep(after=400) == (6, 0, 0), "and nothing is sent by a second channel, nobody is mailed"
 
 
+def test_a_page_about_what_was_missed_is_as_new_as_any(desk: Desk) -> None:
+    """A detector that catches up writes pages about hours ago: nobody had the time to deliver them, or to acknowledge."""
+    desk.set_all(jsm_second=True)
+    desk.see("refund-desk", at=clock.now() - timedelta(hours=2))
+    assert desk.sweep()[1:] == (0, 0)
+    assert desk.sweep(after=121)[1] == 1
+
+
 def test_what_is_not_delivered_goes_by_a_second_channel_then_people_are_mailed_until_somebody_has_it(
     desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -441,6 +449,10 @@ def test_an_acknowledgement_comes_back_by_a_signed_webhook(desk: Desk) -> None:
         )
     with house_scope():
         assert Alert.objects.get(id=second.id).acknowledged_via == "opsgenie"
+    for moment in (10**400, 10**17 + 1, -1, True, 1.5, "soon", {}):  # no moment of ours, and no reason to fall over
+        body["alert"] = {"alias": desk.key(second), "updatedAt": moment}
+        raw = json.dumps(body)
+        assert Client().post(url, raw, content_type="application/json", headers=header).status_code == 200, moment
 
 
 def test_pagers_are_asked_where_a_webhook_was_lost_and_a_page_that_they_lost_goes_elsewhere(desk: Desk) -> None:
@@ -484,6 +496,21 @@ def test_pagers_are_asked_where_a_webhook_was_lost_and_a_page_that_they_lost_goe
     desk.jsm.change(desk.key(lost), "resolved")
     desk.jsm.alerts[desk.key(lost)].changed_at = clock.rfc3339(clock.now() + timedelta(seconds=300))
     assert ask_again(seconds=600) == 1, "who closes it there has it"
+
+    # What it still knows is the alert of before, which ended: the new page is lost as well.
+    desk.pagerduty.forgets = False
+    again = desk.see("travel-bot")
+    desk.deliver()
+    desk.sweep()
+    desk.end(again)
+    desk.deliver()
+    desk.pagerduty.forgets = True
+    assert desk.see("travel-bot").state_number == 2
+    desk.deliver()
+    desk.sweep()
+    assert ask_again(seconds=200) == 0
+    pages = desk.pages(target__kind="pagerduty", subject_id=again.id, action="trigger")
+    assert [(each.state_number, each.failed_at is None) for each in pages] == [(1, True), (2, False)]
 
 
 def test_targets_refuse_what_would_lead_inside_or_lose_a_secret(desk: Desk, world: World) -> None:

@@ -93,6 +93,15 @@ def test_a_run_that_the_guard_stops_is_an_alert_once(world: World) -> None:
     assert watching.look(alert_class=AlertClass.RUNAWAY, at=clock.now()) == 0
     assert watching.look(alert_class=AlertClass.RUNAWAY, at=clock.now() - timedelta(minutes=1)) == 0
 
+    # Nobody looked for two hours: what happened meanwhile is seen as well, once.
+    stopped = acme.run(user="u-7")
+    while stopped.look_up()["decision"] != "abort":
+        pass
+    late = clock.now() + timedelta(hours=2)
+    assert watching.look(alert_class=AlertClass.RUNAWAY, at=late) == 1
+    assert watching.look(alert_class=AlertClass.RUNAWAY, at=late + timedelta(seconds=2)) == 0
+    assert str(stopped.uuid) in [each["run"] for each in alerts(AlertClass.RUNAWAY)[0].sample_runs]
+
     # A call that was let through long after a kill switch of its agent.
     acme.run(user="u-9").look_up()
     with tenant_scope(world.acme.id):
@@ -102,9 +111,9 @@ def test_a_run_that_the_guard_stops_is_an_alert_once(world: World) -> None:
         )  # fmt: skip
     assert watching.look(alert_class=AlertClass.KILL_SWITCH_LAG, at=clock.now()) == 1
     assert watching.look(alert_class=AlertClass.KILL_SWITCH_LAG, at=clock.now()) == 0
-    (late,) = alerts(AlertClass.KILL_SWITCH_LAG)
-    assert (late.severity, late.agent, late.source["kind"]) == (1, "refund-desk", "kill_switch")
-    assert 25 < late.value <= 31
+    (step,) = alerts(AlertClass.KILL_SWITCH_LAG)
+    assert (step.severity, step.agent, step.source["kind"]) == (1, "refund-desk", "kill_switch")
+    assert 25 < step.value <= 31
 
 
 def test_a_minute_that_costs_too_much_is_told_again_while_it_rises(world: World) -> None:

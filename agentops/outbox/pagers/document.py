@@ -36,6 +36,7 @@ class Standing:
     is_known: bool
     is_acknowledged: bool = False
     is_ended: bool = False
+    is_by_person: bool = True  # who changed it last, where the pager says so: else our own word may come back
     changed_at: datetime | None = None
     who: str = ""
 

@@ -13,6 +13,7 @@ from agentops.outbox.types import Claimed, Outcome
 US, EU = "https://events.pagerduty.com", "https://events.eu.pagerduty.com"
 SUMMARY_CHARACTERS, KEY_CHARACTERS, EVENT_BYTES = 1024, 255, 512 * 1024
 SEVERITIES = {1: "critical", 2: "error", 3: "warning"}
+PEOPLE = ("user_reference", "user")  # types of whoever changed something, in webhooks and answers
 _SECONDS, _ANSWER_BYTES = 20.0, 64 * 1024
 _POLL_SECONDS, _POLL_BYTES = 10.0, 1024 * 1024
 _REST = {US: "https://api.pagerduty.com", EU: "https://api.eu.pagerduty.com"}
@@ -52,6 +53,7 @@ def standing(*, base_url: str, token: str, dedup_key: str) -> Standing:
         is_known=True,
         is_acknowledged=status == "acknowledged",
         is_ended=status == "resolved",
+        is_by_person=isinstance(changed, dict) and changed.get("type") in PEOPLE,
         changed_at=moment(newest.get("last_status_change_at")),
         who=str(changed.get("summary") or "") if isinstance(changed, dict) else "",
     )

@@ -18,6 +18,7 @@ class Kept:
 
     severity: int
     last_seen_at: datetime
+    value: float = 0.0
     reopened: int = 0
     paged: Paged = field(default_factory=Paged)
 
@@ -38,12 +39,17 @@ class Book:
             return
         default = DEFAULTS[seen.alert_class]
         over_at = self._over_at(kept, default.every_seconds, default.calm_periods, at) if kept else None
+        if kept is not None and kept.paged.severity is None and kept.paged.at is not None:
+            told_at = kept.paged.at + timedelta(seconds=default.cooldown_seconds)
+            if told_at < (over_at or at):  # told when its cooldown was over, though nothing was seen then
+                self.pages[seen.alert_class.value] += 1
+                kept.paged = Paged(severity=kept.severity, value=kept.value, tenants=1, at=told_at)
         joins = policy.joins(is_open=None if kept is None else over_at is None, resolved_at=over_at, at=at)
         if kept is None or joins is Joins.NEW:
             kept = self._kept[fingerprint] = Kept(severity=seen.severity, last_seen_at=at)
         elif joins is Joins.REOPENS:
             kept.severity, kept.reopened, kept.paged = seen.severity, kept.reopened + 1, Paged(at=kept.paged.at)
-        kept.severity, kept.last_seen_at = min(kept.severity, seen.severity), at
+        kept.severity, kept.last_seen_at, kept.value = min(kept.severity, seen.severity), at, seen.value
         because = policy.worth_a_page(
             kept.paged,
             severity=kept.severity,

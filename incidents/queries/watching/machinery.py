@@ -15,9 +15,14 @@ from agentops.traces.types import SpanKind
 from incidents.detecting.machinery import Depth, Drifted, LateStep, LogFinding, Refused, Waiting
 from incidents.detecting.seen import SampleRun
 
+# Findings are bounded organisation by organisation: many of one do not hide those of another.
 _UNSOUND = """
-SELECT id, tenant_id, kind, detail, found_at, last_seen_at FROM audit_finding
-WHERE ended_at IS NULL AND kind <> 'sealing_lag' AND tenant_id = ANY(%(tenants)s) ORDER BY found_at, id LIMIT 500
+SELECT f.id, t.id, f.kind, f.detail, f.found_at, f.last_seen_at FROM unnest(%(tenants)s::uuid[]) AS t (id)
+JOIN LATERAL (
+    SELECT f.* FROM audit_finding f WHERE f.tenant_id = t.id AND f.ended_at IS NULL AND f.kind <> 'sealing_lag'
+    ORDER BY f.found_at DESC, f.id LIMIT 100
+) f ON true
+ORDER BY f.found_at, f.id
 """
 _UNSEALED = """
 SELECT t.id, p.recorded_at FROM unnest(%(tenants)s::uuid[]) AS t (id)
@@ -58,8 +63,13 @@ JOIN LATERAL (
 GROUP BY t.id
 """
 _DRIFTED = """
-SELECT id, tenant_id, agent, fingerprint, sentence, metric, effect, found_at, last_seen_at, worst_runs
-FROM evals_driftfinding WHERE ended_at IS NULL AND tenant_id = ANY(%(tenants)s) ORDER BY found_at, id LIMIT 500
+SELECT f.id, t.id, f.agent, f.fingerprint, f.sentence, f.metric, f.effect, f.found_at, f.last_seen_at, f.worst_runs
+FROM unnest(%(tenants)s::uuid[]) AS t (id)
+JOIN LATERAL (
+    SELECT f.* FROM evals_driftfinding f WHERE f.tenant_id = t.id AND f.ended_at IS NULL
+    ORDER BY f.found_at DESC, f.id LIMIT 100
+) f ON true
+ORDER BY f.found_at, f.id
 """
 # Steps that were let through after a switch that stops steps, and starts after one that stops starts, as the guard's own
 # proof counts them (runtime/queries/switches.py); and, of agents that do not ask, calls that began after it.

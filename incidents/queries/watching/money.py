@@ -16,13 +16,23 @@ from incidents.detecting.money import OverBudget, OverPlan, Spike
 from incidents.detecting.seen import SampleRun
 
 _MINUTE = timedelta(minutes=1)
+# Of each organisation by itself, so that many of one do not hide those of another: those that are open, by their index,
+# and of the last day those that ended lately; what was open for longer is known.
 _SPIKES = """
-SELECT f.id, f.tenant_id, f.fingerprint, f.found_at, f.last_seen_at, f.ended_at, f.data FROM budgets_finding f
-WHERE f.kind = %(kind)s AND (f.ended_at IS NULL OR f.ended_at > %(since)s) AND f.tenant_id = ANY(%(tenants)s)
+SELECT f.id, f.tenant_id, f.fingerprint, f.found_at, f.last_seen_at, f.ended_at, f.data
+FROM unnest(%(tenants)s::uuid[]) AS t (id)
+JOIN LATERAL (
+    (SELECT o.* FROM budgets_finding o WHERE o.tenant_id = t.id AND o.kind = %(kind)s AND o.ended_at IS NULL
+    ORDER BY o.found_at DESC, o.id LIMIT 100)
+    UNION ALL
+    (SELECT e.* FROM budgets_finding e WHERE e.tenant_id = t.id AND e.kind = %(kind)s AND e.ended_at > %(since)s
+        AND e.found_at > %(since)s - interval '1 day'
+    ORDER BY e.found_at DESC, e.id LIMIT 100)
+) f ON true
 UNION ALL
 SELECT p.id, NULL, p.fingerprint, p.found_at, p.last_seen_at, p.ended_at, p.data FROM budgets_productfinding p
 WHERE p.kind = %(kind)s AND (p.ended_at IS NULL OR p.ended_at > %(since)s)
-ORDER BY 4, 1 LIMIT 500
+ORDER BY 4, 1
 """
 _MINUTES = """
 SELECT m.tenant_id, m.agent, m.minute, m.amount_nano_usd FROM budgets_spendminute m

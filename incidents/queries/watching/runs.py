@@ -33,18 +33,24 @@ LEFT JOIN LATERAL (
     WHERE h.tenant_id = t.id AND h.run_id = d.run_id AND h.decided_at >= r.started_at AND h.verb IN (4, 5)
         AND h.decision = 'allow' AND h.tier >= %(tier)s
 ) harm ON true
-ORDER BY d.decided_at, d.run_id
+ORDER BY d.decided_at DESC, d.run_id
 LIMIT 5000
 """
-# Open runs that said something lately, and were not held by the guard, with more steps than any rule could call few.
+# Open runs that said something lately, and were not held by the guard, with more steps than any rule could call few; the
+# longest of each organisation.
 _LONG = """
-SELECT r.tenant_id, r.run_id, r.agent, r.agent_version, r.received_at, r.llm_calls + r.tool_calls, r.root_span_id
-FROM traces_run r
-WHERE r.finalised_at IS NULL AND r.received_at >= %(since)s AND r.received_at <= %(until)s
-    AND r.tenant_id = ANY(%(tenants)s) AND r.llm_calls + r.tool_calls >= %(least)s
-    AND NOT EXISTS (SELECT 1 FROM runtime_guardedrun g WHERE g.tenant_id = r.tenant_id AND g.run_id = r.run_id)
-ORDER BY r.received_at DESC, r.run_id LIMIT 1000
+SELECT tenant_id, run_id, agent, agent_version, received_at, steps, root_span_id
+FROM (
+    SELECT r.tenant_id, r.run_id, r.agent, r.agent_version, r.received_at, r.llm_calls + r.tool_calls AS steps,
+        r.root_span_id, row_number() OVER (PARTITION BY r.tenant_id ORDER BY r.llm_calls + r.tool_calls DESC) AS place
+    FROM traces_run r
+    WHERE r.finalised_at IS NULL AND r.received_at >= %(since)s AND r.received_at <= %(until)s
+        AND r.tenant_id = ANY(%(tenants)s) AND r.llm_calls + r.tool_calls > %(least)s
+        AND NOT EXISTS (SELECT 1 FROM runtime_guardedrun g WHERE g.tenant_id = r.tenant_id AND g.run_id = r.run_id)
+) longest
+WHERE place <= 100 ORDER BY steps DESC, run_id
 """
+# The newest of both, where there are too many: what one organisation does must not hide what is new of another.
 _FINISHED = """
 SELECT t.id, r.run_id, r.agent, r.agent_version, r.settled, r.tokens, r.root_span_id
 FROM unnest(%(tenants)s::uuid[]) AS t (id)
@@ -56,7 +62,7 @@ JOIN LATERAL (
         AND greatest(r.finalised_at, r.received_at) >= %(since)s AND greatest(r.finalised_at, r.received_at) <= %(until)s
         AND r.input_tokens + r.output_tokens >= %(least)s
 ) r ON true
-ORDER BY r.settled, r.run_id LIMIT 5000
+ORDER BY r.settled DESC, r.run_id LIMIT 5000
 """
 _USUAL = """
 SELECT agent, count(*), percentile_disc(0.99) WITHIN GROUP (ORDER BY llm_calls + tool_calls),
@@ -86,7 +92,7 @@ def ended_by_the_guard(*, tenants: Sequence[uuid.UUID], at: datetime) -> list[En
 
 
 def long_open_runs(*, tenants: Sequence[uuid.UUID], usual: Usual, least: float, at: datetime) -> list[LongRun]:
-    """Observed runs in progress of at least so many steps that said something in the last ten minutes."""
+    """Observed runs in progress of more than so many steps that said something in the last ten minutes."""
     params: dict[str, Any] = {"tenants": list(tenants), "since": at - WINDOW, "until": at, "least": least}
     with connection.cursor() as cursor:
         cursor.execute(_LONG, params)

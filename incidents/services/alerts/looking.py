@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -55,7 +55,8 @@ def raise_alert(*, tenant: uuid.UUID, seen: Seen, at: datetime, cooldown_seconds
         _note_look(alert, seen, at)
         if joins is not Joins.SAME:
             changes.record(f"alert.{'reopened' if joins is Joins.REOPENS else 'opened'}", alert, by=SYSTEM, at=at)
-        _page_if_worth(alert, seen, at, cooldown_seconds)
+        default = DEFAULTS[seen.alert_class].cooldown_seconds
+        _page_if_worth(alert, at, default if cooldown_seconds is None else cooldown_seconds)
         return alert
     raise RuntimeError("others opened and closed this alert again and again")
 
@@ -83,6 +84,27 @@ def calm_alerts(
     for alert in over:
         changes.end(alert, by=SYSTEM, at=at)
     return over
+
+
+def tell_cooled(
+    *, tenant: uuid.UUID, alert_class: AlertClass, cooldown: Callable[[Alert], int | None], at: datetime
+) -> int:
+    """Page what came back within its cooldown and is still open after it, also where nothing was seen of it since: a run
+    that ran away is seen once. `cooldown` is None where nobody is to be told. Answers how many were told.
+    """
+    scope.require_tenant(tenant)
+    untold = Alert.objects.select_for_update().filter(
+        tenant_id=tenant,
+        alert_class=alert_class,
+        status=AlertStatus.OPEN,
+        paged_severity=None,
+        paged_at__isnull=False,
+    )
+    told = 0
+    for alert in untold.order_by("id"):
+        seconds = cooldown(alert)
+        told += seconds is not None and _page_if_worth(alert, at, seconds)
+    return told
 
 
 def forget_looks(*, tenant: uuid.UUID, at: datetime) -> int:
@@ -159,28 +181,28 @@ def _note_look(alert: Alert, seen: Seen, at: datetime) -> None:
         )
 
 
-def _page_if_worth(alert: Alert, seen: Seen, at: datetime, cooldown_seconds: int | None) -> None:
+def _page_if_worth(alert: Alert, at: datetime, cooldown_seconds: int) -> bool:
     """The number of the state, the page and what people were told are of one transaction."""
-    default = DEFAULTS[AlertClass(alert.alert_class)].cooldown_seconds
     because = policy.worth_a_page(
         Paged(severity=alert.paged_severity, value=alert.paged_value, tenants=alert.paged_tenants, at=alert.paged_at),
         severity=alert.severity,
-        value=seen.value,
+        value=alert.value,
         tenants=len(alert.tenants),
         reopened=alert.reopened,
-        cooldown_seconds=default if cooldown_seconds is None else cooldown_seconds,
+        cooldown_seconds=cooldown_seconds,
         at=at,
     )
     if because is None:
-        return
+        return False
     if alert.paged_at is not None:  # the first page is of state 1
         alert.state_number += 1
     alert.paged_at, alert.paged_severity = at, alert.severity
-    alert.paged_value, alert.paged_tenants = seen.value, len(alert.tenants)
+    alert.paged_value, alert.paged_tenants = alert.value, len(alert.tenants)
     alert.save(update_fields=["state_number", "paged_at", "paged_severity", "paged_value", "paged_tenants"])
     if because in _WORSE:
         changes.record("alert.worsened", alert, by=SYSTEM, at=at, because=because.value)
     changes.page(alert, PageAction.TRIGGER, because, at=at)
+    return True
 
 
 def _tenants(seen: Seen) -> list[uuid.UUID]:

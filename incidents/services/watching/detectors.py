@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from incidents.detecting import machinery, money, rates, runs
@@ -37,18 +37,21 @@ class Stretch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:
     """`read` runs in staff's scope, `see` is pure. A periodic one looks at each period, one after the other, also at those it
-    missed; the others look at how things are."""
+    missed; one with a window reads back that far, and after a longer pause looks as often as it takes to leave nothing out;
+    the others look at how things are."""
 
     alert_class: AlertClass
     read: Callable[[Stretch], Any]
     see: Callable[[Any, Around], Look]
     is_periodic: bool = False
+    window: timedelta | None = None
     needs_usual: bool = False
     before: Callable[[], Any] | None = None
 
 
 def _runaways(stretch: Stretch) -> Any:
     least = stretch.least(AlertClass.RUNAWAY, "steps_least", read_runs.LEAST_STEPS)
+    least *= stretch.book.least(AlertClass.RUNAWAY, "steps_times")
     return (
         read_runs.ended_by_the_guard(tenants=stretch.tenants, at=stretch.at),
         read_runs.long_open_runs(tenants=stretch.tenants, usual=stretch.usual, least=least, at=stretch.at),
@@ -90,9 +93,10 @@ _ALL = (
         alert_class=AlertClass.RUNAWAY,
         read=_runaways,
         see=lambda rows, around: runs.see_runaways(rows[0], rows[1], around),
+        window=runs.WINDOW,
         needs_usual=True,
     ),
-    Detector(alert_class=AlertClass.TOKEN_P99, read=_tokens, see=runs.see_tokens, needs_usual=True),
+    Detector(alert_class=AlertClass.TOKEN_P99, read=_tokens, see=runs.see_tokens, window=runs.WINDOW, needs_usual=True),
     Detector(
         alert_class=AlertClass.ERROR_RATE,
         read=lambda stretch: read_rates.errors(tenants=stretch.tenants, until=stretch.at),
@@ -120,7 +124,12 @@ _ALL = (
         read=lambda stretch: read_machinery.unsealed(tenants=stretch.tenants),
         see=machinery.see_unsealed,
     ),
-    Detector(alert_class=AlertClass.KILL_SWITCH_LAG, read=_late, see=machinery.see_late_steps),
+    Detector(
+        alert_class=AlertClass.KILL_SWITCH_LAG,
+        read=_late,
+        see=machinery.see_late_steps,
+        window=read_machinery.LATE_WINDOW,
+    ),
     Detector(
         alert_class=AlertClass.QUEUE_LAG,
         before=read_machinery.tasks_waiting,

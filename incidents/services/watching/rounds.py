@@ -16,7 +16,7 @@ from incidents.detecting.defaults import DEFAULTS
 from incidents.detecting.looking import Around, Look
 from incidents.detecting.rulebook import RuleBook
 from incidents.detecting.seen import Seen
-from incidents.models import AgentUsual, DetectorMark
+from incidents.models import AgentUsual, Alert, DetectorMark
 from incidents.queries.rules import rule_book
 from incidents.queries.watching.runs import Usual
 from incidents.services import alerts
@@ -25,7 +25,7 @@ from incidents.types import AlertClass
 from tenants import queries as tenants
 from tenants.house import house_scope
 
-MOST_MISSED = 60  # periods that one round catches up with; before them, nothing that is looked at would be left
+MOST_MISSED = 60  # periods or half windows that one round catches up with: hours; before them, nobody is woken any more
 
 
 def look(*, alert_class: AlertClass, at: datetime) -> int:
@@ -50,15 +50,26 @@ def look(*, alert_class: AlertClass, at: datetime) -> int:
 
 
 def _ends(detector: Detector, since: datetime | None, at: datetime) -> list[datetime]:
-    """When the looks of this round end: now, or at the end of each period that is over."""
+    """When the looks of this round end: now, with as many before as a pause makes needed, or at the end of each period that
+    is over."""
     if since is not None and at <= since:
         return []
     if not detector.is_periodic:
-        return [at]
+        return [*_before(detector, since, at), at]
     every = DEFAULTS[detector.alert_class].every_seconds
     last = int(at.timestamp()) // every
     first = last if since is None else max(int(since.timestamp()) // every + 1, last - MOST_MISSED + 1)
     return [datetime.fromtimestamp(number * every, UTC) for number in range(first, last + 1)]
+
+
+def _before(detector: Detector, since: datetime | None, at: datetime) -> list[datetime]:
+    """Windows that nobody looked into; they overlap by half, as rows are seen when their transaction has committed."""
+    if since is None or detector.window is None or at - since <= detector.window:
+        return []
+    step = detector.window / 2
+    last = (at - since) // step
+    ends = [since + number * step for number in range(max(1, last - MOST_MISSED + 1), last + 1)]
+    return [end for end in ends if end < at]
 
 
 def _one(detector: Detector, stretch: Stretch, since: datetime | None, names: Mapping[uuid.UUID, str]) -> int | None:
@@ -98,6 +109,12 @@ def _write(house: uuid.UUID, detector: Detector, looked: Look, book: RuleBook, a
         alerts.raise_alert(tenant=house, seen=told, at=at, cooldown_seconds=setting.cooldown_seconds)
         still.add(told.fingerprint)
     alerts.calm_alerts(tenant=house, alert_class=detector.alert_class, still=still, period=at, at=at)
+
+    def cooldown(alert: Alert) -> int | None:
+        setting = book.setting(detector.alert_class, alert.about_tenant, alert.agent)
+        return setting.cooldown_seconds if setting.is_on else None
+
+    alerts.tell_cooled(tenant=house, alert_class=detector.alert_class, cooldown=cooldown, at=at)
 
 
 def _usual(house: uuid.UUID) -> Usual:
