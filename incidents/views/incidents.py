@@ -20,11 +20,14 @@ from agentops.runtime.presenting import proof_figures
 from incidents import states
 from incidents.forms.lifecycle import SeverityForm, WatchForm
 from incidents.models import Alert, Incident, Runbook
+from incidents.policies.learning import LAST_HARM, MAY_STAY, Clock
 from incidents.queries import incidents as queries
 from incidents.queries import oncall, runbooks
 from incidents.queries.incidents import IncidentFilter
 from incidents.queries.named import incident_called
+from incidents.queries.postmortem_facts import clocks_of
 from incidents.queries.standing import Standing, standing
+from incidents.runbooks import reading
 from incidents.services.roles import ABLE
 from incidents.types import AlertClass, IncidentRoleName, IncidentStatus, PageAction, Severity
 from incidents.views.shared import who
@@ -227,10 +230,9 @@ def _people(
 def _checklist(found: Incident, alerts: list[Alert]) -> dict[str, Any]:
     """The runbook of the worst alert: its first steps; ticked on its own page."""
     book: Runbook | None = runbooks.runbook_for(AlertClass(alerts[0].alert_class)) if alerts else None
-    lines = [line.strip() for line in book.body.splitlines()] if book else []
     return {
         "runbook": book,
-        "checklist": [line[5:].strip() for line in lines if line.startswith("- [ ]")],
+        "checklist": [step.text for step in reading.steps(book.body)] if book else [],
         "runbook_url": _page_url("incident-runbook", ref=found.ref),
     }
 
@@ -245,27 +247,21 @@ def _steps(found: Incident) -> list[dict[str, Any]]:
 
 
 def _clocks(found: Incident, at: datetime) -> list[dict[str, Any]]:
-    """How long each thing took, from when the harm began; what has not happened yet runs on."""
-    began = found.impact_started_at
+    """The clocks that the postmortem tells, too; what has not happened yet runs on."""
+    return [_clock(each, found, at) for each in clocks_of(found)]
 
-    def clock_of(label: str, moment: datetime | None, since: datetime | None, note: str, *, must: bool = True) -> Any:
-        if moment is not None and since is not None:
-            return {"label": label, "value": duration(moment - since), "note": f"{note} {moment:%-d %b %H:%M:%S}"}
-        is_running = must and since is not None and found.status in states.OPEN
-        value = duration(at - since) if is_running and since else "–"
-        return {"label": label, "value": value, "note": "not yet", "tone": "warn" if is_running else ""}
 
-    harm = found.last_harm_at
-    return [
-        clock_of("Detected after", found.detected_at, began, "at"),
-        clock_of("Acknowledged after", found.acknowledged_at, found.detected_at, "at"),
-        clock_of("Contained after", found.contained_at, began, "at"),
-        {"label": "Last harmful step", "value": ago(harm) if harm else "–",
-         "note": _after_containment(found), "tone": "bad" if _is_after(found) else ""},
-        clock_of("Customer told after", found.customer_told_at, found.detected_at, "at"),
-        clock_of("Reversed after", found.reversed_at, began, "at", must=False),
-        clock_of("Learnt after", found.learnt_at, found.declared_at, "eval case at", must=False),
-    ]  # fmt: skip
+def _clock(clock_: Clock, found: Incident, at: datetime) -> dict[str, Any]:
+    if clock_.label == LAST_HARM:
+        tone = "bad" if _is_after(found) else ""
+        value = ago(found.last_harm_at) if found.last_harm_at else "–"
+        return {"label": clock_.label, "value": value, "note": _after_containment(found), "tone": tone}
+    if clock_.at is not None:
+        value = "–" if clock_.took is None else duration(clock_.took)
+        return {"label": clock_.label, "value": value, "note": f"at {clock_.at:%-d %b %H:%M:%S}"}
+    is_running = clock_.label not in MAY_STAY and clock_.since is not None and found.status in states.OPEN
+    value = duration(at - clock_.since) if is_running and clock_.since else "–"
+    return {"label": clock_.label, "value": value, "note": "not yet", "tone": "warn" if is_running else ""}
 
 
 def _is_after(found: Incident) -> bool:
