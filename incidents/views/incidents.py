@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from agentops.common import clock, paging
@@ -19,6 +19,7 @@ from agentops.runtime import queries as runtime
 from agentops.runtime.presenting import proof_figures
 from incidents import states
 from incidents.forms.lifecycle import SeverityForm, WatchForm
+from incidents.links import link
 from incidents.models import Alert, Incident, Runbook
 from incidents.policies.learning import LAST_HARM, MAY_STAY, Clock
 from incidents.queries import incidents as queries
@@ -100,7 +101,7 @@ def incident(request: StaffRequest, ref: str) -> HttpResponse:
         "stands": stands,
         "is_open": is_open,
         "is_first": found.severity == Severity.SEV1 and found.status in states.OPEN,
-        "alerts": [(place, alert, _page_url("staff-alert", alert_id=alert.id)) for place, alert in alerts],
+        "alerts": [(place, alert, link("staff-alert", alert=alert.id)) for place, alert in alerts],
         "suggested": queries.suggestions([alert for _, alert in alerts], incident=found.id) if is_open else [],
         "organisations": [names[each] for each in found.tenants if each in names],
         "runs": run_links(found, names),
@@ -155,13 +156,13 @@ def run_links(found: Incident, names: dict[uuid.UUID, Tenant]) -> list[dict[str,
         tenant = names.get(uuid.UUID(run["tenant"]))
         if tenant is None:
             continue
-        url = _page_url("staff-tenant-run", slug=tenant.slug, run_id=run["run"])
-        case = _page_url("staff-tenant-eval-case-new", slug=tenant.slug)
+        url = link("staff-tenant-run", slug=tenant.slug, run_id=run["run"])
+        case = link("staff-tenant-eval-case-new", slug=tenant.slug)
         links.append({
             "name": run["run"][24:], "tenant": tenant.name, "hex": run["run"],
-            "url": f"{url}?span={run['step']}" if run.get("step") and url else url,
-            "replay_url": _page_url("staff-tenant-replay-new", slug=tenant.slug, run_id=run["run"]),
-            "case_url": f"{case}?run={run['run']}" if case else "",
+            "url": f"{url}?span={run['step']}" if run.get("step") else url,
+            "replay_url": link("staff-tenant-replay-new", slug=tenant.slug, run_id=run["run"]),
+            "case_url": f"{case}?run={run['run']}",
         })  # fmt: skip
     return links
 
@@ -188,7 +189,7 @@ def _next(request: StaffRequest, found: Incident, stands: Standing) -> dict[str,
     return {
         "target": target,
         "go_word": _GO.get(target, "") if target else "",
-        "needs": [(need.sentence, _page_url(need.page, ref=found.ref)) for need in needs],
+        "needs": [(need.sentence, link(need.page, ref=found.ref)) for need in needs],
         "is_for_commander": bool(target) and states.needs_commander(found.status, str(target)),
         "may_go": bool(target and states.may_become(found.status, target, capacity)),
         "may_reopen": found.status != _S.TRIAGE and bool(states.may_become(found.status, _S.ACTIVE, capacity)),
@@ -233,7 +234,7 @@ def _checklist(found: Incident, alerts: list[Alert]) -> dict[str, Any]:
     return {
         "runbook": book,
         "checklist": [step.text for step in reading.steps(book.body)] if book else [],
-        "runbook_url": _page_url("incident-runbook", ref=found.ref),
+        "runbook_url": link("incident-runbook", ref=found.ref),
     }
 
 
@@ -274,11 +275,3 @@ def _after_containment(found: Incident) -> str:
     if found.contained_at is None:
         return "not contained yet"
     return "after it was said to be contained" if _is_after(found) else "before it was contained"
-
-
-def _page_url(name: str, **kwargs: Any) -> str:
-    """The address of a page, or nothing while that part is not there."""
-    try:
-        return reverse(name, kwargs=kwargs)
-    except NoReverseMatch:
-        return ""

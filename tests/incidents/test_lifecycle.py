@@ -146,7 +146,12 @@ def test_severity_times_alerts_and_merging(world: World) -> None:
         assert isinstance(
             refused(lambda: services.join_alert(alert_id=worse.id, **{**of, "incident_id": other.id})), AlreadyDone
         )
+        before = {"last_harm_at": worse.last_seen_at - timedelta(seconds=1)}
+        told = refused(lambda: services.correct_times(times=before, reason="r", **of))
+        assert "tell of harm until" in told.detail  # else the sweep says so again a minute later
         services.remove_alert(alert_id=worse.id, reason="another thing", **of)
+        assert services.correct_times(times=before, reason="it was not that alert", **of).last_harm_at
+        assert not services.follow_clocks(tenant=house, incident_id=one.id)
         assert "pinned out" in refused(lambda: services.join_alert(alert_id=worse.id, **of)).detail
 
         late = {"impact_started_at": at + timedelta(seconds=1)}
