@@ -1,4 +1,4 @@
-"""A postmortem as a Markdown file, for wherever people keep what they read. Pure: what people wrote stays text."""
+"""A postmortem, or a timeline, as a Markdown file, for wherever people keep what they read. Pure: what people wrote stays text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from agentops.portal.templatetags.words import duration_text
+from incidents.models import Incident, TimelineEntry
 from incidents.policies import causes as taxonomy
 from incidents.queries.postmortem_facts import Told
 from incidents.types import Severity
@@ -60,6 +61,19 @@ def markdown(told: Told) -> str:
         if told.is_timeline_cut:
             parts.append(f"The first {len(told.timeline)} entries; the rest is on the incident's timeline.")
     return "\n\n".join(parts) + "\n"
+
+
+def timeline(incident: Incident, entries: Iterable[TimelineEntry]) -> str:
+    """A list of what happened, on a line each."""
+    lines = [f"# {incident.ref}: {_line(incident.title)}", "", "All times are UTC.", ""]
+    for entry in entries:
+        late = ""
+        if abs((entry.recorded_at - entry.occurred_at).total_seconds()) > 60:
+            late = f", written down {entry.recorded_at:%-d %b %H:%M}"
+        lines.append(
+            f"- **{_moment(entry.occurred_at)}** {entry.get_kind_display()}: {_line(entry.text)} ({_line(entry.actor)}{late})"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def _clock_rows(told: Told) -> Iterable[tuple[str, ...]]:

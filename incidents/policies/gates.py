@@ -55,7 +55,9 @@ def unmet(target: IncidentStatus, facts: Facts) -> list[Need]:
         return []
     is_headless = facts.severity == Severity.SEV1 and not facts.has_commander and target is not IncidentStatus.CANCELLED
     commander = Need("A SEV-1 has an incident commander: nobody has taken that role yet.", "incident")
-    return [*([commander] if is_headless else []), *rule(facts)]
+    # Made worse after it was contained, it is stopped all the same, or somebody says why not.
+    stop = _contained(facts) if target in _AFTER_CONTAINED else []
+    return [*([commander] if is_headless else []), *stop, *rule(facts)]
 
 
 def _active(facts: Facts) -> list[Need]:
@@ -154,6 +156,7 @@ def _n(number: int, word: str) -> str:
 
 
 _S = IncidentStatus
+_AFTER_CONTAINED = (_S.IDENTIFIED, _S.FIX_IN_REVIEW, _S.WATCHING, _S.RESOLVED, _S.CLOSED)
 _GATES: dict[IncidentStatus, Callable[[Facts], list[Need]]] = {
     _S.ACTIVE: _active,
     _S.CONTAINED: _contained,

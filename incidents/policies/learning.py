@@ -82,13 +82,24 @@ def blame_in(text: str) -> list[str]:
     return sorted({match.lower() for match in _BLAME.findall(text)})
 
 
+LAST_HARM = "Last harm"
+MAY_STAY = ("Reverse", "Learn")  # an incident may end without them
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How long something took. `took` is None where one of its ends is not known."""
+    """How long something took, from `since` until `at`. `took` is None where one of them is not known."""
 
     label: str
-    took: timedelta | None
+    since: datetime | None
+    at: datetime | None
     meaning: str
+
+    @property
+    def took(self) -> timedelta | None:
+        if self.at is None or self.since is None or self.at < self.since:
+            return None
+        return self.at - self.since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +118,12 @@ def clocks(times: Times) -> list[Clock]:
     """Each from the beginning of the harm, as far as that is known; else from when it was detected."""
     start = times.began_at or times.detected_at
 
-    def took(end: datetime | None, since: datetime | None = start) -> timedelta | None:
-        return end - since if end is not None and since is not None and end >= since else None
-
     return [
-        Clock("Detect", took(times.detected_at, times.began_at), "from the first harm to the first alert"),
-        Clock("Acknowledge", took(times.acknowledged_at, times.detected_at), "from the first alert to a person"),
-        Clock("Contain", took(times.contained_at), "until it was stopped"),
-        Clock("Last harm", took(times.last_harm_at), "until the last harmful step that was seen"),
-        Clock("Tell customers", took(times.customer_told_at), "until the first customer was told"),
-        Clock("Reverse", took(times.reversed_at), "until all that could be undone was"),
-        Clock("Learn", took(times.learnt_at), "until the failing input was an eval case"),
+        Clock("Detect", times.began_at, times.detected_at, "from the first harm to the first alert"),
+        Clock("Acknowledge", times.detected_at, times.acknowledged_at, "from the first alert to a person"),
+        Clock("Contain", start, times.contained_at, "until it was stopped"),
+        Clock(LAST_HARM, start, times.last_harm_at, "until the last harmful step that was seen"),
+        Clock("Tell customers", start, times.customer_told_at, "until the first customer was told"),
+        Clock("Reverse", start, times.reversed_at, "until all that could be undone was"),
+        Clock("Learn", start, times.learnt_at, "until the failing input was an eval case"),
     ]

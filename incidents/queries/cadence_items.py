@@ -98,12 +98,11 @@ def regressions(since: datetime, until: datetime) -> Iterator[NewItem]:
     for one in found:
         tenant = slugs.get(one.tenant_id)
         if tenant is not None:
-            page = link("staff-tenant-gate", slug=tenant.slug, agent=one.agent, version=one.agent_version)
             yield NewItem(
                 kind=ItemKind.REGRESSION,
                 subject=one.id.hex,
                 label=f"{tenant.name}: {one.agent} {one.agent_version}: {one.sentence}",
-                url=page or link("staff-tenant-gates", slug=tenant.slug),
+                url=link("staff-tenant-gate", slug=tenant.slug, agent=one.agent, version=one.agent_version),
                 about_tenant=tenant.id,
             )
 

@@ -103,8 +103,8 @@ def _due(incident: Incident, comms: Sequence[CustomerComm], at: datetime) -> lis
     ]
 
 
-def updates_due(*, at: datetime) -> list[UpdateDue]:
-    """Over all incidents that are not over, the longest overdue first: the last text to each audience says by when."""
+def updates_due(*, at: datetime, among: Sequence[uuid.UUID] | None = None) -> list[UpdateDue]:
+    """Over all incidents that are not over (or some), the longest overdue first: the last text to each audience says by when."""
     rows = (
         CustomerComm.objects.filter(tenant_id=HOUSE_ID, state__in=policies.TOLD, audience__in=policies.CUSTOMERS)
         .exclude(incident__status__in=_OVER)
@@ -112,6 +112,8 @@ def updates_due(*, at: datetime) -> list[UpdateDue]:
         .order_by("incident_id", "about_tenant", "audience", "-sent_at", "-id")
         .distinct("incident_id", "about_tenant", "audience")
     )
+    if among is not None:
+        rows = rows.filter(incident__in=among)
     found = [
         UpdateDue(
             one.incident, one.about_tenant, one.audience, one, one.next_update_due_at, one.next_update_due_at < at
@@ -122,9 +124,9 @@ def updates_due(*, at: datetime) -> list[UpdateDue]:
     return sorted(found, key=lambda one: (one.due_at, one.last.id))
 
 
-def overdue_incidents(*, at: datetime) -> set[uuid.UUID]:
+def overdue_incidents(*, at: datetime, among: Sequence[uuid.UUID] | None = None) -> set[uuid.UUID]:
     """Incidents of which somebody waits longer than was promised, for marks in lists."""
-    return {one.incident.id for one in updates_due(at=at) if one.is_overdue}
+    return {one.incident.id for one in updates_due(at=at, among=among) if one.is_overdue}
 
 
 def is_public_suggested(incident: Incident, comms: Sequence[CustomerComm]) -> bool:

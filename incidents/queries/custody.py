@@ -64,7 +64,7 @@ def _check(snapshot: Snapshot) -> Checked:
         released = queries.released_items(snapshot)
         result = Checked(snapshot.number, len(manifest.items), released, manifest.digest)
         result.problems += [f"{name} is not what was kept" for name in queries.damaged(snapshot)]
-        if released and (hold := queries.hold_of(snapshot.incident)) is not None and hold.released_at is None:
+        if released and not queries.was_let_go(snapshot):
             result.problems.append(f"{released} items have no bytes, and nobody let them go")
         entry = _entry(HOUSE_ID, snapshot)
     if manifest.digest != snapshot.manifest_digest:

@@ -182,6 +182,12 @@ def hold_of(incident: Incident) -> LegalHold | None:
     return rows.order_by(F("released_at").desc(nulls_first=True), "-held_at").first()
 
 
+def was_let_go(found: Snapshot) -> bool:
+    """Did somebody let go what was kept by then? A snapshot that is taken later has a hold of its own."""
+    holds = LegalHold.objects.filter(tenant_id=found.tenant_id, incident=found.incident_id)
+    return holds.filter(released_at__gte=found.completed_at).exists()
+
+
 def content(found: Evidence) -> bytes | None:
     """The bytes as they were; None after they were let go."""
     return None if found.body is None else zlib.decompress(bytes(found.body))

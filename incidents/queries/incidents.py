@@ -14,7 +14,6 @@ from agentops.common.cursors import Cursor
 from incidents.models import (
     Alert,
     Cause,
-    CustomerComm,
     Fix,
     Incident,
     IncidentAlert,
@@ -27,8 +26,9 @@ from incidents.models import (
 )
 from incidents.policies import grouping
 from incidents.policies.grouping import Alike, Marks
+from incidents.queries.comms import overdue_incidents
 from incidents.states import NOT_OVER
-from incidents.types import CommState, IncidentStatus, PostmortemState
+from incidents.types import IncidentStatus, PostmortemState
 from tenants.house import HOUSE_ID
 
 SHOWN_MOST, TIMELINE_MOST = 100, 2_000
@@ -101,13 +101,8 @@ def _lines(found: Sequence[Incident], at: datetime) -> list[Line]:
     for incident in joined.values_list("incident", flat=True):
         counts[incident] = counts.get(incident, 0) + 1
     late: dict[uuid.UUID, list[str]] = {each.id: [] for each in found}
-    told = CustomerComm.objects.filter(
-        tenant_id=HOUSE_ID, incident__in=ids, state__in=(CommState.SENT, CommState.DELIVERED)
-    )
-    newest = told.order_by("incident", "about_tenant", "-sent_at", "-id").distinct("incident", "about_tenant")
-    for incident, due in newest.values_list("incident", "next_update_due_at"):
-        if due is not None and due < at and "customer update" not in late[incident]:
-            late[incident].append("customer update")
+    for incident in overdue_incidents(among=ids, at=at):
+        late[incident].append("customer update")
     papers = Postmortem.objects.filter(tenant_id=HOUSE_ID, incident__in=ids, due_at__lt=at)
     for incident in papers.exclude(state__in=_REVIEWED).values_list("incident", flat=True):
         late[incident].append("postmortem")

@@ -24,7 +24,7 @@ from incidents.models import (
     TimelineEntry,
     Watch,
 )
-from incidents.policies import gates
+from incidents.policies import comms, gates
 from incidents.policies.gates import Facts
 from incidents.types import (
     REVERSAL_OVER,
@@ -40,7 +40,6 @@ from incidents.types import (
 from tenants.house import HOUSE_ID
 
 _UNSENT = (CommState.DRAFT, CommState.APPROVED, CommState.FAILED)
-_TOLD = (CommState.SENT, CommState.DELIVERED)
 _REVIEWED = (PostmortemState.REVIEWED, PostmortemState.PUBLISHED)
 _OVER = (IncidentStatus.CLOSED, IncidentStatus.CANCELLED, IncidentStatus.MERGED)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -66,7 +65,7 @@ class Standing:
 def standing(incident: Incident) -> Standing:
     """Needs the scope of the house, or staff's."""
     ours = [incident.id, *merged_into(incident.id)]
-    since = _reopened_at(incident)
+    since = reopened_at(incident)
     snapshots = list(Snapshot.objects.filter(tenant_id=HOUSE_ID, incident=incident).order_by("-number")[:50])
     switches = list(IncidentSwitch.objects.filter(tenant_id=HOUSE_ID, incident=incident).order_by("-at", "-id")[:50])
     cause = Cause.objects.filter(tenant_id=HOUSE_ID, incident=incident, is_root=True, replaced_at__isnull=True).first()
@@ -116,7 +115,7 @@ def merged_into(incident: uuid.UUID) -> list[uuid.UUID]:
     return found
 
 
-def _reopened_at(incident: Incident) -> datetime:
+def reopened_at(incident: Incident) -> datetime:
     """When it was reopened last; what came before does not count for its gates any more."""
     if not incident.reopened:
         return _LONG_AGO
@@ -146,17 +145,18 @@ def _counted(ours: Iterable[uuid.UUID]) -> dict[str, Any]:
         suspected=Count("id", filter=Q(state=BlastState.SUSPECTED)),
         confirmed_harm=Count("id", filter=Q(state=BlastState.CONFIRMED)),
     )
-    comms = CustomerComm.objects.filter(**mine).aggregate(
-        unsent_comms=Count("id", filter=Q(state__in=_UNSENT)), told=Count("id", filter=Q(state__in=_TOLD))
+    texts = CustomerComm.objects.filter(**mine).aggregate(
+        unsent_comms=Count("id", filter=Q(state__in=_UNSENT)), told=Count("id", filter=Q(state__in=comms.TOLD))
     )
+    # A text to our own success manager tells no customer anything.
     told_or_waived = CustomerComm.objects.filter(
-        **mine, about_tenant=OuterRef("about_tenant"), state__in=[*_TOLD, CommState.WAIVED]
+        **mine, about_tenant=OuterRef("about_tenant"), state__in=comms.OVER, audience__in=comms.CUSTOMERS
     )
     untold = BlastItem.objects.filter(Q(state=BlastState.CONFIRMED), ~Exists(told_or_waived), **mine)
     actions = ActionItem.objects.filter(**mine).exclude(state=ActionState.DROPPED)
     return {
         **blast,
-        **comms,
+        **texts,
         "untold_tenants": untold.aggregate(n=Count("about_tenant", distinct=True))["n"],
         "open_reversals": Reversal.objects.filter(**mine).exclude(state__in=REVERSAL_OVER).count(),
         "bare_actions": actions.filter(Q(owner__isnull=True) | Q(due_on__isnull=True)).count(),

@@ -82,7 +82,7 @@ def decide_tool(
     """Note what was decided about a tool; the catalog has done it already. Raises Conflict, InvalidInput."""
     scope.require_tenant(tenant)
     found = queries.item_of(item)
-    if found.review.signed_at is not None:
+    if CadenceReview.objects.select_for_update().get(tenant_id=tenant, id=found.review_id).signed_at is not None:
         raise Conflict("The look is signed and stays as it is. Decide on the page of the tool.")
     if decision not in DECISIONS:
         raise invalid("/decision", f"is one of {', '.join(DECISIONS)}", "choice")

@@ -170,6 +170,10 @@ def note_contact(
         occurred_at=when,
         data={"contacted_us": str(about_tenant)},
     )
+    # What was sent before somebody wrote this down was not first, either.
+    CustomerComm.objects.filter(
+        tenant_id=tenant, incident=incident, about_tenant=about_tenant, before_they_noticed=True, sent_at__gte=when
+    ).update(before_they_noticed=False)
     audit.record(
         tenant=tenant,
         action="incident.contact_noted",

@@ -14,6 +14,7 @@ from incidents.errors import Unknown, WrongState, invalid
 from incidents.models import Fix, Incident
 from incidents.policies import fixes
 from incidents.policies.fixes import Proof, Suite
+from incidents.queries.standing import reopened_at
 from incidents.services.keeping import locked, record, tell
 from incidents.types import IncidentStatus, TimelineKind
 
@@ -35,7 +36,7 @@ def propose_fix(
 ) -> Fix:
     """Write down what is changed, with the cases that the failing input became: [{"set", "key"}] of `about_tenant`.
 
-    Said again with another new version, cases or words, it is a further fix: the newest counts. Whether the cases are there
+    Said again with another new version, cases or words, or after it was reopened, it is a further fix: the newest counts. Whether the cases are there
     is for the caller to look at, in the organisation's scope. Raises Unknown, InvalidInput.
     """
     scope.require_tenant(tenant)
@@ -51,7 +52,8 @@ def propose_fix(
     if kept and names["old_version"] == names["new_version"]:
         raise invalid("/new_version", "The fix is in another version than the one that failed.")
     said = {"change": change, "about_tenant": about_tenant, "cases": kept, **names}
-    newest = Fix.objects.filter(tenant_id=tenant, incident=incident).order_by("-proposed_at", "-id").first()
+    since = Fix.objects.filter(tenant_id=tenant, incident=incident, proposed_at__gte=reopened_at(incident))
+    newest = since.order_by("-proposed_at", "-id").first()
     if newest is not None and newest.deployed_at is None and all(getattr(newest, k) == v for k, v in said.items()):
         return newest  # sent twice
     made = Fix.objects.create(

@@ -11,7 +11,7 @@ from agentops.common import scope
 from audit.types import SYSTEM, Actor
 from incidents import inputs
 from incidents.errors import AlreadyDone, Unknown, WrongState, invalid
-from incidents.models import Alert, Incident, IncidentAlert, SeverityChange
+from incidents.models import Alert, Incident, IncidentAlert, SeverityChange, Watch
 from incidents.policies.grouping import RULES
 from incidents.services.keeping import locked, page, record, tell
 from incidents.services.telling import tell_success_managers
@@ -90,7 +90,7 @@ def merge(
     at: datetime,
     who: Who = Who.COMMANDER,
 ) -> Incident:
-    """It is the same as another one: its alerts go there, and what it holds counts for that one's closing.
+    """It is the same as another one: its alerts go there, and what it holds counts for that one's closing. So does how bad it is.
 
     Raises Unknown, WrongState, InvalidInput.
     """
@@ -109,6 +109,7 @@ def merge(
         raise WrongState(f"{incident.ref} is {word}: a commander merges incidents that are open.")
     if target.status not in OPEN:
         raise WrongState(f"{target.ref} is {IncidentStatus(target.status).label.lower()}: merge into one that is open.")
+    _require_no_breach(target, incident)
     was = incident.status
     incident.status, incident.merged_into = IncidentStatus.MERGED, target
     incident.status_number += 1
@@ -162,22 +163,36 @@ def _take_over(incident: Incident, alert: Alert, by: Actor, at: datetime) -> Non
             setattr(incident, name, getattr(alert, name))
     if incident.last_harm_at is None or alert.last_seen_at > incident.last_harm_at:
         incident.last_harm_at = alert.last_seen_at
-    was = incident.severity
-    if alert.severity < was:
-        incident.severity = alert.severity
-        incident.status_number += 1
     incident.save()
-    if alert.severity < was:
-        reason = f"An alert that joined says SEV-{alert.severity}"
-        SeverityChange.objects.create(
-            tenant_id=incident.tenant_id, incident=incident, was=was, became=alert.severity, reason=reason, at=at,
-            by=by.label[:200],
-        )  # fmt: skip
-        data = {"was": str(was), "became": str(alert.severity)}
-        record(incident, "incident.severity_changed", data, by, at, reason=reason)
-        tell(incident, TimelineKind.SEVERITY, f"SEV-{alert.severity} instead of SEV-{was}: {reason}", SYSTEM, at)
-        page(incident, PageAction.TRIGGER, f"raised to SEV-{alert.severity}", at)
-        tell_success_managers(incident)
+    _make_worse(incident, alert.severity, f"An alert that joined says SEV-{alert.severity}", by, at)
+
+
+def _make_worse(incident: Incident, became: int, reason: str, by: Actor, at: datetime) -> None:
+    """What joins is worse than it: so is it, and it pages again."""
+    was = incident.severity
+    if became >= was:
+        return
+    incident.severity = became
+    incident.status_number += 1
+    incident.save(update_fields=["severity", "status_number"])
+    SeverityChange.objects.create(
+        tenant_id=incident.tenant_id, incident=incident, was=was, became=became, reason=reason, at=at, by=by.label[:200]
+    )
+    data = {"was": str(was), "became": str(became)}
+    record(incident, "incident.severity_changed", data, by, at, reason=reason)
+    tell(incident, TimelineKind.SEVERITY, f"SEV-{became} instead of SEV-{was}: {reason}", SYSTEM, at)
+    page(incident, PageAction.TRIGGER, f"raised to SEV-{became}", at)
+    tell_success_managers(incident)
+
+
+def _require_no_breach(target: Incident, incident: Incident) -> None:
+    """What did harm after the fix of another one says that this fix does not hold. Raises WrongState."""
+    if target.status != IncidentStatus.WATCHING:
+        return
+    watch = Watch.objects.filter(tenant_id=target.tenant_id, incident=target).order_by("-starts_at", "-id").first()
+    harm = incident.last_harm_at or incident.impact_started_at or incident.declared_at
+    if watch is not None and harm > watch.starts_at:
+        raise WrongState(f"{incident.ref} did harm after {target.ref} was said to be fixed: reopen {target.ref} first.")
 
 
 def _receive(
@@ -199,3 +214,4 @@ def _receive(
         target, TimelineKind.STATUS, f"{incident.ref} is the same, and was merged into this: {reason}", by, at,
         link=f"/staff/incidents/{incident.ref}/",
     )  # fmt: skip
+    _make_worse(target, incident.severity, f"{incident.ref} is SEV-{incident.severity}", by, at)

@@ -63,7 +63,7 @@ def declare(
         before = Incident.objects.filter(tenant_id=tenant, id=incident_id).first()
         if before is not None:
             return before
-    title = inputs.text("/title", title, most=inputs.TITLE_MOST)
+    title = inputs.line("/title", title, most=inputs.TITLE_MOST)
     found = _alerts(tenant, alerts)
     kept_runs = _runs(runs)
     hit = _hit(

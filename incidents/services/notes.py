@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
+from django.utils.http import url_has_allowed_host_and_scheme
+
 from agentops.common import scope
 from audit.types import Actor
 from incidents import inputs
@@ -30,7 +32,8 @@ def add_note(
     incident = locked(tenant, incident_id, may_be_over=True)
     text = inputs.text("/text", text)
     link = inputs.text("/link", link, most=500, is_needed=False)
-    if link and not (link.startswith("/") and not link.startswith("//")):
+    # Browsers read "/\host" and "/<tab>/host" as "//host".
+    if link and not (link.startswith("/") and url_has_allowed_host_and_scheme(link, allowed_hosts=None)):
         raise invalid("/link", "A link is an address of this product, such as /staff/t/acme/runs/….")
     if occurred_at is not None and occurred_at > at:
         raise invalid("/occurred_at", "It happened before now.")

@@ -17,7 +17,7 @@ from agentops.common.errors import Conflict, Forbidden, InputProblem, InvalidInp
 from agentops.common.queues import Queue, ring_on_commit
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
-from incidents.models import Incident, Reversal, SideEffect
+from incidents.models import Incident, Reversal
 from incidents.policies import reversing
 from incidents.queries.evidence import named_runs
 from incidents.services import timeline
@@ -27,7 +27,7 @@ TELL = "incidents.tasks.evidence.tell_reversals"
 MOST = 5_000
 _TEXT = 4_000
 
-# Of the incident's own runs, and of look-alikes where people confirmed a record or user that the effect touched.
+# Of the incident's own runs, and of look-alikes where people confirmed the record that the effect touched.
 _PLAN = """
 INSERT INTO incidents_reversal (tenant_id, id, incident_id, effect_id, position, state, how, idempotency_key, planned_at, planned_by,
     approved_by, started_by, ended_at, ended_by, proof, reason, attempts)
@@ -204,7 +204,7 @@ def end_reversal(
     found.told_at = None
     found.save(update_fields=["state", "proof", "reason", "ended_at", "ended_by", "told_at"])
     _note(found, by, at, ReversalState(state).label.lower(), proof or reason)
-    incident = Incident.objects.select_for_update().get(tenant_id=tenant, id=found.incident_id)
+    incident = Incident.objects.get(tenant_id=tenant, id=found.incident_id)  # locked with the reversal
     _note_whether_all_is_over(incident, at)
     if state in REVERSAL_OVER:
         ring_on_commit(signature(TELL, queue=Queue.DEFAULT.value))
@@ -234,14 +234,14 @@ def note_reversals_told(*, tenant: uuid.UUID, reversals: list[uuid.UUID], at: da
 
 
 def _locked(tenant: uuid.UUID, reversal_id: uuid.UUID) -> Reversal:
-    rows = Reversal.objects.select_for_update(of=("self",)).select_related("effect")
-    found = rows.filter(tenant_id=tenant, id=reversal_id).first()
+    rows = Reversal.objects.select_related("effect").filter(tenant_id=tenant, id=reversal_id)
+    found = rows.first()
     if found is None:
         raise NotFound("There is no such reversal.")
-    # The reversals of one run move one after the other, or two could begin that wait for each other.
-    list(SideEffect.objects.select_for_update().filter(tenant_id=tenant, run_id=found.effect.run_id).order_by("id"))
-    found.refresh_from_db()
-    return found
+    # The incident first, as who plans does. Then its reversals move one after the other: two of one run that wait for each
+    # other could begin at once.
+    Incident.objects.select_for_update().get(tenant_id=tenant, id=found.incident_id)
+    return rows.select_for_update(of=("self",)).get()
 
 
 def _require_move(found: Reversal, to: ReversalState) -> None:

@@ -21,10 +21,7 @@ def follow_clocks(*, tenant: uuid.UUID, incident_id: uuid.UUID) -> bool:
     incident = Incident.objects.select_for_update(of=("self",)).filter(tenant_id=tenant, id=incident_id).first()
     if incident is None:
         return False
-    joined = IncidentAlert.objects.filter(tenant_id=tenant, incident=incident, removed_at__isnull=True)
-    seen = Alert.objects.filter(tenant_id=tenant, id__in=joined.values("alert_id")).aggregate(at=Max("last_seen_at"))
-    done = SideEffect.objects.filter(tenant_id=tenant, incident=incident).aggregate(at=Max("occurred_at"))
-    harms = [each for each in (incident.last_harm_at, seen["at"], done["at"]) if each is not None]
+    harms = [each for each in (incident.last_harm_at, last_harm_seen(incident)) if each is not None]
     reversals = Reversal.objects.filter(tenant_id=tenant, incident_id=incident.id)
     is_reversed = reversals.exists() and not reversals.exclude(state__in=REVERSAL_OVER).exists()
     reversed_at = reversals.aggregate(at=Max("ended_at"))["at"] if is_reversed else None
@@ -34,3 +31,12 @@ def follow_clocks(*, tenant: uuid.UUID, incident_id: uuid.UUID) -> bool:
     incident.last_harm_at, incident.reversed_at = new
     incident.save(update_fields=["last_harm_at", "reversed_at"])
     return True
+
+
+def last_harm_seen(incident: Incident) -> datetime | None:
+    """The last harmful step that rows tell of: what its alerts saw, and what was done outside."""
+    joined = IncidentAlert.objects.filter(tenant_id=incident.tenant_id, incident=incident, removed_at__isnull=True)
+    alerts = Alert.objects.filter(tenant_id=incident.tenant_id, id__in=joined.values("alert_id"))
+    done = SideEffect.objects.filter(tenant_id=incident.tenant_id, incident=incident)
+    found = (alerts.aggregate(at=Max("last_seen_at"))["at"], done.aggregate(at=Max("occurred_at"))["at"])
+    return max((each for each in found if each is not None), default=None)

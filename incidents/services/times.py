@@ -13,6 +13,7 @@ from incidents import inputs
 from incidents.errors import invalid
 from incidents.models import Incident
 from incidents.services.keeping import locked, record, tell
+from incidents.services.sweeping import last_harm_seen
 from incidents.types import TimelineKind
 
 # As they follow each other (the database holds that, too); then those beside the order.
@@ -43,6 +44,8 @@ def correct_times(
 ) -> Incident:
     """Correct some of the times, with a reason. What only a gate says (contained, mitigated, resolved) is not added here.
 
+    The last harmful step is not said to be before one that was seen: the sweep that follows rows would undo that.
+
     Raises Unknown, WrongState, InvalidInput.
     """
     scope.require_tenant(tenant)
@@ -63,6 +66,8 @@ def correct_times(
     if not changes:
         return incident
     _require_order(incident)
+    if "last_harm_at" in times:
+        _require_no_later_harm(incident)
     incident.save(update_fields=list(times))
     record(incident, "incident.times_corrected", {"changes": changes}, by, at, reason=reason)
     tell(incident, TimelineKind.TIMES, f"Times corrected ({reason}): {'; '.join(changes)}", by, at)
@@ -76,3 +81,12 @@ def _require_order(incident: Incident) -> None:
             raise invalid(
                 f"/{early}", f"“{WORDS[early]}” is not after “{WORDS[late]}” ({second:%-d %b %Y %H:%M:%S} UTC)."
             )
+
+
+def _require_no_later_harm(incident: Incident) -> None:
+    seen = last_harm_seen(incident)
+    if seen is not None and incident.last_harm_at is not None and incident.last_harm_at < seen:
+        raise invalid(
+            "/last_harm_at",
+            f"Its alerts or effects tell of harm until {seen:%-d %b %Y %H:%M:%S} UTC: say that or later.",
+        )

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from agentops.common import clock, paging
@@ -19,12 +19,16 @@ from agentops.runtime import queries as runtime
 from agentops.runtime.presenting import proof_figures
 from incidents import states
 from incidents.forms.lifecycle import SeverityForm, WatchForm
+from incidents.links import link
 from incidents.models import Alert, Incident, Runbook
+from incidents.policies.learning import LAST_HARM, MAY_STAY, Clock
 from incidents.queries import incidents as queries
 from incidents.queries import oncall, runbooks
 from incidents.queries.incidents import IncidentFilter
 from incidents.queries.named import incident_called
+from incidents.queries.postmortem_facts import clocks_of
 from incidents.queries.standing import Standing, standing
+from incidents.runbooks import reading
 from incidents.services.roles import ABLE
 from incidents.types import AlertClass, IncidentRoleName, IncidentStatus, PageAction, Severity
 from incidents.views.shared import who
@@ -97,7 +101,7 @@ def incident(request: StaffRequest, ref: str) -> HttpResponse:
         "stands": stands,
         "is_open": is_open,
         "is_first": found.severity == Severity.SEV1 and found.status in states.OPEN,
-        "alerts": [(place, alert, _page_url("staff-alert", alert_id=alert.id)) for place, alert in alerts],
+        "alerts": [(place, alert, link("staff-alert", alert=alert.id)) for place, alert in alerts],
         "suggested": queries.suggestions([alert for _, alert in alerts], incident=found.id) if is_open else [],
         "organisations": [names[each] for each in found.tenants if each in names],
         "runs": run_links(found, names),
@@ -152,13 +156,13 @@ def run_links(found: Incident, names: dict[uuid.UUID, Tenant]) -> list[dict[str,
         tenant = names.get(uuid.UUID(run["tenant"]))
         if tenant is None:
             continue
-        url = _page_url("staff-tenant-run", slug=tenant.slug, run_id=run["run"])
-        case = _page_url("staff-tenant-eval-case-new", slug=tenant.slug)
+        url = link("staff-tenant-run", slug=tenant.slug, run_id=run["run"])
+        case = link("staff-tenant-eval-case-new", slug=tenant.slug)
         links.append({
             "name": run["run"][24:], "tenant": tenant.name, "hex": run["run"],
-            "url": f"{url}?span={run['step']}" if run.get("step") and url else url,
-            "replay_url": _page_url("staff-tenant-replay-new", slug=tenant.slug, run_id=run["run"]),
-            "case_url": f"{case}?run={run['run']}" if case else "",
+            "url": f"{url}?span={run['step']}" if run.get("step") else url,
+            "replay_url": link("staff-tenant-replay-new", slug=tenant.slug, run_id=run["run"]),
+            "case_url": f"{case}?run={run['run']}",
         })  # fmt: skip
     return links
 
@@ -185,7 +189,7 @@ def _next(request: StaffRequest, found: Incident, stands: Standing) -> dict[str,
     return {
         "target": target,
         "go_word": _GO.get(target, "") if target else "",
-        "needs": [(need.sentence, _page_url(need.page, ref=found.ref)) for need in needs],
+        "needs": [(need.sentence, link(need.page, ref=found.ref)) for need in needs],
         "is_for_commander": bool(target) and states.needs_commander(found.status, str(target)),
         "may_go": bool(target and states.may_become(found.status, target, capacity)),
         "may_reopen": found.status != _S.TRIAGE and bool(states.may_become(found.status, _S.ACTIVE, capacity)),
@@ -227,11 +231,10 @@ def _people(
 def _checklist(found: Incident, alerts: list[Alert]) -> dict[str, Any]:
     """The runbook of the worst alert: its first steps; ticked on its own page."""
     book: Runbook | None = runbooks.runbook_for(AlertClass(alerts[0].alert_class)) if alerts else None
-    lines = [line.strip() for line in book.body.splitlines()] if book else []
     return {
         "runbook": book,
-        "checklist": [line[5:].strip() for line in lines if line.startswith("- [ ]")],
-        "runbook_url": _page_url("incident-runbook", ref=found.ref),
+        "checklist": [step.text for step in reading.steps(book.body)] if book else [],
+        "runbook_url": link("incident-runbook", ref=found.ref),
     }
 
 
@@ -245,27 +248,21 @@ def _steps(found: Incident) -> list[dict[str, Any]]:
 
 
 def _clocks(found: Incident, at: datetime) -> list[dict[str, Any]]:
-    """How long each thing took, from when the harm began; what has not happened yet runs on."""
-    began = found.impact_started_at
+    """The clocks that the postmortem tells, too; what has not happened yet runs on."""
+    return [_clock(each, found, at) for each in clocks_of(found)]
 
-    def clock_of(label: str, moment: datetime | None, since: datetime | None, note: str, *, must: bool = True) -> Any:
-        if moment is not None and since is not None:
-            return {"label": label, "value": duration(moment - since), "note": f"{note} {moment:%-d %b %H:%M:%S}"}
-        is_running = must and since is not None and found.status in states.OPEN
-        value = duration(at - since) if is_running and since else "–"
-        return {"label": label, "value": value, "note": "not yet", "tone": "warn" if is_running else ""}
 
-    harm = found.last_harm_at
-    return [
-        clock_of("Detected after", found.detected_at, began, "at"),
-        clock_of("Acknowledged after", found.acknowledged_at, found.detected_at, "at"),
-        clock_of("Contained after", found.contained_at, began, "at"),
-        {"label": "Last harmful step", "value": ago(harm) if harm else "–",
-         "note": _after_containment(found), "tone": "bad" if _is_after(found) else ""},
-        clock_of("Customer told after", found.customer_told_at, found.detected_at, "at"),
-        clock_of("Reversed after", found.reversed_at, began, "at", must=False),
-        clock_of("Learnt after", found.learnt_at, found.declared_at, "eval case at", must=False),
-    ]  # fmt: skip
+def _clock(clock_: Clock, found: Incident, at: datetime) -> dict[str, Any]:
+    if clock_.label == LAST_HARM:
+        tone = "bad" if _is_after(found) else ""
+        value = ago(found.last_harm_at) if found.last_harm_at else "–"
+        return {"label": clock_.label, "value": value, "note": _after_containment(found), "tone": tone}
+    if clock_.at is not None:
+        value = "–" if clock_.took is None else duration(clock_.took)
+        return {"label": clock_.label, "value": value, "note": f"at {clock_.at:%-d %b %H:%M:%S}"}
+    is_running = clock_.label not in MAY_STAY and clock_.since is not None and found.status in states.OPEN
+    value = duration(at - clock_.since) if is_running and clock_.since else "–"
+    return {"label": clock_.label, "value": value, "note": "not yet", "tone": "warn" if is_running else ""}
 
 
 def _is_after(found: Incident) -> bool:
@@ -278,11 +275,3 @@ def _after_containment(found: Incident) -> str:
     if found.contained_at is None:
         return "not contained yet"
     return "after it was said to be contained" if _is_after(found) else "before it was contained"
-
-
-def _page_url(name: str, **kwargs: Any) -> str:
-    """The address of a page, or nothing while that part is not there."""
-    try:
-        return reverse(name, kwargs=kwargs)
-    except NoReverseMatch:
-        return ""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from agentops.common import clock
-from incidents import services
+from incidents import markdown_export, services
 from incidents.forms.lifecycle import NoteForm
-from incidents.models import Incident, TimelineEntry
 from incidents.queries import incidents as queries
 from incidents.queries.named import incident_called
 from incidents.types import TimelineKind
@@ -19,8 +16,6 @@ from incidents.views.shared import done
 from tenants.access import StaffRequest
 from tenants.house import HOUSE_ID
 from tenants.roles import Permission
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")
 
 
 @require_GET
@@ -76,25 +71,9 @@ def incident_notes(request: StaffRequest, ref: str) -> HttpResponse:
 def incident_timeline_export(request: StaffRequest, ref: str) -> HttpResponse:
     """As Markdown, for tools that people write postmortems in."""
     found = incident_called(ref)
-    text = markdown(found, queries.timeline_of(found.id, only_customer=request.GET.get("customer") == "1"))
+    text = markdown_export.timeline(
+        found, queries.timeline_of(found.id, only_customer=request.GET.get("customer") == "1")
+    )
     response = HttpResponse(text, content_type="text/markdown; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{found.ref}-timeline.md"'
     return response
-
-
-def markdown(found: Incident, entries: list[TimelineEntry]) -> str:
-    """A list of lines; what people wrote is plain text in it."""
-    lines = [f"# {found.ref}: {_plain(found.title)}", "", "All times are UTC.", ""]
-    for entry in entries:
-        late = ""
-        if abs((entry.recorded_at - entry.occurred_at).total_seconds()) > 60:
-            late = f", written down {entry.recorded_at:%-d %b %H:%M}"
-        words = " ".join(_plain(entry.text).split())
-        lines.append(
-            f"- **{entry.occurred_at:%Y-%m-%d %H:%M:%S}** {entry.get_kind_display()}: {words} ({_plain(entry.actor)}{late})"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _plain(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", text)

@@ -25,6 +25,7 @@ from incidents.models import BlastItem, CustomerComm, IncidentSwitch, TimelineEn
 from incidents.policies import comms as policies
 from incidents.queries import comm_facts
 from incidents.queries import comms as queries
+from incidents.queries.standing import standing
 from incidents.services import comm_sending as sending
 from incidents.services import comms
 from incidents.tasks import learning as tasks
@@ -169,13 +170,28 @@ def test_admins_are_told_by_two_people_once_and_it_is_known_who_was_first(
     tasks.settle_comms()
     with house_scope():
         assert CustomerComm.objects.get(id=late.id).before_they_noticed is False
-        assert CustomerComm.objects.get(id=comm.id).before_they_noticed is True, "what was known then stays"
+        first = CustomerComm.objects.get(id=comm.id)
+        assert first.before_they_noticed is True, "what was known then stays"
+        assert first.sent_at is not None
     assert rows.actions() == [
         "incident.comm_drafted", "incident.comm_changed", "incident.comm_approved", "incident.comm_changed",
         "incident.comm_approved", "incident.comm_sent", "delivery.given_up", "delivery.given_up", "delivery.repeated",
         "delivery.repeated", "incident.comm_sent_again", "incident.comm_drafted", "incident.comm_approved",
         "incident.comm_sent",
     ]  # fmt: skip
+    for hours, was_first in (
+        (-1, True),
+        (1, False),
+    ):  # somebody remembers that they had called, after it was sent and before
+        values = {
+            "about_tenant": world.acme.id,
+            "when": first.sent_at - timedelta(hours=hours),
+            "note": "",
+            "by": suki.actor,
+        }
+        as_house(comms.note_contact, incident_id=incident.id, at=clock.now() + timedelta(hours=2), **values)
+        with house_scope():
+            assert CustomerComm.objects.get(id=comm.id).before_they_noticed is was_first
 
 
 def test_calls_statements_waivers_and_what_is_due(world: World, client_for: Clients) -> None:
@@ -235,6 +251,14 @@ def test_calls_statements_waivers_and_what_is_due(world: World, client_for: Clie
         as_house(comms.approve_comm, comm_id=other.id, seen=comms.digest_of(other), by=cora.actor, at=clock.now())
     with house_scope():
         assert [one.id for one in queries.open_comms(incident.id)] == [other.id]
+        BlastItem.objects.create(
+            tenant_id=HOUSE_ID, incident=incident, about_tenant=world.globex.id, kind="record", identity="ord_7",
+            state="confirmed", found_at=AT, decided_at=AT, decided_by="sam",
+        )  # fmt: skip
+    ours = drafted(world, incident, about_tenant=world.globex.id, audience="success_manager", by=suki.actor)
+    as_house(comms.waive_comm, comm_id=ours.id, reason="She knows.", by=suki.actor, at=clock.now())
+    with house_scope():
+        assert standing(incident).facts.untold_tenants == 1, "what our own people hear tells no customer anything"
     waiver = url("incident-comm-waiver", comm_id=other.id)
     assert "Not tell this?" in writer.get(waiver).content.decode()
     assert writer.post(waiver, {"reason": " "}).status_code == 422
@@ -243,6 +267,7 @@ def test_calls_statements_waivers_and_what_is_due(world: World, client_for: Clie
         as_house(comms.waive_comm, comm_id=call.id, reason="x", by=suki.actor, at=clock.now())
     with house_scope():
         assert queries.open_comms(incident.id) == []
+        assert standing(incident).facts.untold_tenants == 0
     # A text of one incident is not found under another.
     rows.incident(world, 43)
     assert writer.get(url("incident-comm", "INC-2026-0043", comm_id=call.id)).status_code == 404

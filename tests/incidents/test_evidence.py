@@ -193,6 +193,16 @@ def test_a_changed_byte_is_found_and_a_hold_is_let_go_only_when_the_incident_is_
     assert hold.released_by == world.sam.email
     (checked,) = custody.check(about)
     assert (checked.released, checked.problems, checked.logs) == (count, [], 2)
+    # A further snapshot has a hold of its own: what was let go before it is no damage, what goes missing under it is.
+    assert taking.take(plan(world, about).id)
+    first, second = custody.check(about)
+    assert (first.released, first.problems, second.released, second.problems) == (count, [], 0, [])
+    with connections["owner"].cursor() as owner:
+        owner.execute("UPDATE incidents_evidence SET body = NULL WHERE incident_id = %s", [about.id])
+    first, second = custody.check(about)
+    assert first.problems == [] and second.problems == [
+        f"{second.released} items have no bytes, and nobody let them go"
+    ]
 
 
 def test_a_long_run_is_kept_in_parts_and_a_busy_version_up_to_the_most(

@@ -97,6 +97,7 @@ def test_the_life_of_a_sev_1_by_its_pages(world: World, client_for: Clients) -> 
     assert page.index("Stop the harm first") < page.index("Next: active")
     for words in (
         "Stop desk of 2 organisations",
+        f'href="/staff/alerts/{first.id}/"',
         "nobody has taken that role",
         "Nobody was paged",
         f"?span={things.span_id()}",
