@@ -99,10 +99,17 @@ def prune() -> int:
 
 @task(Queue.MAINTENANCE)
 def erase() -> int:
-    """Do the erasures that were agreed to; answers how many."""
-    return sum(
-        services.erase(tenant=tenant, erasure=erasure, at=clock.now()) for tenant, erasure in queries.due_erasures()
-    )
+    """Do the erasures that were agreed to; answers how many. One that breaks keeps no other waiting, and is tried again."""
+    count, broken = 0, None
+    for tenant, erasure in queries.due_erasures():
+        try:
+            count += services.erase(tenant=tenant, erasure=erasure, at=clock.now())
+        except Exception as error:  # of the database or of an app that forgets: neither is the next one's
+            logger.exception("the erasure %s of tenant %s broke, and nothing of it is done", erasure, tenant)
+            broken = error
+    if broken is not None:
+        raise broken
+    return count
 
 
 @task(Queue.DEFAULT)

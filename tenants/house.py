@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from django.db import IntegrityError, transaction
 
 from agentops.common import clock
+from agentops.common.errors import Forbidden
 from agentops.common.scope import tenant_scope
 from audit import services as audit
 from audit.types import SYSTEM, Outcome, Target
@@ -34,6 +35,12 @@ def house_scope() -> Iterator[uuid.UUID]:
         yield HOUSE_ID
 
 
+def refuse_house(tenant: uuid.UUID) -> None:
+    """Raises Forbidden: what opens an organisation from outside, a member or a key, our own never has."""
+    if tenant == HOUSE_ID:
+        raise Forbidden("Our own organisation has no members and no keys: staff come in by their roles.")
+
+
 def _make() -> None:
     at = clock.now()
     with tenant_scope(HOUSE_ID):
@@ -42,8 +49,13 @@ def _make() -> None:
                 Tenant.objects.create(
                     id=HOUSE_ID, slug=SLUG, name=NAME, plan=Plan.ENTERPRISE, is_house=True, created_at=at
                 )
-        except IntegrityError:
-            return  # another process was first
+        except IntegrityError as error:
+            if Tenant.objects.filter(id=HOUSE_ID).exists():
+                return  # another process was first
+            raise RuntimeError(
+                f"A customer has the short name {SLUG!r}, which is of our own organisation: without it nothing is watched, "
+                "and nobody is paged. Give that customer another."
+            ) from error
         TenantSettings.objects.create(tenant_id=HOUSE_ID, masking_salt=secrets.token_bytes(32))
         audit.record(
             tenant=HOUSE_ID,

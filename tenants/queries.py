@@ -181,6 +181,11 @@ def all_tenants() -> list[Tenant]:
     return list(Tenant.objects.filter(is_house=False).select_related("success_manager").order_by("name", "id"))
 
 
+def customers() -> list[Tenant]:
+    """Every customer, in use or not, by name; none on which drills are played: what is spent there is told, not spent."""
+    return [tenant for tenant in all_tenants() if not tenant.is_drill]
+
+
 def keys_made_before(before: datetime) -> list[ApiKey]:
     """Keys of all organisations that are in use since before a moment, the oldest first. In the staff scope."""
     return list(ApiKey.objects.filter(revoked_at=None, created_at__lt=before).order_by("created_at", "id"))

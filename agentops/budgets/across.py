@@ -175,7 +175,7 @@ class AgentLine:
 
 def spending(month: Month) -> Spending:
     """The month, organisation by organisation, and its days."""
-    organisations = {tenant.id: tenant for tenant in tenants.all_tenants()}
+    organisations = {tenant.id: tenant for tenant in tenants.customers()}
     ids, before = list(organisations), month.before
     since = min(before.first, month.today - timedelta(days=alarms.BASELINE_DAYS)) if month.is_present else before.first
     until = min(before.end, before.first + timedelta(days=month.days)) if month.is_present else before.end
@@ -199,7 +199,7 @@ def spending(month: Month) -> Spending:
 
 def agent_and_model_lines(month: Month, *, tenant: Tenant | None = None) -> tuple[list[AgentLine], list[SumRow]]:
     """Agents, and models, of one organisation or of all, the dearest first."""
-    organisations = {each.id: each for each in ([tenant] if tenant else tenants.all_tenants())}
+    organisations = {each.id: each for each in ([tenant] if tenant else tenants.customers())}
     ids = list(organisations)
     outcomes: dict[tuple[uuid.UUID, str], list[queries.OutcomeRow]] = defaultdict(list)
     for each in queries.product_outcomes(tenants=ids, first=month.first, end=month.end):
@@ -286,7 +286,7 @@ class Quarter:
 
 def quarter_lines(quarters: list[Quarter]) -> dict[Quarter, list[QuarterLine]]:
     """Revenue and spend of each organisation in these quarters (oldest first); the first line of each is all of them."""
-    organisations = {tenant.id: tenant for tenant in tenants.all_tenants()}
+    organisations = {tenant.id: tenant for tenant in tenants.customers()}
     spent: dict[tuple[Quarter, uuid.UUID], int] = defaultdict(int)
     since, until = quarters[0].first, quarters[-1].end
     of_month = {month: Quarter.around(month) for month in _months(since, until)}

@@ -75,7 +75,7 @@ def watch_product() -> None:
     """Find a day above its baseline, and a week above its plan."""
     at = clock.now()
     today = at.date()
-    ids = [tenant.id for tenant in tenants.all_tenants() if not tenant.is_drill]
+    ids = [tenant.id for tenant in tenants.customers()]
     with staff_scope():
         rows = queries.product_sums(
             tenants=ids, since=today - timedelta(days=13), until=today + timedelta(days=1), by=("day",)
@@ -93,6 +93,8 @@ def watch_tiers() -> int:
     """Tell success managers of organisations that are about to outgrow their plan; answers what is new."""
     found = 0
     for tenant in tenants.active_tenants():
+        if tenant.is_drill:
+            continue
         with tenant_scope(tenant.id):
             found += len(services.watch_tier(tenant=tenant.id, plan=tenant.plan, at=clock.now()))
     return found

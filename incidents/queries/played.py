@@ -25,6 +25,13 @@ def open_alerts_about(about_tenant: uuid.UUID) -> list[Alert]:
     return list(rows.order_by("opened_at", "id"))
 
 
+def open_drills_of(declared_by: str, about_tenant: uuid.UUID) -> list[uuid.UUID]:
+    """Drills' incidents that were declared in one name about one organisation, and can still be cancelled."""
+    rows = Incident.objects.filter(tenant_id=HOUSE_ID, is_drill=True, declared_by=declared_by)
+    rows = rows.filter(tenants=[about_tenant], status__in=(IncidentStatus.TRIAGE, IncidentStatus.ACTIVE))
+    return list(rows.order_by("declared_at", "id").values_list("id", flat=True))
+
+
 def has_alert(*, about_tenant: uuid.UUID, agents: Collection[str], classes: Collection[AlertClass]) -> bool:
     """Was there ever an alert of one of these classes about one of these agents?"""
     rows = Alert.objects.filter(tenant_id=HOUSE_ID, alert_class__in=classes, agent__in=agents)

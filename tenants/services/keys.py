@@ -14,6 +14,7 @@ from audit import services as audit
 from audit.types import Actor, Outcome, Target
 from tenants import keys, machines
 from tenants.errors import invalid
+from tenants.house import refuse_house
 from tenants.models import ApiKey
 from tenants.roles import KeyScope
 from tenants.types import NewKey
@@ -22,6 +23,7 @@ from tenants.types import NewKey
 def create_key(*, tenant: uuid.UUID, name: str, scopes: Iterable[str], by: Actor, at: datetime) -> NewKey:
     """Make a key; its text is in the answer and nowhere else. Raises InvalidInput."""
     scope.require_tenant(tenant)
+    refuse_house(tenant)
     name = name.strip()
     if not 1 <= len(name) <= 120:
         raise invalid("/name", "A key needs a name of 1 to 120 characters: what will use it?")

@@ -14,6 +14,7 @@ from agentops.common.errors import Forbidden, NotFound
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
 from tenants.errors import AlreadyMember, LastOwner, OwnersOnly, invalid
+from tenants.house import refuse_house
 from tenants.models import Membership, Tenant
 from tenants.roles import ROLE_PERMISSIONS, Permission, Role
 from tenants.services.accounts import find_or_create
@@ -37,6 +38,7 @@ def add_member(
     Raises AlreadyMember, OwnersOnly, Forbidden, AccountDeactivated, and InvalidInput.
     """
     scope.require_tenant(tenant)
+    refuse_house(tenant)
     wanted = _role(role)
     _begin(tenant, by, touches_owners=wanted == Role.OWNER)
     user, is_new = find_or_create(email=email, name=name, password=password)

@@ -14,6 +14,7 @@ from agentops.common import scope
 from agentops.common.ids import new_id
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
+from tenants import house
 from tenants.errors import SlugTaken, from_validation, invalid
 from tenants.models import Membership, Tenant, TenantSettings
 from tenants.models.tenant import MaskingMode
@@ -42,6 +43,8 @@ def create_tenant(
     The one service that opens its scope itself: before it, there is no tenant whose scope one could be in.
     Raises SlugTaken, and InvalidInput for a slug, name, plan, address or password that will not do.
     """
+    if slug.strip().lower() == house.SLUG:
+        raise SlugTaken(f"The short name {house.SLUG!r} is of our own organisation; choose another.")
     tenant = Tenant(id=new_id(), slug=slug.strip(), name=name.strip(), plan=plan, is_drill=is_drill, created_at=at)
     try:
         tenant.clean_fields()

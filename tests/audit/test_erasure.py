@@ -167,6 +167,32 @@ def test_the_job_does_what_was_agreed_to_once(log: Log) -> None:
     assert MARA not in stored(log)
 
 
+def test_one_that_breaks_keeps_no_other_waiting(log: Log, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that forgets may break over one person: the others, and other organisations, are forgotten nevertheless."""
+    from evals.services.keeping import erasing
+
+    globex = Log(world.globex)
+    told_of(log, on_behalf_of=MARA)
+    told_of(globex, on_behalf_of=MARA)
+    broken, other = ask(log), ask(globex)
+    agree(log, broken)
+    agree(globex, other)
+    forget = erasing.forget_person
+
+    def breaks(cursor: Any, **values: Any) -> None:
+        if values["tenant"] == log.id:
+            cursor.execute("SELECT 1/0")
+        forget(cursor, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erasing, "forget_person", breaks)
+        with pytest.raises(Exception, match="division"):
+            tasks.erase()
+    assert MARA in stored(log) and MARA not in stored(globex), "all of one or nothing, and each for itself"
+    assert state_of(log, broken).state == ErasureState.APPROVED
+    assert tasks.erase() == 1 and MARA not in stored(log)
+
+
 def test_a_refusal_forgets_whom_it_was_about_and_may_come_from_whoever_asked(log: Log) -> None:
     told_of(log, on_behalf_of=MARA)
     for by in (ADA, BEN):

@@ -175,6 +175,20 @@ def test_failed_and_aborted_runs_and_what_a_success_costs(world: World, client_f
     assert spend.context["waiting_nano_usd"] == 0
 
 
+def test_what_a_drill_tells_is_nobodys_spend(world: World, client_for: Clients) -> None:
+    today = clock.now().date()
+    spent(world.acme.id, 10, at=clock.now())
+    spent(world.globex.id, 130, at=clock.now())
+    Tenant.objects.filter(id=world.globex.id).update(is_drill=True)
+    with staff_scope():
+        found = across.spending(Month.of("", today))
+        agents, _ = across.agent_and_model_lines(Month.of("", today))
+    assert (found.total_nano_usd, [line.tenant.slug for line in found.lines]) == (10 * 10**9, ["acme"])
+    assert [line.tenant.slug for line in agents] == ["acme"]
+    assert client_for(world.sam).get("/staff/spend/").status_code == 200
+    assert client_for(world.sam).get("/staff/t/globex/spend/").status_code == 200, "looked at by itself, it is there"
+
+
 def test_what_is_not_added_up_yet_is_said(world: World, client_for: Clients) -> None:
     spent(world.acme.id, 10, at=clock.now())
     assert client_for(world.sam).get("/staff/spend/").context["waiting_nano_usd"] == 10 * 10**9

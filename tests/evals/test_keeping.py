@@ -203,6 +203,13 @@ def test_of_a_person_who_is_erased_no_row_has_their_name_or_their_words(world: W
     rowsof.facts(acme)
     with tenant_scope(acme.id):
         Judgement.objects.filter(id=waiting.id).update(subject_id=theirs, judge_id=uuid.uuid4(), state="planned")
+        of_held = Judgement.objects.create(
+            tenant_id=acme.id, subject="run", subject_id=held, judge=row.judge, day=now.date(), sampled="sample",
+            planned_at=now, next_at=now,
+        )  # fmt: skip
+        quoted = Score.objects.create(
+            tenant_id=acme.id, judgement=of_held, criterion="goal", value="pass", score=1, reason=f"{MARA} says so"
+        )
         audit.set_hold(tenant=acme.id, run=held, reason="a suit", by=ADA, at=now)
         made = audit.ask_erasure(tenant=acme.id, person=MARA, legal_basis="art. 17", by=ADA, at=now)
         audit.approve_erasure(tenant=acme.id, erasure=made.id, by=BEN, at=now)
@@ -211,6 +218,8 @@ def test_of_a_person_who_is_erased_no_row_has_their_name_or_their_words(world: W
     with tenant_scope(acme.id):
         fact = RunFact.objects.get(tenant_id=acme.id, run_id=held)
         assert fact.user_id == MARA, "what is held stays as it is"
+        assert Score.objects.get(id=quoted.id).reason == f"{MARA} says so"
+        quoted.delete()
         RunFact.objects.filter(tenant_id=acme.id, run_id=held).delete()
     kept = stored(acme)
     for word in (MARA.lower() + '"', "chat of mara", "zebrafish", "wallaby", "for mara@", "by mara@"):
@@ -239,3 +248,33 @@ def test_of_a_person_who_is_erased_no_row_has_their_name_or_their_words(world: W
         and "late" in fact.tools
         and (fact.session_id, fact.check_notes) == ("", {})
     )
+
+
+def test_who_is_called_as_a_word_or_number_of_ours_breaks_no_form_of_ours(world: World) -> None:
+    acme, now = world.acme, clock.now()
+    run = new_id()
+    Machine(acme).spans(
+        run,
+        {"tool": "refund", "arguments": {"input": 250, "of": "input 250"}, "result": {"250": "ok"}, "status": "ok"},
+        at=now - timedelta(days=1),
+        input="250",
+    )
+    rowsof.facts(acme)
+    with tenant_scope(acme.id):
+        services.open_replay(tenant=acme.id, run_id=run, agent_version="", by=OPERATOR, at=now)
+        made = services.create_set(tenant=acme.id, name="desk", description="", by=OPERATOR, at=now)
+        case = {"title": "Limits", "input": {"kind": 250}, "expect": [{"kind": "max_calls", "most": 250}]}
+        found = {"limits": cases.read(case)}
+        services.replace_cases(tenant=acme.id, eval_set=made.id, found=found, note="", by=OPERATOR, at=now)
+    for person in ("input", "250", "max_calls"):
+        with tenant_scope(acme.id):
+            asked = audit.ask_erasure(tenant=acme.id, person=person, legal_basis="art. 17", by=ADA, at=now)
+            audit.approve_erasure(tenant=acme.id, erasure=asked.id, by=BEN, at=now)
+        assert audit.erase(tenant=acme.id, erasure=asked.id, at=clock.now())
+    with tenant_scope(acme.id):
+        (left,) = Revision.objects.filter(tenant_id=acme.id).latest("number").cases.select_related("case")
+        assert json.loads(left.case.content) == {**case, "input": {"kind": "(erased)"}}
+        tape = json.loads(Replay.objects.get(tenant_id=acme.id, run_id=run).tape)
+    (call,) = [step for step in tape["steps"] if step["kind"] == "tool"]
+    assert tape["input"] == "(erased)" and call["arguments"] == {"(erased)": "(erased)", "of": "(erased) (erased)"}
+    assert call["result"] == {"(erased)": "ok"}

@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from agentops.common import clock
+from agentops.common.errors import Forbidden
 from agentops.common.scope import tenant_scope
 from audit.models import Entry
-from tenants import queries
-from tenants.house import HOUSE_ID, house_scope
+from tenants import queries, services
+from tenants.errors import SlugTaken
+from tenants.house import HOUSE_ID, SLUG, house_scope
 from tenants.models import Tenant
-from tests.world import World
+from tests.world import OPERATOR, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,6 +45,25 @@ def test_it_is_no_customer_but_its_periodic_work_is_done(world: World) -> None:
         pass
     assert HOUSE_ID not in {tenant.id for tenant in (*queries.all_tenants(), *queries.active_tenants())}
     assert HOUSE_ID in queries.active_tenant_ids()
+
+
+def test_nobody_gets_into_it_and_no_customer_takes_its_name(world: World) -> None:
+    at = clock.now()
+    with pytest.raises(SlugTaken, match="our own"):
+        services.create_tenant(
+            slug=f" {SLUG}", name="Trap", plan="pro", owner_email="eve@evil.example", by=OPERATOR, at=at
+        )
+    with house_scope() as house:
+        with pytest.raises(Forbidden, match="no members and no keys"):
+            services.add_member(tenant=house, email="eve@evil.example", role="owner", by=OPERATOR, at=at)
+        with pytest.raises(Forbidden, match="no members and no keys"):
+            services.create_key(tenant=house, name="a way in", scopes=["read"], by=OPERATOR, at=at)
+
+
+def test_where_its_name_was_taken_it_says_so(world: World) -> None:
+    Tenant.objects.filter(id=world.acme.id).update(slug=SLUG)
+    with pytest.raises(RuntimeError, match="A customer has the short name"), house_scope():
+        pass
 
 
 def test_customers_do_not_see_its_rows(world: World) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from agentops.portal.drills.ground import CAP, MODEL
+from agentops.portal.drills.ground import CAP, MODEL, SWITCH_REASON
 from agentops.portal.drills.interfaces import Interfaces, now
 
 WORKERS = 3
@@ -78,7 +78,24 @@ def contain(portal: Interfaces, agent: str) -> Contained:
     time.sleep(_WARM_SECONDS)
     asked = sum(worker.asked for worker in workers)
     pressed_at = now()
-    switch = portal.press(agent, "A drill: is everything stopped?")
+    switch = portal.press(agent, SWITCH_REASON)
+    try:
+        return _watched(portal, switch, workers, threads, asked=asked, pressed_at=pressed_at)
+    except BaseException:  # Ctrl-C, too: nobody else knows of the switch yet
+        portal.lift(switch["id"], "The drill broke off.")
+        raise
+
+
+def _watched(
+    portal: Interfaces,
+    switch: dict[str, Any],
+    workers: list[_Worker],
+    threads: list[threading.Thread],
+    *,
+    asked: int,
+    pressed_at: datetime,
+) -> Contained:
+    """What the switch does, once it is pressed."""
     ends = time.monotonic() + _REFUSED_SECONDS
     while any(thread.is_alive() for thread in threads) and time.monotonic() < ends:
         time.sleep(0.02)

@@ -190,8 +190,14 @@ def _tidy_up(portal: Interfaces, result: Result, alert: Alert | None, incident: 
 
 
 def tidy_up_before(place: Ground) -> None:
-    """An alert that came after its drill had given up waiting is nobody's: it is said to be a drill's."""
+    """What an earlier drill left: because it was killed, or because an alert came when it had given up waiting for it."""
+    ground.tidy_up(place)
     with house_scope() as house:
+        for incident in looked.open_drills_of(BY.label, place.id):
+            lifecycle.move(
+                tenant=house, incident_id=incident, to=IncidentStatus.CANCELLED, reason="Left by an earlier drill.",
+                by=BY, at=now(), who=Who.COMMANDER,
+            )  # fmt: skip
         for alert in looked.open_alerts_about(place.id):
             said: dict[str, Any] = {"tenant": house, "alert_id": alert.id, "by": BY, "at": now()}
             alerts.acknowledge_alert(**said)

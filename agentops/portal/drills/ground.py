@@ -17,11 +17,15 @@ from agentops.common import clock
 from agentops.common.errors import NotFound
 from agentops.common.scope import tenant_scope
 from agentops.portal.demo import models
+from agentops.runtime import queries as guard
+from agentops.runtime import services as switching
 from audit.types import operator
-from tenants import queries, services
+from tenants import keys, queries, services
 from tenants.roles import KeyScope, Plan
 from tenants.types import Tenant
 
+SWITCH_REASON = "A drill: is everything stopped?"
+_KEYS = "Drill of "  # how keys of drills are called, before the time
 SLUG, NAME = "drill-ground", "Drill ground (no customer)"
 BY = operator("drill")
 MODEL, VERSION = models.GPT_41_MINI.name, "drill"
@@ -46,12 +50,25 @@ def opened() -> Iterator[Ground]:
     """The organisation is made where there is none; the keys are revoked at the end."""
     tenant, at = _tenant(), clock.now()
     with tenant_scope(tenant.id):
-        made = services.create_key(tenant=tenant.id, name=f"Drill of {at:%d %b, %H:%M}", scopes=_SCOPES, by=BY, at=at)
+        made = services.create_key(tenant=tenant.id, name=f"{_KEYS}{at:%d %b, %H:%M}", scopes=_SCOPES, by=BY, at=at)
     try:
         yield Ground(tenant, {scope.value: made.text for scope in _SCOPES})
     finally:
         with tenant_scope(tenant.id):
             services.revoke_key(tenant=tenant.id, key=made.key.id, by=BY, at=clock.now())
+
+
+def tidy_up(ground: Ground) -> None:
+    """End what a drill that was killed could not: its keys, and its kill switches. One drill is played at a time."""
+    mine = {keys.digest(text) for text in ground.keys.values()}
+    with tenant_scope(ground.id):
+        for key in queries.keys(ground.id):
+            if key.revoked_at is None and key.name.startswith(_KEYS) and bytes(key.digest) not in mine:
+                services.revoke_key(tenant=ground.id, key=key.id, by=BY, at=clock.now())
+        for switch in guard.switches(tenant=ground.id, only_on=True):
+            if switch.reason == SWITCH_REASON:
+                said: dict[str, Any] = {"reason": "Left by an earlier drill.", "by": BY, "at": clock.now()}
+                switching.lift_switch(tenant=ground.id, switch_id=switch.id, **said)
 
 
 def _tenant() -> Tenant:

@@ -36,7 +36,7 @@ _NAMES_OF_THINGS = frozenset(
         "content_digest", "prompt_hash", "tool_definitions_hash", "tape_digest", "result_digest", "code", "trigger", "sweep",
         "part", "key_hint", "span_id", "about", "kind", "fault", "user_id", "tool_call_id", "idempotency_key", "value", "plan",
         "language", "region", "user_age", "tools", "failed_checks", "kept_because", "draws", "span_ids", "tags", "fingerprint",
-        "cause_from", "cause_to", "url", "base_url", "settings",
+        "cause_from", "cause_to", "url", "base_url", "settings", "reasons",
     }
 )  # fmt: skip
 _NOT_SEARCHED = frozenset(
@@ -96,6 +96,16 @@ _CASE_RUNS = (
     "AND c.case_id = ANY(%(versions)s) AND j.tenant_id = c.tenant_id AND j.subject = 'case_run' AND j.subject_id = c.id "
     "AND s.tenant_id = j.tenant_id AND s.judgement_id = j.id AND s.reason <> ''",
 )
+
+
+# Rows that are about a run and say so by way of another row.
+_UNHELD = {
+    "evals_score": " AND NOT EXISTS (SELECT 1 FROM evals_judgement j WHERE j.tenant_id = %(tenant)s "
+    "AND j.id = evals_score.judgement_id AND j.subject = 'run' AND j.subject_id = ANY(%(held)s))",
+    "evals_caseversion": " AND replace(lower(coalesce(provenance->>'id', '')), '-', '') <> ALL(%(held_hex)s)",
+    "evals_caserun": " AND NOT EXISTS (SELECT 1 FROM evals_caseversion v WHERE v.tenant_id = %(tenant)s "
+    "AND v.id = evals_caserun.case_id AND replace(lower(v.provenance->>'id'), '-', '') = ANY(%(held_hex)s))",
+}
 
 
 def forget_person(
@@ -206,15 +216,21 @@ def _strike_table(
     table = model._meta.db_table
     columns = {field.column for field in model._meta.concrete_fields}
     run = next((column for column in ("run_id", "subject_id") if column in columns), "")
+    unheld = f" AND {run} <> ALL(%(held)s)" if run else _UNHELD.get(table, "")
     key = "id" if "id" in columns else "run_id"
     searched = " OR ".join(
         f"strpos(lower({f.column}::text), %(name)s) > 0 OR strpos(lower({f.column}::text), %(inside)s) > 0"
         for f in fields
     )
     cursor.execute(
-        f"SELECT {key} FROM {table} WHERE tenant_id = %(tenant)s AND ({searched})"  # noqa: S608  our own names
-        + (f" AND {run} <> ALL(%(held)s)" if run else ""),
-        {"tenant": tenant, "name": name, "inside": orjson.dumps(name).decode()[1:-1], "held": list(held)},
+        f"SELECT {key} FROM {table} WHERE tenant_id = %(tenant)s AND ({searched}){unheld}",  # noqa: S608  our own names
+        {
+            "tenant": tenant,
+            "name": name,
+            "inside": orjson.dumps(name).decode()[1:-1],
+            "held": list(held),
+            "held_hex": [each.hex for each in held],
+        },
     )
     ids, names = [row[0] for row in cursor.fetchall()], ", ".join(f.column for f in fields)
     cast = ", ".join(f"{f.column}::text" if isinstance(f, models.JSONField) else f.column for f in fields)
@@ -268,30 +284,41 @@ def _digest_case(cursor: CursorWrapper, tenant: uuid.UUID, version: uuid.UUID) -
 
 
 _JSON_TEXTS = frozenset({"content", "tape", "result"})  # RFC 8785 in a column of text
+# In our own forms (of cases, tapes, results, differences) members and numbers are ours: a user called 250 is not in a count of
+# tokens. What is beneath these members, or in this column, somebody said or an agent did, in any form.
+_SAID = frozenset({"input", "output", "arguments", "result", "error", "value", "equals", "one_of", "schema"})
+_SAID_COLUMNS = frozenset({("evals_caserun", "output")})
+_OUR_WORDS = frozenset({"kind", "form", "tool", "model", "judge", "modes", "agent", "confirmation", "fault", "span_id"})
 
 
 def _struck(field: models.Field[Any, Any], value: Any, pattern: re.Pattern[str]) -> Any:
     if value is None:
         return None
-    if isinstance(field, models.JSONField):
-        found = _inside(json.loads(value), pattern)
-        return value if found == json.loads(value) else json.dumps(found)
+    is_text = field.name in _JSON_TEXTS
+    if isinstance(field, models.JSONField) or (is_text and value):
+        there = json.loads(value)
+        found = _inside(there, pattern, is_said=(field.model._meta.db_table, field.name) in _SAID_COLUMNS)
+        if found == there:
+            return value
+        return strictjson.canonical(found).decode() if is_text else json.dumps(found)
     if isinstance(field, ArrayField):
         return _inside(value, pattern)
-    if field.name in _JSON_TEXTS and value:
-        found = _inside(json.loads(value), pattern)
-        return value if found == json.loads(value) else strictjson.canonical(found).decode()
     return pattern.sub(ERASED, value)[: field.max_length] if pattern.search(value) else value
 
 
-def _inside(value: Any, pattern: re.Pattern[str]) -> Any:
-    """The same with the name struck out of every text in it, also where a number or a member is called so."""
+def _inside(value: Any, pattern: re.Pattern[str], *, is_said: bool = False) -> Any:
+    """The same with the name struck out of every text in it; in what was said also where a number or a member is called so."""
     if isinstance(value, str):
         return pattern.sub(ERASED, value)
     if isinstance(value, list):
-        return [_inside(each, pattern) for each in value]
+        return [_inside(each, pattern, is_said=is_said) for each in value]
+    if isinstance(value, dict) and is_said:
+        return {pattern.sub(ERASED, name): _inside(each, pattern, is_said=True) for name, each in value.items()}
     if isinstance(value, dict):
-        return {_inside(name, pattern): _inside(each, pattern) for name, each in value.items()}
-    if isinstance(value, int | float) and not isinstance(value, bool) and pattern.fullmatch(str(value)):
+        return {
+            name: each if name in _OUR_WORDS else _inside(each, pattern, is_said=name in _SAID)
+            for name, each in value.items()
+        }
+    if is_said and isinstance(value, int | float) and not isinstance(value, bool) and pattern.fullmatch(str(value)):
         return ERASED
     return value

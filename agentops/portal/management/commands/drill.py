@@ -45,6 +45,8 @@ class Command(BaseCommand):
             results = self._play([BY_NAME[name] for name in names], base_url, port)
         except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
             raise CommandError(f"{base_url} does not answer: {error}") from error
+        except OSError as error:
+            raise CommandError(f"the drill's pager cannot listen (is another drill played?): {error}") from error
         except (ValueError, RuntimeError, DomainError) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
