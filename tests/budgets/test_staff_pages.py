@@ -15,6 +15,7 @@ from agentops.budgets.types import SUMS
 from agentops.common import clock
 from agentops.common.scope import staff_scope, tenant_scope
 from tenants import services as tenant_services
+from tenants.models import Tenant
 from tests.budgets.test_minutes import spent
 from tests.world import MADE_AT, OPERATOR, PASSWORD, Person, World
 

@@ -22,13 +22,13 @@ MOST_FALSE = 2
 SEEDS = 5
 
 
-def run(*, seeds: int, say: Callable[[str], object]) -> dict[str, Any]:
+def run(*, seeds: int, busiest: float, say: Callable[[str], object]) -> dict[str, Any]:
     """Pages of each seed's month; sound if there are at most two in each, and trouble is found in every one."""
     began = time.monotonic()
     table: dict[str, dict[str, Any]] = {}
     for seed in range(1, seeds + 1):
         random = np.random.default_rng(seed)
-        agents = months.month(random)
+        agents = months.month(random, busiest=busiest)
         pages = _paged(agents)
         found = _trouble(random, agents)
         table[f"seed {seed}"] = figures = {

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 DAY, WARM_UP_DAYS, DAYS = 24 * 60, 8, 30  # minutes of a day; days that are known before the month
 ERRORS, REFUSALS = 0.01, 0.02
 ORGANISATIONS, AGENTS = 4, 5  # agents of each
+RAREST, BUSIEST = 0.05, 8.0  # runs a minute
 COST_USD, COST_SPREAD = 0.02, 1.0  # the median of a run, and the deviation of its logarithm
 TOKENS, TOKEN_SPREAD = 4_000, 0.8
 Ints = NDArray[np.int64]
@@ -41,13 +42,14 @@ def minutes() -> int:
     return (WARM_UP_DAYS + DAYS) * DAY
 
 
-def month(random: np.random.Generator) -> list[Agent]:
-    """All agents of all organisations: from one run in twenty minutes to eight a minute."""
+def month(random: np.random.Generator, *, busiest: float = BUSIEST) -> list[Agent]:
+    """All agents of all organisations: from one run in twenty minutes to so many a minute."""
+    rates = (np.log(RAREST), np.log(busiest))
     return [
-        _agent(random, uuid.UUID(int=number + 1), f"agent-{which}", per_minute=float(np.exp(random.uniform(np.log(0.05), np.log(8)))))
+        _agent(random, uuid.UUID(int=number + 1), f"agent-{which}", per_minute=float(np.exp(random.uniform(*rates))))
         for number in range(ORGANISATIONS)
         for which in range(AGENTS)
-    ]  # fmt: skip
+    ]
 
 
 def rhythm(random: np.random.Generator) -> Floats:

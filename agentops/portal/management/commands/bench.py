@@ -80,6 +80,7 @@ class Command(BaseCommand):
             "quiet", help="false pages in a simulated month in which nothing is wrong; needs no engines"
         )
         quiet.add_argument("--seeds", type=int, default=5)
+        quiet.add_argument("--busiest", type=float, help="runs a minute of the busiest agent; 8 if not said")
         blast = benches.add_parser(
             "blast", help="what one agent version touched with one tool, and evidence of 500 runs (needs engines)"
         )
@@ -104,6 +105,7 @@ class Command(BaseCommand):
             ingest,
             ledger,
             quiet,
+            quiet_month,
             search,
             spend,
             spend_pages,
@@ -131,7 +133,9 @@ class Command(BaseCommand):
                 say=self.stdout.write,
             ),
             "drift": lambda: drift.run(histories=options["histories"], seed=options["seed"], say=self.stdout.write),
-            "quiet": lambda: quiet.run(seeds=options["seeds"], say=self.stdout.write),
+            "quiet": lambda: quiet.run(
+                seeds=options["seeds"], busiest=options["busiest"] or quiet_month.BUSIEST, say=self.stdout.write
+            ),
             "spend": lambda: spend.run(say=self.stdout.write),
             "pages": lambda: spend_pages.run(
                 tenants=options["tenants"],
