@@ -1,8 +1,8 @@
 """What an agent touched outside: side effects of its runs, and who and what they touched.
 
 Set by set, never run by run: the runs of an agent version in a time by day, then the effects among the tool and side-effect
-spans of each day, added up by system, record and user. Calls of the guard whose spans never came are effects, too. In staff's
-scope.
+spans of each day, added up by system, record and user; some days at once, each on a connection of its own. Calls of the guard
+whose spans never came are effects, too. In staff's scope.
 
 A call that is seen twice is one effect: a tool span above a side-effect span is that effect's name, not another one.
 """
@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
 
+from agentops.common.scope import staff_scope
 from incidents.queries.capturing import began
 from incidents.types import BlastKind
 
@@ -27,6 +29,7 @@ MOST_ITEMS, MOST_EFFECTS = (
     2_000,
     5_000,
 )  # kept of each kind, and of side effects; those of the incident's own runs first
+AT_ONCE = 2  # days
 MOST_SECONDS = 60.0  # of looking at look-alikes; what is older then is left out, and the scan says so
 _LONGEST = 500  # characters of an identity, a key, a name
 _LISTED = 50  # a run with more tools than these lists only so many (traces/rollup.py)
@@ -197,19 +200,44 @@ def find(marks: Marks) -> Found:
     tally, began_at = _Tally(found), time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(_DAYS, values)
-        for day, is_own, count, runs in cursor.fetchall():
-            if not is_own and time.monotonic() - began_at > MOST_SECONDS:
-                found.is_cut = True
-                break
+        for is_own, count, rows in _by_day(cursor.fetchall(), values, tally, until=began_at + MOST_SECONDS):
             found.runs += count
-            cursor.execute(_EFFECTS.format(day=f"{day:%Y-%m-%d}"), {**values, **tally.room(), "runs": runs})
-            tally.take(cursor.fetchall(), is_own=is_own)
+            tally.take(rows, is_own=is_own)
         for which, is_own in ((_OWN, True), (_ALIKE, False)):
             cursor.execute(_CALLS.format(which=which), values)
             tally.take_calls(cursor.fetchall(), is_own=is_own)
     tally.close()
     _add_receipts(found, marks.tenant)
     return found
+
+
+def _by_day(
+    days: Sequence[tuple[Any, ...]], values: dict[str, Any], tally: _Tally, *, until: float
+) -> Iterator[tuple[bool, int, list[tuple[Any, ...]]]]:
+    """Whether they are the incident's own, how many runs, and their effects: day by day in this order, some read ahead."""
+    waiting: deque[tuple[bool, int, Future[list[tuple[Any, ...]]]]] = deque()
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as readers:
+        for day, is_own, count, runs in days:
+            if len(waiting) == AT_ONCE:
+                own, size, rows = waiting.popleft()
+                yield own, size, rows.result()
+            if not is_own and time.monotonic() > until:
+                tally.found.is_cut = True
+                break
+            waiting.append((is_own, count, readers.submit(_effects, day, {**values, **tally.room(), "runs": runs})))
+        while waiting:
+            own, size, rows = waiting.popleft()
+            yield own, size, rows.result()
+
+
+def _effects(day: date, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """In a thread, so on its own connection."""
+    try:
+        with staff_scope(), connection.cursor() as cursor:
+            cursor.execute(_EFFECTS.format(day=f"{day:%Y-%m-%d}"), values)
+            return cursor.fetchall()
+    finally:
+        connection.close()
 
 
 class _Tally:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
+from django.db import connection
+
 from agentops.common import clock
 from agentops.common.scope import staff_scope, tenant_scope
 from incidents.models import Snapshot
@@ -19,6 +21,8 @@ from incidents.types import SnapshotState
 from tenants.house import house_scope
 
 SLICE_RUNS = 50
+# Whoever was asked for a snapshot and the sweep may both tell of it: the second waits, and finds that it was told.
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('evidence:' || %s, 0))"
 
 
 def take(snapshot_id: uuid.UUID) -> bool:
@@ -112,7 +116,8 @@ def tell(snapshot_id: uuid.UUID, *, at: datetime | None = None) -> None:
     with staff_scope():
         there = custody.known_organisations(manifest.organisations)
     for about in there:
-        with tenant_scope(about):
+        with tenant_scope(about), connection.cursor() as cursor:
+            cursor.execute(_ALONE, [str(found.id)])
             if not custody.has_entry(tenant=about, entry=found.id, at=found.completed_at):
                 evidence.note_taken(tenant=about, incident_ref=ref, snapshot=found, manifest=manifest.of(about))
     with house_scope() as house:

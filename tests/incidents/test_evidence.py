@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections
 
 from agentops.common import clock
 from agentops.common.errors import Conflict, InvalidInput
@@ -98,7 +99,16 @@ def test_what_runs_held_is_kept_whole_and_outlives_them(world: World, monkeypatc
         assert SnapshotRun.objects.filter(snapshot=half, captured_at__isnull=False).count() == 2
         assert queries.snapshots_due(tenant=HOUSE_ID) == [made.id]
     late = refund_run(world.acme, "ord_late")  # the plan is frozen: it does not join
-    assert taking.take(made.id) and not taking.take(made.id)
+
+    def as_worker(_: int) -> bool:
+        try:
+            return taking.take(made.id)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as workers:  # whoever was asked, and sweeps: none fails, and nothing is kept or told twice
+        assert True in list(workers.map(as_worker, range(4)))
+    assert not taking.take(made.id)
 
     with house_scope():
         whole = Snapshot.objects.get(id=made.id)
