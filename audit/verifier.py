@@ -68,7 +68,6 @@ MAX_FINDINGS = 1_000  # kept; the rest is counted
 WAITING_LINES = 100_000  # how many lines ahead of its place one may stand and still be called reordered
 BLOCK = 256  # leaves under a node of level 8, as in C2SP's tlog-tiles
 HASH = 32
-_HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _LEAF, _NODE, _COMMITMENT = b"\x00", b"\x01", b"\x02"
 _EMPTY_ROOT = hashlib.sha256(b"").digest()
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, KeyError)
@@ -415,7 +414,7 @@ def _read_line(raw: bytes) -> tuple[int, bytes, dict[str, Any] | None, dict[str,
         head = _LINE.match(text)
         if head is None:
             return -1, b"", None, {}, "it does not begin with a leaf and its hash"
-        leaf, stated = int(head[1]), _unhex(head[2])
+        leaf, stated = int(head[1]), bytes.fromhex(head[2])
     except ValueError:
         return -1, b"", None, {}, "it is no text"
     start = head.end()
@@ -429,7 +428,9 @@ def _read_line(raw: bytes) -> tuple[int, bytes, dict[str, Any] | None, dict[str,
         entry, stop = _scan(text, start)
     except (ValueError, StopIteration, RecursionError):
         return leaf, stated, None, {}, "the entry is no JSON"
-    if hashlib.sha256(_LEAF + text[start:stop].encode()).digest() != stated:
+    # Where every letter is one byte, the entry stands at the same places of the bytes.
+    stands = raw[start:stop] if len(raw) == len(text) else text[start:stop].encode()
+    if hashlib.sha256(_LEAF + stands).digest() != stated:
         return leaf, stated, None, {}, "the entry is not the one that was hashed"
     end = text[stop:]
     rest = {} if end in ("}\n", "}") else _object("{" + end[1:]) if end.startswith(",") else None
@@ -710,9 +711,10 @@ def is_consistent(first: int, first_root: bytes, second: int, second_root: bytes
 
 def _unhex(text: str) -> bytes:
     """Hexadecimal in the one form that is written: Python's own reading takes capitals and blanks for the same. ValueError."""
-    if not _HEX.fullmatch(text):
+    found = bytes.fromhex(text)
+    if found.hex() != text:
         raise ValueError("hexadecimal digits in small letters are expected")
-    return bytes.fromhex(text)
+    return found
 
 
 def _hashes(texts: Any) -> list[bytes]:
