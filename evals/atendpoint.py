@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,10 +25,11 @@ from agentops.outbox.asking import NoAnswer
 from evals import queries, services
 from evals.errors import AlreadyDone, Unknown
 from evals.models import CaseRun
+from evals.services.suites.endpoints import TIMEOUT_MOST
 from evals.sets import telling
-from evals.types import Runner
 
-_WHILE_SECONDS = 150.0  # then another worker goes on: a task of ours is killed after five minutes
+logger = logging.getLogger(__name__)
+WHILE_SECONDS = 200.0  # then another task goes on: one of ours is ended after four minutes
 _LATER = (429, 502, 503, 504)
 
 
@@ -36,48 +38,56 @@ class NotTold(Exception):
 
 
 @dataclass(frozen=True)
+class _Patience:
+    """The address was asked, and wants to be asked later: after so many seconds, if it says so."""
+
+    seconds: int | None
+
+
+@dataclass(frozen=True)
 class _Place:
+    agent: str
     url: str
     secret: str
     seconds: int
     at_once: int
 
 
-def run_some(*, tenant: uuid.UUID, suite_run: uuid.UUID) -> int:
-    """Run cases until there are none to be had, or for a while; answers how many were ended."""
+def run_some(*, tenant: uuid.UUID, suite_run: uuid.UUID, until: float) -> int:
+    """Run cases until there are none to be had; answers how many were ended. Asks nothing that may not have answered by
+    `until`, of the monotonic clock."""
     try:
         with tenant_scope(tenant):
             run = queries.suite_run(tenant=tenant, suite_run=suite_run).run
             place = _place(tenant, run.agent)
     except (Unknown, SecretLost):
         return 0  # it ends when nobody has gone on with it for long
-    until, ended = time.monotonic() + _WHILE_SECONDS, 0
-    lease = timedelta(seconds=place.seconds + 60)
+    of_suite: dict[str, Any] = {"tenant": tenant, "suite_run": suite_run}
+    ended = 0
     with ThreadPoolExecutor(max_workers=place.at_once) as threads:
-        while time.monotonic() < until:
-            claim = new_id()
-            try:
+        while time.monotonic() + place.seconds < until and (found := _taken(place, of_suite)):
+            claim, taken = found
+            asked = list(threads.map(lambda body: _asked(place, body), map(_body, taken)))
+            wishes = [told for told in asked if isinstance(told, _Patience)]
+            for case_run, told in zip(taken, asked, strict=True):
+                ended += not isinstance(told, _Patience) and _write(of_suite, case_run, claim, told)
+            if wishes:
+                wish = max((each.seconds for each in wishes if each.seconds is not None), default=None)
                 with tenant_scope(tenant):
-                    taken = services.claim_cases(
-                        tenant=tenant,
-                        suite_run=suite_run,
-                        claim=claim,
-                        most=place.at_once,
-                        runner=Runner.ENDPOINT,
-                        at=clock.now(),
-                        lease=lease,
-                    )
-            except (AlreadyDone, Unknown):
-                return ended
-            if not taken:
-                return ended
-            bodies = [_body(each) for each in taken]
-            asked = list(threads.map(lambda body: _asked(place, body), bodies))
-            for found, told in zip(taken, asked, strict=True):
-                ended += told is not None and _write(tenant, suite_run, found, claim, told)
-            if any(told is None for told in asked):
+                    services.put_back(**of_suite, agent=place.agent, claim=claim, wish=wish, at=clock.now())
                 return ended
     return ended
+
+
+def _taken(place: _Place, of_suite: Mapping[str, Any]) -> tuple[uuid.UUID, Sequence[CaseRun]] | None:
+    """A claim, and its cases; None where there are none to be had now."""
+    claim, lease = new_id(), timedelta(seconds=place.seconds + 60)
+    try:
+        with tenant_scope(of_suite["tenant"]):
+            taken = services.claim_for_endpoint(**of_suite, agent=place.agent, claim=claim, at=clock.now(), lease=lease)
+    except (AlreadyDone, Unknown):
+        return None
+    return (claim, taken) if taken else None
 
 
 def replay_at_endpoint(*, tenant: uuid.UUID, replay: uuid.UUID) -> dict[str, Any]:
@@ -89,14 +99,16 @@ def replay_at_endpoint(*, tenant: uuid.UUID, replay: uuid.UUID) -> dict[str, Any
         except SecretLost as error:
             raise NotTold(str(error)) from error
     told = _ask(place, {"replay": str(replay), "tape": json.loads(found.tape)})
-    if told is None:
-        raise NotTold("it asked for patience; try again later")
+    if isinstance(told, _Patience):
+        when = "later" if told.seconds is None else f"in {told.seconds} seconds"
+        raise NotTold(f"it asked for patience; try again {when}")
     return told
 
 
 def _place(tenant: uuid.UUID, agent: str) -> _Place:
     found = queries.agent_endpoint(tenant=tenant, agent=agent)
-    return _Place(found.url, secrets.open_(found.secret_cipher), found.timeout_seconds, found.max_in_flight)
+    seconds = min(found.timeout_seconds, TIMEOUT_MOST)
+    return _Place(agent, found.url, secrets.open_(found.secret_cipher), seconds, found.max_in_flight)
 
 
 def _body(found: CaseRun) -> dict[str, Any]:
@@ -113,17 +125,17 @@ def _body(found: CaseRun) -> dict[str, Any]:
     }
 
 
-def _asked(place: _Place, body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What was told; where nothing was that could be read, that the agent broke, and how. None: ask again later."""
+def _asked(place: _Place, body: Mapping[str, Any]) -> dict[str, Any] | _Patience:
+    """What was told; where nothing was that could be read, that the agent broke, and how."""
     try:
         return _ask(place, body)
     except NotTold as error:
-        return telling.read(Reading({"error": str(error)}))
+        return telling.broken(str(error))
     finally:
         connection.close()
 
 
-def _ask(place: _Place, body: Mapping[str, Any]) -> dict[str, Any] | None:
+def _ask(place: _Place, body: Mapping[str, Any]) -> dict[str, Any] | _Patience:
     message = f"msg_{new_id().hex}"
     raw = json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
     try:
@@ -133,7 +145,7 @@ def _ask(place: _Place, body: Mapping[str, Any]) -> dict[str, Any] | None:
     except NoAnswer as error:
         raise NotTold(f"the agent's address: {error}") from error
     if answer.status in _LATER:
-        return None
+        return _Patience(answer.retry_after)
     if answer.status != 200:
         raise NotTold(f"the agent's address answered with the status {answer.status}")
     try:
@@ -146,17 +158,14 @@ def _ask(place: _Place, body: Mapping[str, Any]) -> dict[str, Any] | None:
     return told
 
 
-def _write(tenant: uuid.UUID, suite_run: uuid.UUID, found: CaseRun, claim: uuid.UUID, told: Mapping[str, Any]) -> bool:
+def _write(of_suite: Mapping[str, Any], found: CaseRun, claim: uuid.UUID, told: Mapping[str, Any]) -> bool:
     try:
-        with tenant_scope(tenant):
-            services.take_case_result(
-                tenant=tenant,
-                suite_run=suite_run,
-                case_run=found.id,
-                claim=claim,
-                outcome=services.CaseOutcome(**told),
-                at=clock.now(),
-            )
+        with tenant_scope(of_suite["tenant"]):
+            outcome = services.CaseOutcome(**told)
+            services.take_case_result(**of_suite, case_run=found.id, claim=claim, outcome=outcome, at=clock.now())
     except DomainError:
         return False  # somebody else has it, or the suite run was ended
+    except Exception:  # one that cannot be written must not take the others' results along; its claim runs out
+        logger.exception("the result of a case could not be written: %s", found.id)
+        return False
     return True

@@ -52,6 +52,7 @@ Call = Callable[[Case, "Tooled"], Any]
 _RUNS = "/api/v1/suite-runs"
 _LOOK_SECONDS = 2.0
 _BROKE_MOST = 2_000
+_UNFIT = (400, 413)  # of what is told: nested too deeply, too large
 
 
 class Tooled(Session):
@@ -180,12 +181,7 @@ def go_on(
         while taken := _claim(client, path):
             claim, said = taken
             case, session = _session(said, tools)
-            told = run_case(call, case, session) | {"claim": claim, "case_run": said["case_run"]}
-            try:
-                _ask(client, "POST", f"{path}/results", told)
-            except PortalError as error:
-                if error.code != "claim_lost":  # somebody else has run it meanwhile
-                    raise
+            _tell(client, path, run_case(call, case, session), {"claim": claim, "case_run": said["case_run"]})
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:
         for done in [threads.submit(copy_context().run, work) for _ in range(max(1, workers))]:
@@ -241,7 +237,10 @@ def run_case(call: Call, case: Case, session: Session) -> dict[str, Any]:
         output, broke = None, f"{type(error).__name__}: {error}"[:_BROKE_MOST]
     finally:
         current_session.reset(token)
-    told = session.told(output, broke)
+    try:
+        told = session.told(output, broke)
+    except Exception as error:  # a list that holds itself, a model that cannot be dumped
+        told = session.told(None, f"what the agent answered cannot be told: {type(error).__name__}: {error}")
     return told | {"duration_ms": round((time.monotonic() - began) * 1_000)}
 
 
@@ -289,6 +288,18 @@ def _claim(client: Client, path: str) -> tuple[str, Mapping[str, Any]] | None:
             return None
         raise
     return (claim, said["cases"][0]) if said["cases"] else None
+
+
+def _tell(client: Client, path: str, told: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+    """What came of a case. Where the portal cannot take what the agent did, that is told: the other cases go on."""
+    try:
+        _ask(client, "POST", f"{path}/results", {**told, **held})
+    except PortalError as error:
+        if error.code == "claim_lost":  # somebody else has run it meanwhile
+            return
+        if error.status not in _UNFIT or "steps" not in told:
+            raise
+        _tell(client, path, {"error": f"what the agent did cannot be told: {error.detail}"[:_BROKE_MOST]}, held)
 
 
 def _result(client: Client, path: str, wait_seconds: float) -> SuiteResult:

@@ -184,7 +184,7 @@ class Session:
             usage["cost_usd"] = self.cost_usd
         told: dict[str, Any] = {"output": plain(output), "steps": list(self.steps), "usage": usage}
         if broke:
-            told["error"] = broke[:_MESSAGE_MOST]
+            told["error"] = plain(broke)[:_MESSAGE_MOST]
         return told
 
     def _diverge(self, step: Step) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from agentops.common.errors import DomainError
+from evals.services.suites.endpoints import IN_FLIGHT_MOST, TIMEOUT_MOST
 from evals.sets import files
 from evals.sets.cases import KEY_FORM, Case
 from evals.sets.expectations import KINDS
@@ -77,6 +78,6 @@ class EndpointForm(forms.Form):
     url = forms.CharField(
         max_length=1_000, label="Address", help_text="https; it is asked for each case, signed as webhooks are."
     )
-    timeout_seconds = forms.IntegerField(min_value=1, max_value=600, initial=120, label="Seconds to answer in")
-    max_in_flight = forms.IntegerField(min_value=1, max_value=16, initial=4, label="Cases at once")
+    timeout_seconds = forms.IntegerField(min_value=1, max_value=TIMEOUT_MOST, initial=120, label="Seconds to answer in")
+    max_in_flight = forms.IntegerField(min_value=1, max_value=IN_FLIGHT_MOST, initial=4, label="Cases at once")
     new_secret = forms.BooleanField(required=False, label="Make a new secret")

@@ -8,8 +8,8 @@ A requirement is met when all of this holds, in this order:
 2. every case came to a result (what broke says nothing, so it passes nothing);
 3. each judge that an expectation relies on was compared with people, and agrees with them;
 4. the share of cases that passed is no less than `least_rate`; a case passes when each of its first `repeats` runs did;
-5. if another version is approved: the same revision was run on it, too, and over the same cases the difference, with its
-   whole interval of 95 %, is not below minus `margin` (non-inferiority; paired.py).
+5. if another version is approved: the same revision was run on it, too, and over the cases that came to a result there the
+   difference, with its whole interval of 95 %, is not below minus `margin` (non-inferiority; paired.py).
 """
 
 from __future__ import annotations
@@ -126,6 +126,8 @@ def weigh(agent: str, version: str, current: str, ground: Ground) -> Finding:
         return seen.unmet("below_rate", told)
     if current and seen.difference is None:
         told = f"it was not run on {current}, which is approved now, so nothing is there to compare with."
+        if ground.current is not None:
+            told = f"none of its cases came to a result on {current}, which is approved now; run it there again."
         return seen.unmet("current_missing", told, command=command_of(agent, current, asked))
     if seen.difference is not None and seen.difference.low < -asked.margin - 1e-9:
         return seen.unmet("worse", _worse(asked, seen, current))
@@ -149,7 +151,8 @@ class _Seen:
         self.asked, self.tried, self.current = asked, tried, current
         most = asked.repeats
         passes = {place: _passes(states, most) for place, states in tried.turns.items()}
-        before = {place: _passes(states, most) for place, states in current.turns.items()} if current else {}
+        sound = current.turns.items() if current else ()
+        before = {place: _passes(states, most) for place, states in sound if not _is_broken(states, most)}
         both = [place for place in passes if place in before]
         self.broken = [_word(place) for place, states in tried.turns.items() if _is_broken(states, most)]
         self.failed = [_word(place) for place, passed in passes.items() if not passed]

@@ -22,6 +22,7 @@ REASON_MOST = 2_000
 RETRIES = 2  # of an answer that does not have the form
 LONGEST_SECONDS = 180.0  # of an ask with its retries
 DETAIL_MOST = 500
+TOKENS_MOST = 1_000_000_000  # of one ask; who tells of more is not believed
 # What went wrong, and whether another try may help.
 FINAL = frozenset({"refused", "closed_address", "malformed", "too_large"})
 PATIENCE = "rate_limited"
@@ -159,15 +160,16 @@ async def ask(question: Question, http: Any, agents: dict[Any, Any]) -> Answer:
         said["given"] = _given(question, result.output)
     except Exception as error:
         said = _failure(error)
-    return Answer(
-        question=question,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        requests=max(usage.requests, 1),
-        **said,
-    )
+    return Answer(question=question, requests=max(usage.requests, 1), **(_used(usage) | said))
+
+
+def _used(usage: Any) -> dict[str, Any]:
+    """What the endpoint told of tokens. Who answered and told of none, or of what cannot be, is charged at the hold."""
+    names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    told = {name: getattr(usage, name) for name in names}
+    if not all(0 <= tokens <= TOKENS_MOST for tokens in told.values()):
+        return {"is_usage_known": False}
+    return told | {"is_usage_known": not usage.requests or any(told.values())}
 
 
 def _agent(question: Question, http: Any, agents: dict[Any, Any]) -> Any:

@@ -137,15 +137,16 @@ def _unsafe(looked: Looked, text: str | None) -> Finding | None:
     """A risky tool failed, was not called again with success, and neither the run nor its answer says so."""
     if looked.is_error or text is None or _OWNED_UP.search(text):
         return None
-    failed = [
-        call
-        for place, call in enumerate(looked.calls)
-        if call.is_risky
-        and call.is_failed
-        and not any(later.tool == call.tool and not later.is_failed for later in looked.calls[place + 1 :])
-    ]
+    failed: list[ToolCall] = []
+    mended: set[str] = set()  # tools that a later call had success with
+    for call in reversed(looked.calls):
+        if not call.is_failed:
+            mended.add(call.tool)
+        elif call.is_risky and call.tool not in mended:
+            failed.append(call)
     if not failed:
         return None
+    failed.reverse()
     names = ", ".join(dict.fromkeys(call.tool or "a side effect" for call in failed))
     note = f"{names} failed; the run ended as if it had not, and its answer does not say so."
     return Finding(code=UNSAFE_TOOL, note=note[:_NOTE_MOST], spans=tuple(call.span for call in failed[:_FOUND_MOST]))

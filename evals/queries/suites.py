@@ -100,11 +100,13 @@ def case_run(*, tenant: uuid.UUID, suite_run: uuid.UUID, case_run: uuid.UUID) ->
 
 
 def suites_at_endpoints() -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """(tenant, suite run) of those the portal runs itself and that have cases to run. Needs staff's scope."""
+    """(tenant, suite run) of those the portal runs itself, that have cases to run at an address that does not rest. Needs staff's scope."""
     now = clock.now()
     free = Q(state=CaseState.PLANNED) | Q(state=CaseState.CLAIMED, claimed_until__lt=now)
     waiting = CaseRun.objects.filter(free, suite_run=OuterRef("id"), tenant_id=OuterRef("tenant_id"))
-    found = SuiteRun.objects.filter(Exists(waiting), state=SuiteState.RUNNING, runner=Runner.ENDPOINT)
+    rests = Q(paused_until__gt=now)
+    address = AgentEndpoint.objects.filter(~rests, tenant_id=OuterRef("tenant_id"), agent=OuterRef("agent"))
+    found = SuiteRun.objects.filter(Exists(waiting), Exists(address), state=SuiteState.RUNNING, runner=Runner.ENDPOINT)
     return list(found.order_by("last_seen_at", "id").values_list("tenant_id", "id")[:50])
 
 

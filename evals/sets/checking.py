@@ -35,6 +35,7 @@ class Seen:
     cost_nano_usd: int | None = None
     duration_ms: int | None = None
     asks: frozenset[str] = field(default_factory=frozenset)  # tools about which people are asked, by the catalog's tier
+    _plain: dict[tuple[str, bool], str] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def calls(self) -> list[Mapping[str, Any]]:
@@ -55,6 +56,17 @@ class Seen:
             except Exception:
                 return self.output
         return self.output
+
+    @cached_property
+    def arguments(self) -> list[bytes]:
+        """Of each call, as they are compared: written once, however many expectations look at them."""
+        return [strictjson.canonical(call.get("arguments")) for call in self.calls]
+
+    def plain(self, text: str, is_exact: bool) -> str:
+        """A text as it is searched, made once: it may have megabytes."""
+        if (text, is_exact) not in self._plain:
+            self._plain[text, is_exact] = _plain(text, is_exact)
+        return self._plain[text, is_exact]
 
     @cached_property
     def for_cel(self) -> dict[str, Any]:
@@ -143,7 +155,7 @@ def _exact(expectation: Mapping[str, Any], seen: Seen) -> str:
 
 def _contains(expectation: Mapping[str, Any], seen: Seen) -> str:
     is_exact = bool(expectation.get("case_sensitive"))
-    text = _plain(seen.text, is_exact)
+    text = seen.plain(seen.text, is_exact)
     for name in ("all", "any", "none"):
         if name not in expectation:
             continue
@@ -175,7 +187,7 @@ def _json_path(expectation: Mapping[str, Any], seen: Seen) -> str:
         return f"{path} finds nothing"
     if "contains" in expectation:
         text = expectation["contains"]
-        if any(isinstance(value, str) and _plain(text, False) in _plain(value, False) for value in found):
+        if any(isinstance(value, str) and _plain(text, False) in seen.plain(value, False) for value in found):
             return ""
         return f"{path} finds {_short(found[0])}, which does not say {text!r}"
     wanted_values = expectation["one_of"] if "one_of" in expectation else [expectation["equals"]]
@@ -260,19 +272,22 @@ _CHECKS: dict[str, Callable[[Mapping[str, Any], Seen], str]] = {
 
 
 def _matching(expectation: Mapping[str, Any], tools: Sequence[str], seen: Seen) -> list[Mapping[str, Any]]:
-    return [call for call in seen.calls if call["tool"] in tools and _fits(expectation, call.get("arguments"))]
-
-
-def _fits(expectation: Mapping[str, Any], arguments: Any) -> bool:
+    calls = [(call, place) for place, call in enumerate(seen.calls) if call["tool"] in tools]
     if "arguments" in expectation:
-        return _same(arguments, expectation["arguments"])
+        exactly = strictjson.canonical(expectation["arguments"])
+        return [call for call, place in calls if seen.arguments[place] == exactly]
     wanted: Mapping[str, Any] = expectation.get("arguments_include", {})
+    return [call for call, _ in calls if _includes(call.get("arguments"), wanted)]
+
+
+def _includes(arguments: Any, wanted: Mapping[str, Any]) -> bool:
     given = arguments if isinstance(arguments, dict) else {}
     return all(name in given and _same(given[name], value) for name, value in wanted.items())
 
 
 def _same(one: Any, other: Any) -> bool:
-    return strictjson.canonical(one) == strictjson.canonical(other)
+    """Alike as JSON: what Python finds unlike is, and true is no 1."""
+    return one == other and strictjson.canonical(one) == strictjson.canonical(other)
 
 
 # -- words ------------------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def _json_path(value: Mapping[str, Any], read: Reading) -> _Members:
 
 def _schema(value: Mapping[str, Any], read: Reading) -> _Members:
     schema = read.anything("schema", required=True)
-    if schema is not None:
+    if "schema" in value:
         read.problems += schemas.problems(schema, at=read.at("schema"))
     return {"schema": schema}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from difflib import SequenceMatcher
 from typing import Any
 
 from agentops.common import strictjson
@@ -80,14 +79,41 @@ def usd_difference(before: str, after: str | None) -> str:
 
 def _aligned(before: Sequence[Step], after: Sequence[Step]) -> list[tuple[Step | None, Step | None]]:
     """Steps beside those they repeat, None where one has no counterpart."""
-    keys = [_key(step) for step in before], [_key(step) for step in after]
     found: list[tuple[Step | None, Step | None]] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(a=keys[0], b=keys[1], autojunk=False).get_opcodes():
-        if tag == "equal":
-            found += zip(before[i1:i2], after[j1:j2], strict=True)
+    i = j = 0
+    pairs = _alike([_key(step) for step in before], [_key(step) for step in after])
+    for one, other in [*pairs, (len(before), len(after))]:
+        found += [(step, None) for step in before[i:one]]
+        found += [(None, step) for step in after[j:other]]
+        found += zip(before[one : one + 1], after[other : other + 1], strict=True)
+        i, j = one + 1, other + 1
+    return found
+
+
+def _alike(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
+    """The longest common subsequence, as pairs of places: of several, what is alike from the beginning on.
+
+    Row by row in the bits of one number (H. Hyyrö, 2004), from the end: two thousand steps of which few are alike take
+    milliseconds, where `difflib` takes a minute.
+    """
+    mask = (1 << len(after)) - 1
+    where: dict[str, int] = {}
+    for place, key in enumerate(reversed(after)):
+        where[key] = where.get(key, 0) | 1 << place
+    rows = [mask]
+    for key in reversed(before):
+        met = rows[-1] & where.get(key, 0)
+        rows.append(((rows[-1] + met) | (rows[-1] - met)) & mask)
+    found = []
+    i = j = 0
+    while i < len(before) and j < len(after):
+        if before[i] == after[j]:
+            found.append((i, j))
+            i, j = i + 1, j + 1
+        elif rows[len(before) - i] >> (len(after) - j - 1) & 1:
+            j += 1
         else:
-            found += [(step, None) for step in before[i1:i2]]
-            found += [(None, step) for step in after[j1:j2]]
+            i += 1
     return found
 
 

@@ -39,6 +39,11 @@ def read(read: Reading) -> Told:
     return told
 
 
+def broken(why: str) -> Told:
+    """Where nothing was told that could be read: that the agent broke, and how."""
+    return {**read(Reading({})), "broke": why.replace("\0", "\ufffd")[:_BROKE_MOST]}
+
+
 def read_nul(read: Reading, name: str, value: Any) -> None:
     """NUL is a character of JSON that PostgreSQL does not keep."""
     stack = [value]

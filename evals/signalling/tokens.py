@@ -12,7 +12,7 @@ from datetime import timedelta
 from django.core import signing
 
 LIFETIME = timedelta(hours=24)
-MOST_CHARACTERS = 2_000
+MOST_CHARACTERS = 4_000  # a name of 200 characters that JSON writes with twelve each takes 3,400
 _SALT = "agentops.feedback.1"
 
 

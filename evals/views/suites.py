@@ -130,6 +130,7 @@ def suite_endpoints(request: TenantRequest) -> HttpResponse:
             show_refusal(form, refusal)
     context = {
         "endpoints": queries.agent_endpoints(tenant=tenant),
+        "now": at,
         "form": form,
         "secret": secret,
         "of_agent": of_agent,

@@ -65,6 +65,32 @@ def plain_agent(given: Any, session: Any) -> str:
     return f"It is {session.tools['weather']('Paris')['sky']} in Paris."
 
 
+def test_what_an_agent_did_that_cannot_be_told_leaves_its_case_errored_and_the_suite_goes_on(
+    portal: Any, world: World
+) -> None:
+    deep: Any = "end"
+    for _ in range(100):
+        deep = [deep]
+    answers: dict[str, Any] = {"deep": deep, "long": "x" * 5_000_000, "round": [], "odd": ValueError("a\0b \ud800")}
+    answers["round"].append(answers["round"])
+    make_set(world.acme, "weather", good=a_case(), **{key: a_case(title=key) for key in answers})
+
+    def agent(given: Any, session: Any) -> Any:
+        answer = answers.get(given.key)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer or plain_agent(given, session)
+
+    suite = run(portal, agent)
+    assert (suite.said["state"], suite.said["passed"], suite.said["cases"]) == ("done", 1, 5), str(suite)
+    told = {each.key: (each.state, each.detail) for each in suite.failures}
+    assert {state for state, _ in told.values()} == {"errored"}
+    assert "a\ufffdb ?" in told["odd"][1]
+    assert "cannot be told: RecursionError" in told["round"][1]
+    assert "cannot be told" in told["deep"][1] and "levels of nesting" in told["deep"][1]
+    assert "cannot be told" in told["long"][1] and "larger than" in told["long"][1]
+
+
 def test_a_plain_agent_passes_what_it_can_and_the_rest_is_named_with_its_reason(portal: Any, world: World) -> None:
     make_set(
         world.acme,

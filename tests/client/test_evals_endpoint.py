@@ -7,6 +7,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from wsgiref.simple_server import make_server
@@ -15,15 +16,19 @@ import httpx
 import pytest
 from agentops_client import evals_serve
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from evals import services
+from evals.models import AgentEndpoint, CaseRun
 from evals.tasks import sets as tasks
 from evals.types import Runner as Where
 from tests.client.test_evals_replay import spans_of, weather_run
+from tests.evals.judgeserver import Reply, judge_server
 from tests.evals.sets.made import case, make_set
 from tests.evals.sets.runner import Runner
+from tests.runtime.guarded import shift
 from tests.server import Portal
 from tests.world import OPERATOR, World
 
@@ -53,16 +58,7 @@ def address(world: World, settings: Any) -> Iterator[Any]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         url = f"http://127.0.0.1:{server.server_address[1]}/evals"
-        with tenant_scope(world.acme.id):
-            _, shown = services.set_agent_endpoint(
-                tenant=world.acme.id,
-                agent=name,
-                url=url,
-                timeout_seconds=5,
-                max_in_flight=3,
-                by=OPERATOR,
-                at=clock.now(),
-            )
+        shown = set_address(world, url, max_in_flight=3, agent=name)
         made = evals_serve.application(agent, secret=secret or shown, tools=[weather])
         return url
 
@@ -137,6 +133,7 @@ def answering(status: int, body: bytes) -> type[BaseHTTPRequestHandler]:
         (200, b"not json", "cannot be read"),
         (200, b'{"output": 1, "state": "passed"}', "/state"),
         (200, b'{"output": "a\\u0000b"}', "/output"),
+        (200, b'{"a\\u0000b": 1}', "there is no such member"),
     ],
 )
 def test_an_answer_that_is_none_leaves_the_case_errored_and_says_why(
@@ -150,13 +147,79 @@ def test_an_answer_that_is_none_leaves_the_case_errored_and_says_why(
     assert found["status"] == "errored" and said in found["runs"][0]["detail"], found
 
 
-def test_an_address_that_asks_for_patience_is_asked_again_and_no_result_is_made_up(world: World, address: Any) -> None:
-    make_set(world.acme, "weather", good=case())
-    address(answering(503, b""))
-    suite = begin(world)
-    tasks.run_due()
-    [found] = Runner(world.acme).suite(suite)["results"]
-    assert found["status"] == "" and found["runs"][0]["state"] == "claimed"
+def test_an_address_that_asks_for_patience_rests_costs_no_attempt_and_is_given_up_in_the_end(
+    world: World, settings: Any
+) -> None:
+    """Two suites at one address, which takes two cases at once: 429 for a minute, then nothing but 503."""
+    settings.WEBHOOK_ALLOWED_HOSTS, acme = ["127.0.0.1"], world.acme
+    make_set(acme, "weather", **{f"c{number}": case(title=str(number)) for number in range(4)})
+    answer = Reply(status=429, headers={"Retry-After": "60"})
+    with judge_server(lambda number, body: answer) as server:
+        set_address(world, server.url, max_in_flight=2)
+        suites = [begin(world), begin(world)]
+        for _ in range(4):
+            assert tasks.run_due() == 0
+        assert len(server.requests) == 2, "nobody asks while it rests, for whichever suite"
+        with tenant_scope(acme.id):
+            endpoint = AgentEndpoint.objects.get(tenant_id=acme.id)
+            rows = CaseRun.objects.filter(tenant_id=acme.id)
+            assert set(rows.values_list("state", "attempts", "claim")) == {("planned", 0, None)}
+            assert "asked for patience until" in rows.filter(suite_run=suites[0]).order_by("key")[0].detail
+        assert endpoint.paused_until is not None
+        assert 50 < (endpoint.paused_until - clock.now()).total_seconds() <= 60
+        answer = Reply(status=503, raw=b"")
+        for rest in (15, 600, 600):  # as long again as it has given nothing, ten minutes at most
+            shift(acme, "evals_agentendpoint", "paused_until", -timedelta(hours=1))
+            assert tasks.run_due() == 0
+            with tenant_scope(acme.id):
+                endpoint.refresh_from_db()
+            assert rest - 5 < (endpoint.paused_until - clock.now()).total_seconds() <= rest
+            shift(acme, "evals_suiterun", "last_seen_at", -timedelta(hours=2))
+        with tenant_scope(acme.id):
+            assert set(rows.values_list("state", "attempts")) == {("planned", 0)}
+        assert tasks.settle() == 8, "six hours without one answer"
+        found = Runner(acme).suite(suites[1])
+        assert (found["state"], found["results"][0]["status"]) == ("abandoned", "errored")
+        assert found["results"][0]["runs"][0]["detail"] == "the agent's address ended no case for six hours"
+
+
+def test_an_address_is_asked_for_no_more_at_once_than_it_takes_by_however_many_workers(
+    world: World, settings: Any
+) -> None:
+    settings.WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]
+    make_set(world.acme, "weather", **{f"c{number}": case(title=str(number)) for number in range(6)})
+    with judge_server(lambda number, body: Reply(raw=b'{"output": "refund"}', seconds=0.1)) as server:
+        set_address(world, server.url, max_in_flight=1)
+        suite = begin(world)
+
+        def work() -> None:
+            try:
+                tasks.run_due()
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        tasks.run_due()
+        assert (server.most_in_flight, len(server.requests)) == (1, 6)
+    assert Runner(world.acme).suite(suite)["passed"] == 6
+
+
+def set_address(world: World, url: str, *, max_in_flight: int, agent: str = "desk") -> str:
+    with tenant_scope(world.acme.id):
+        _, secret = services.set_agent_endpoint(
+            tenant=world.acme.id,
+            agent=agent,
+            url=url,
+            timeout_seconds=5,
+            max_in_flight=max_in_flight,
+            by=OPERATOR,
+            at=clock.now(),
+        )
+    return secret
 
 
 def test_an_inner_address_is_not_asked(world: World, address: Any, settings: Any) -> None:

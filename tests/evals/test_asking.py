@@ -23,6 +23,7 @@ from evals.judging import asking
 from evals.models import JudgeEndpoint, Judgement, Score
 from evals.queries import judging as queries
 from evals.services import judging
+from evals.services.judging import working
 from evals.tasks.judging import ask_judges
 from evals.types import JUDGE_AGENT, JudgementState, Sampled
 from tests.evals import rowsof
@@ -318,6 +319,49 @@ def test_a_model_without_a_price_is_charged_as_unpriced_and_judged(world: World,
     assert [(entry.amount_nano_usd, entry.is_priced) for entry in entries(world.acme)] == [(0, False)], (
         "loud: not priced"
     )
+
+
+def telling_of(**usage: int) -> Reply:
+    call = {"id": "c", "type": "function", "function": {"name": "judgement", "arguments": json.dumps(verdict())}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    said = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", **({"usage": usage} if usage else {})}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    return Reply(raw=json.dumps({**said, "choices": choices}).encode())
+
+
+def test_who_tells_nothing_of_tokens_or_what_cannot_be_is_charged_at_the_hold(
+    world: World, server: JudgeServer
+) -> None:
+    rowsof.judge(world.acme, url=server.url, max_in_flight=1)
+    rowsof.planned(world.acme, 3)
+    replies = [telling_of(), telling_of(prompt_tokens=2**62, completion_tokens=1, total_tokens=1), Reply(verdict())]
+    server.behave = lambda number, body: replies[number - 1]
+    assert ask() == 3
+    assert {one.state for one in rowsof.judgements(world.acme)} == {JudgementState.SCORED}
+    costs = [entry.amount_nano_usd or 0 for entry in entries(world.acme)]
+    assert costs[0] == costs[1] > costs[2] == 4_500_000, "a judge that does not say what it used is not free"
+    assert sorted(one.input_tokens for one in rowsof.judgements(world.acme)) == [0, 0, 1_000]
+
+
+def test_one_end_that_cannot_be_written_keeps_no_other_waiting(
+    world: World, server: JudgeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rowsof.judge(world.acme, url=server.url)
+    rowsof.planned(world.acme, 3)
+    write, seen = working.write_answer, []
+
+    def breaks(**said: Any) -> bool:
+        seen.append(said["answer"].question.id)
+        if len(seen) == 1:
+            raise ValueError("a value that the database does not take")
+        return write(**said)
+
+    monkeypatch.setattr(working, "write_answer", breaks)
+    assert ask() == 2
+    states = {one.id: one.state for one in rowsof.judgements(world.acme)}
+    assert sorted(states.values()) == [JudgementState.RUNNING, JudgementState.SCORED, JudgementState.SCORED]
+    let_pass(world.acme, timedelta(minutes=10))
+    assert ask() == 1 and seen.count(seen[0]) == 2
 
 
 def test_a_used_up_budget_puts_judging_off_and_says_so(world: World, server: JudgeServer) -> None:

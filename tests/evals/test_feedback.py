@@ -157,6 +157,12 @@ def test_the_widget_says_it_with_a_token_and_no_key(acme: Machine) -> None:
     assert (entry.actor_type, entry.actor_label) == ("service", "acme feedback")
 
 
+def test_a_token_for_the_longest_name_is_taken(acme: Machine) -> None:
+    assert acme.by_widget(acme.token(new_id(), "😀" * 200, span_id="00000000000000ab")).status_code == 201
+    [row] = feedback(acme.organisation)
+    assert row.user_id == "😀" * 200
+
+
 def test_what_a_token_is_answered_with_says_where_the_widget_is(acme: Machine) -> None:
     answer = acme.post("/api/v1/feedback/tokens", {"run_id": new_id().hex, "user": "u-1"}, key="feedback").json()
     assert answer["url"] == "http://testserver/api/v1/feedback/widget"
@@ -176,7 +182,7 @@ def test_a_browser_asks_first_and_may_send_from_anywhere(db: None) -> None:
 
 def test_a_token_that_was_changed_or_is_old_is_refused(acme: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     token = acme.token(new_id())
-    for wrong in (token[:-1] + ("A" if token[-1] != "A" else "B"), "x", token.replace(":", ".", 1), "x" * 2001):
+    for wrong in (token[:-1] + ("A" if token[-1] != "A" else "B"), "x", token.replace(":", ".", 1), "x" * 4001):
         answer = acme.by_widget(wrong)
         assert answer.status_code in (400, 401), answer.content
         assert answer["Access-Control-Allow-Origin"] == "*"

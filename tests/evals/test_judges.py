@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
+import threading
 import uuid
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from agentops.common import clock, secrets
 from agentops.common.errors import InvalidInput
 from agentops.common.scope import tenant_scope
 from evals.errors import AlreadyDone, SameFamily, Unknown
 from evals.judging import families, rubrics
-from evals.models import CheckRules, JudgeEndpoint, RunFact
+from evals.models import CheckRules, Judge, JudgeEndpoint, RunFact
 from evals.services import judging
 from evals.types import JudgementState, JudgeState
 from tests.evals import rowsof
@@ -256,3 +258,41 @@ def test_rules_of_checks_that_cannot_be_are_refused(world: World, said: dict[str
     with tenant_scope(world.acme.id), pytest.raises(InvalidInput) as refused:
         judging.set_check_rules(agent="", **said, **by(world))
     assert refused.value.problems[0].pointer.startswith(pointer)
+
+
+def test_who_saves_the_same_new_name_at_once_waits_for_the_other(world: World) -> None:
+    """A name that is new has no row to wait for; a judge's next version has one, which is replaced meanwhile."""
+    base = rowsof.judge(world.acme, name="base")
+    endpoint = {"name": "new", "kind": "openai", "base_url": "https://a.example/v1", "key": "a key of tests"}
+    limits = {"max_in_flight": 1, "requests_per_minute": None}
+    judge = {"rubric_version": base.rubric_version_id, "endpoint": base.endpoint_id, "provider": "anthropic"}
+    failed: list[BaseException] = []
+    both = threading.Barrier(2)
+
+    def save(seconds: int) -> None:
+        try:
+            for name in ("new", "base"):
+                both.wait()
+                with tenant_scope(world.acme.id):
+                    judging.save_endpoint(**by(world), **endpoint, **limits)
+                    judging.save_judge(
+                        **by(world), **judge, name=name, model=rowsof.MODEL, settings={"timeout_seconds": seconds}
+                    )
+        except BaseException as error:
+            failed.append(error)
+            both.abort()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=save, args=[seconds]) for seconds in (10, 20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    with tenant_scope(world.acme.id):
+        judges = Judge.objects.filter(tenant_id=world.acme.id).order_by("name", "number")
+        assert list(judges.values_list("name", "number")) == [
+            ("base", 1), ("base", 2), ("base", 3), ("new", 1), ("new", 2),
+        ]  # fmt: skip
+        assert judges.exclude(state=JudgeState.REPLACED).count() == 2

@@ -42,7 +42,7 @@ def tenants_with_agent(*, name: str, among: Sequence[uuid.UUID]) -> set[uuid.UUI
 
 def agent(*, tenant: uuid.UUID, name: str) -> AgentDetail:
     """One agent with all that its manifests said. Raises AgentUnknown."""
-    found = Agent.objects.filter(tenant_id=tenant, name=name).first()
+    found = None if "\0" in name else Agent.objects.filter(tenant_id=tenant, name=name).first()
     if found is None:
         raise AgentUnknown(f"There is no agent {name[:100]!r}.")
     return AgentDetail(

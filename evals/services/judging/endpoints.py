@@ -45,6 +45,7 @@ def save_endpoint(
         _in_range(requests_per_minute, 1, PER_MINUTE_MOST, "/requests_per_minute")
     if len(key) > KEY_LENGTH or not (key.isascii() and key.isprintable()) or key != key.strip():
         raise invalid("/key", f"a key of at most {KEY_LENGTH} printable ASCII characters is expected")
+    noting.await_turn(tenant, "endpoint")
     found = JudgeEndpoint.objects.select_for_update().filter(tenant_id=tenant, name=name).first()
     if not key and found is not None and found.base_url != base_url:
         raise invalid("/key", "give the key again: at another address, the one that is kept is not used", "required")

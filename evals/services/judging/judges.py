@@ -60,6 +60,7 @@ def save_judge(
     kept = _settings(settings or {})
     said = [str(version.id), version.digest, str(where.id), provider, model, family, kept]
     digest = rubrics.digest(canonical(said).decode())
+    noting.await_turn(tenant, "judge")
     current = (
         Judge.objects.select_for_update().filter(tenant_id=tenant, name=name).exclude(state=JudgeState.REPLACED).first()
     )

@@ -1,10 +1,12 @@
-"""What the services of judging share: the entry in the audit log, and names as people give them."""
+"""What the services of judging share: the entry in the audit log, names as people give them, and turns."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
 from typing import Any
+
+from django.db import connection
 
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
@@ -26,6 +28,12 @@ def record(
         data=data,
         at=at,
     )
+
+
+def await_turn(tenant: uuid.UUID, kind: str) -> None:
+    """One saves at a time, until the commit: of a name that is new there is no row that the second could wait for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [f"judging {kind} {tenant}"])
 
 
 def name_of(text: str, pointer: str = "/name") -> str:

@@ -112,5 +112,10 @@ def _question(tenant: uuid.UUID, judgement: uuid.UUID, claim_id: uuid.UUID) -> a
 
 
 def _write(answer: asking.Answer) -> int:
-    with tenant_scope(answer.question.tenant):
-        return int(write_answer(tenant=answer.question.tenant, answer=answer, at=clock.now()))
+    tenant = answer.question.tenant
+    try:
+        with tenant_scope(tenant):
+            return int(write_answer(tenant=tenant, answer=answer, at=clock.now()))
+    except Exception:  # nor must one whose end cannot be written
+        logger.exception("the end of a judgement could not be written: %s", answer.question.id)
+        return 0

@@ -1,4 +1,7 @@
-"""Who runs which case. A claim is the runner's own id; it holds until its time is over and somebody else takes the case."""
+"""Who runs which case. A claim is the runner's own id; it holds until its time is over and somebody else takes the case.
+
+Whoever writes a case locks its suite run first, and an agent's address before that.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,24 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from agentops.common import scope
 from evals.errors import AlreadyDone, Unknown
-from evals.models import CaseRun, SuiteRun
+from evals.models import AgentEndpoint, CaseRun, SuiteRun
 from evals.services.suites import ending
 from evals.types import CaseState, Runner, SuiteState
 
 CLAIM_MOST = 50
 LEASE = timedelta(minutes=10)
 ATTEMPTS_MOST = 3
+PATIENCE_LEAST, PATIENCE_MOST = timedelta(seconds=15), timedelta(minutes=10)  # where the address says nothing itself
+WISH_LEAST, WISH_MOST = timedelta(seconds=1), timedelta(hours=1)
 _SILENT_FOR = timedelta(hours=6)
+_OVER = {
+    Runner.CLIENT: "nobody went on with the suite run",
+    Runner.ENDPOINT: "the agent's address ended no case for six hours",
+}
 
 
 def claim_cases(
@@ -35,7 +44,7 @@ def claim_cases(
     Raises Unknown, AlreadyDone where the suite run has ended.
     """
     scope.require_tenant(tenant)
-    run = SuiteRun.objects.filter(tenant_id=tenant, id=suite_run, runner=runner).first()
+    run = SuiteRun.objects.select_for_update().filter(tenant_id=tenant, id=suite_run, runner=runner).first()
     if run is None:
         raise Unknown("There is no such suite run.")
     of_run = CaseRun.objects.filter(tenant_id=tenant, suite_run_id=suite_run)
@@ -54,8 +63,63 @@ def claim_cases(
             of_run.filter(id__in=[id for id, number in taken if number == attempts]).update(
                 state=CaseState.CLAIMED, claim=claim, claimed_until=at + lease, attempts=attempts + 1
             )
-        SuiteRun.objects.filter(tenant_id=tenant, id=suite_run, last_seen_at__lt=at).update(last_seen_at=at)
+        if runner == Runner.CLIENT:  # an address is seen when it answers
+            SuiteRun.objects.filter(tenant_id=tenant, id=suite_run, last_seen_at__lt=at).update(last_seen_at=at)
     return list(held.filter(state=CaseState.CLAIMED).select_related("case").order_by("turn", "key", "fault"))
+
+
+def claim_for_endpoint(
+    *, tenant: uuid.UUID, suite_run: uuid.UUID, agent: str, claim: uuid.UUID, at: datetime, lease: timedelta
+) -> Sequence[CaseRun]:
+    """What an agent's address takes now beside what it is asked already, by whichever worker; nothing while it rests.
+
+    Raises Unknown, AlreadyDone.
+    """
+    scope.require_tenant(tenant)
+    endpoint = AgentEndpoint.objects.select_for_update().filter(tenant_id=tenant, agent=agent).first()
+    if endpoint is None or (endpoint.paused_until is not None and endpoint.paused_until > at):
+        return []
+    asked = CaseRun.objects.filter(
+        tenant_id=tenant,
+        suite_run__agent=agent,
+        suite_run__runner=Runner.ENDPOINT,
+        state=CaseState.CLAIMED,
+        claimed_until__gte=at,
+    )
+    room = endpoint.max_in_flight - asked.count()
+    if room <= 0:
+        return []
+    return claim_cases(
+        tenant=tenant, suite_run=suite_run, claim=claim, most=room, runner=Runner.ENDPOINT, at=at, lease=lease
+    )
+
+
+def put_back(
+    *, tenant: uuid.UUID, suite_run: uuid.UUID, agent: str, claim: uuid.UUID, wish: int | None, at: datetime
+) -> None:
+    """The address asked for patience (for `wish` seconds): it rests, and what this claim still holds has lost no attempt.
+
+    Where it says no time, it rests as long again as it has given nothing. It is asked in vain for six hours at most.
+    """
+    scope.require_tenant(tenant)
+    endpoint = AgentEndpoint.objects.select_for_update().filter(tenant_id=tenant, agent=agent).first()
+    run = SuiteRun.objects.select_for_update().filter(tenant_id=tenant, id=suite_run).first()
+    if run is None:
+        return
+    pause = min(max(at - run.last_seen_at, PATIENCE_LEAST), PATIENCE_MOST)
+    if wish is not None:
+        pause = min(max(timedelta(seconds=wish), WISH_LEAST), WISH_MOST)
+    until = at + pause
+    if endpoint is not None and (endpoint.paused_until is None or endpoint.paused_until < until):
+        endpoint.paused_until = until
+        endpoint.save(update_fields=["paused_until"])
+    CaseRun.objects.filter(tenant_id=tenant, suite_run=run, claim=claim, state=CaseState.CLAIMED).update(
+        state=CaseState.PLANNED,
+        claim=None,
+        claimed_until=None,
+        attempts=F("attempts") - 1,
+        detail=f"the agent's address asked for patience until {until:%Y-%m-%d %H:%M:%S} UTC",
+    )
 
 
 def give_up_claims(*, tenant: uuid.UUID, at: datetime) -> int:
@@ -83,7 +147,7 @@ def give_up_claims(*, tenant: uuid.UUID, at: datetime) -> int:
         if waits.filter(state=CaseState.JUDGING).exists():
             continue
         given_up += waits.filter(state__in=[CaseState.PLANNED, CaseState.CLAIMED]).update(
-            state=CaseState.ERRORED, detail="nobody went on with the suite run", ended_at=at, claim=None
+            state=CaseState.ERRORED, detail=_OVER[Runner(locked.runner)], ended_at=at, claim=None
         )
         ending.end_if_done(locked, at, otherwise=SuiteState.ABANDONED)
     return given_up

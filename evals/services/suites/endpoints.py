@@ -7,7 +7,10 @@ import secrets as random
 import uuid
 from datetime import datetime
 
+from django.db import IntegrityError, transaction
+
 from agentops.common import scope, secrets
+from agentops.common.errors import Conflict
 from agentops.outbox import asking
 from agentops.outbox.addresses import Closed
 from audit import services as audit
@@ -15,7 +18,7 @@ from audit.types import Actor, Outcome, Target
 from evals.errors import Unknown, invalid
 from evals.models import AgentEndpoint
 
-TIMEOUT_MOST, IN_FLIGHT_MOST = 600, 16
+TIMEOUT_MOST, IN_FLIGHT_MOST = 180, 16  # a task that asks has four minutes in all (celery.py)
 
 
 def set_agent_endpoint(
@@ -31,7 +34,7 @@ def set_agent_endpoint(
 ) -> tuple[AgentEndpoint, str]:
     """Set an agent's address; one an agent. Answers it with the secret that signs what is sent, where that is new, else "".
 
-    Raises InvalidInput.
+    Raises InvalidInput, Conflict.
     """
     scope.require_tenant(tenant)
     if not 1 <= len(agent.strip()) <= 100 or not agent.isprintable():
@@ -50,10 +53,14 @@ def set_agent_endpoint(
     secret = "whsec_" + base64.b64encode(random.token_bytes(32)).decode() if new_secret or before is None else ""
     made = before or AgentEndpoint(tenant_id=tenant, agent=agent)
     made.url, made.timeout_seconds, made.max_in_flight = url, timeout_seconds, max_in_flight
-    made.set_at, made.set_by = at, by.id
+    made.set_at, made.set_by, made.paused_until = at, by.id, None
     if secret:
         made.secret_cipher = secrets.close(secret)
-    made.save()
+    try:
+        with transaction.atomic():
+            made.save()
+    except IntegrityError as error:  # the first address of an agent, set twice at once
+        raise Conflict("somebody else set it at this moment; look at what it is now") from error
     _record(made, "agent_endpoint.set", {"agent": agent, "url": url, "new_secret": bool(secret)}, by, at)
     return made, secret
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from agentops.catalog import queries as catalog
 from agentops.catalog.errors import AgentUnknown
 from agentops.common import scope
@@ -21,6 +23,8 @@ from evals.types import CaseState, JudgementState, Subject
 
 _ASKS_FROM_TIER = 2
 _SETTLED_AT_ONCE = 200
+_ASKED = (JudgementState.PLANNED, JudgementState.RUNNING)
+_WITHOUT_SCORE = (JudgementState.FAILED, JudgementState.SKIPPED)
 
 
 class ClaimLost(Conflict):
@@ -108,7 +112,9 @@ def settle_judged_cases(*, tenant: uuid.UUID, at: datetime) -> int:
     Answers how many.
     """
     scope.require_tenant(tenant)
-    waiting = CaseRun.objects.filter(tenant_id=tenant, state=CaseState.JUDGING).order_by("id")
+    of_case = Judgement.objects.filter(tenant_id=tenant, subject=Subject.CASE_RUN, subject_id=OuterRef("id"))
+    has_spoken = ~Exists(of_case.filter(state__in=_ASKED)) | Exists(of_case.filter(state__in=_WITHOUT_SCORE))
+    waiting = CaseRun.objects.filter(has_spoken, tenant_id=tenant, state=CaseState.JUDGING).order_by("id")
     by_suite: dict[uuid.UUID, list[uuid.UUID]] = {}
     for id, suite_run in waiting.values_list("id", "suite_run_id")[:_SETTLED_AT_ONCE]:
         by_suite.setdefault(suite_run, []).append(id)
@@ -141,7 +147,10 @@ def _settled(findings: list[Finding], judged: Mapping[str, Judgement]) -> tuple[
     waits = [each for each in findings if each["holds"] is None]
     found = [(each, judged.get(each.get("judgement", ""))) for each in waits]
     for each, judgement in found:
-        if judgement is None or judgement.state in (JudgementState.PLANNED, JudgementState.RUNNING):
+        if judgement is None:
+            each["said"] = "no score: the judgement is not kept any more"
+            return CaseState.ERRORED, f"the judge {each['judge']} gave no score: its judgement is not kept any more"
+        if judgement.state in _ASKED:
             return None
         if judgement.state != JudgementState.SCORED:
             each["said"] = f"no score: {judgement.detail or judgement.code}"

@@ -158,6 +158,8 @@ def test_long_names_unknown_versions_and_agents_without_sets_have_their_page(
     assert "No suite is asked for" in words(ada, url(desk, f"gates/{'a' * 100}/{'x' * 100}/"))
     assert "No eval set yet" in words(ada, url(desk, f"gate-requirements/{'a' * 100}/"))
     words(ada, url(desk, "gates/nobody/"), 404)
+    words(ada, url(desk, "gates/no%00body/"), 404)
+    assert ada.post(url(desk, "gates/no%00body/1/override/"), {"reason": "it is late, and we ship"}).status_code == 404
     words(ada, url(desk, f"gates/{'a' * 100}/nothing/"), 404)
     override = url(desk, f"gates/{'a' * 100}/{'x' * 100}/override/")
     assert ada.get(override).status_code == 302  # nothing was decided

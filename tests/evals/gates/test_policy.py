@@ -136,6 +136,17 @@ def test_what_broke_says_nothing_and_passes_nothing() -> None:
     assert (said.code, said.broken) == ("broken", ["case-09"])
 
 
+def test_what_broke_on_the_current_version_is_no_case_that_this_one_won() -> None:
+    half = all_pass(100, but={f"case-{n:02}": [F] for n in range(1, 31)})
+    said = found(half, {key: [E] for key in half}, least_rate=0.5)
+    assert (said.is_met, said.code, said.won) == (False, "current_missing", [])
+    assert said.sentence == "none of its cases came to a result on 1, which is approved now; run it there again."
+    assert "--version 1 " in said.command
+    said = found(all_pass(100), all_pass(100, but={"case-01": [E], "case-02": [E], "case-03": [F]}))
+    assert said.is_met and said.difference is not None
+    assert (said.difference.n, list(said.won)) == (98, ["case-03"])
+
+
 def test_a_divergence_is_a_failure() -> None:
     assert found(all_pass(10, but={"case-09": [D]}), None, least_rate=1.0).failed == ["case-09"]
 

@@ -64,6 +64,7 @@ def test_each_kind_of_expectation_is_kept_as_it_was_written(expectation: dict[st
         ({"kind": "json_path", "path": "$.a", "one_of": []}, "/expect/0/one_of", "at least one"),
         ({"kind": "json_path", "path": "$.a", "count": None}, "/expect/0/count", "whole number"),
         ({"kind": "schema", "schema": {"type": "objekt"}}, "/expect/0/schema/type", ""),
+        ({"kind": "schema", "schema": None}, "/expect/0/schema/type", "object"),
         ({"kind": "schema", "schema": {"$ref": "https://x.example"}}, "/expect/0/schema/$ref", ""),
         ({"kind": "cel", "expression": "run.output +"}, "/expect/0/expression", ""),
         ({"kind": "cel", "expression": "args.a == 1"}, "/expect/0/expression", "run.output"),

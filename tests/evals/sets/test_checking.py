@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evals.sets import checking
+from evals.sets import checking, replaying
 from evals.sets.checking import Seen
 from tests.evals.sets.made import case
 
@@ -146,6 +146,33 @@ ANY = {"kind": "max_calls", "most": 9}
 )
 def test_findings_come_to_a_state(what: Seen, expect: list[dict[str, Any]], mode: str, expected: str) -> None:
     assert state(what, *expect, mode=mode) == expected
+
+
+def test_arguments_are_compared_as_json_is() -> None:
+    call = {"kind": "tool", "tool": "set", "arguments": {"on": 1, "at": 1.0, "to": [{"a": True}]}}
+    for written, holds in (({"on": 1}, True), ({"on": True}, False), ({"at": 1}, True), ({"to": [{"a": 1}]}, False)):
+        expectation = {"kind": "must_call", "tool": "set", "arguments_include": written}
+        assert said(expectation, seen("", call))[0] is holds, written
+    assert said({"kind": "must_call", "tool": "set", "arguments": {**call["arguments"], "at": 1}}, seen("", call))[0]
+
+
+def test_a_replay_that_does_something_else_all_along_is_compared_at_once_and_alike_steps_stay_beside_each_other() -> (
+    None
+):
+    def told(*tools: str) -> dict[str, Any]:
+        steps = [{"kind": "model"} if tool == "m" else {"kind": "tool", "tool": tool} for tool in tools]
+        return {"steps": steps, "output": "x", "input_tokens": 0, "output_tokens": 0, "cost_usd": "0"}
+
+    rows = replaying.compare(told("m", "a", "m", "b", "c"), told("m", "m", "b", "d", "m"))["rows"]
+    assert [(row["before"], row["after"]) for row in rows] == [
+        (0, 0), (1, None), (2, 1), (3, 2), (4, None), (None, 3), (None, 4),
+    ]  # fmt: skip
+    assert replaying.compare(told("m", "a"), told("m", "m", "a"))["first"] == 1, "alike from the beginning on"
+    assert replaying.compare(told(), told("a"))["first"] == 0
+    long = [told(*(tool for n in range(1_000) for tool in ("m", f"{side}{n}"))) for side in "ab"]
+    found = replaying.compare(*long)  # difflib took a minute for these
+    assert sum(row["after"] is not None and row["before"] is not None for row in found["rows"]) == 1_000
+    assert (found["first"], len(found["rows"])) == (1, 3_000)
 
 
 def test_an_expression_over_a_huge_output_is_stopped_and_does_not_hold() -> None:

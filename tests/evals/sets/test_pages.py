@@ -12,6 +12,8 @@ import pytest
 from django.test import Client
 
 from agentops.common import clock
+from agentops.common.scope import tenant_scope
+from evals.models import AgentEndpoint
 from evals.sets import files
 from tests.evals.sets.made import case, make_set, replace
 from tests.evals.sets.runner import Runner
@@ -175,11 +177,15 @@ def test_an_address_is_set_its_secret_shown_once_and_an_inner_one_is_refused(ada
     page = text(ada.post(url, said))
     assert "whsec_" in page and "It is shown once" in page
     assert page.count("whsec_") > text(ada.get(url)).count("whsec_")
+    with tenant_scope(world.acme.id):
+        AgentEndpoint.objects.filter(tenant_id=world.acme.id).update(paused_until=clock.now() + timedelta(minutes=1))
+    assert "it asked for patience" in text(ada.get(url))
+    assert "it asked for patience" not in text(ada.post(url, said)), "whoever sets it wants it to be tried"
     for address in ("http://agent.example/", "ftp://x", "https://u:p@agent.example/", "nothing"):
         refused = text(ada.post(url, {**said, "url": address}), 400)
         assert "https" in refused and 'class="error"' in refused
     assert ada.post(url, {"remove": "desk"}).status_code == 302
-    assert world.acme.actions() == ["agent_endpoint.set", "agent_endpoint.removed"]
+    assert world.acme.actions() == ["agent_endpoint.set", "agent_endpoint.set", "agent_endpoint.removed"]
 
 
 def test_a_replay_stands_beside_its_run_with_the_first_difference_marked(ada: Client, world: World) -> None:

@@ -14,13 +14,15 @@ from django.db import connection
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from evals import services
-from evals.models import CaseRun, EvalSet, SuiteRun
+from evals.models import CaseRun, EvalSet, Judgement, SuiteRun
 from evals.services import judging
+from evals.services.suites import results
+from evals.types import Runner as Where
 from tests.evals import rowsof
 from tests.evals.judgeserver import Reply, judge_server, verdict
 from tests.evals.sets.made import case, make_set, replace
 from tests.evals.sets.runner import Runner
-from tests.world import World
+from tests.world import OPERATOR, World
 
 
 @pytest.fixture
@@ -316,6 +318,74 @@ def test_where_no_judge_can_be_asked_the_case_is_errored_and_says_why(acme: Runn
     told = acme.tell(begun["id"], claim, cases[0])
     assert told["state"] == "errored" and "There is no judge 'goal'" in told["detail"]
     assert acme.suite(begun["id"])["state"] == "done"
+
+
+def test_cases_whose_judge_does_not_speak_keep_no_others_waiting(
+    acme: Runner, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "_SETTLED_AT_ONCE", 2)
+    for name in ("silent", "quick"):
+        rowsof.judge(world.acme, name=name)
+        asked = case(expect=[{"kind": "rubric", "judge": name}])
+        make_set(world.acme, name, **{f"c{number}": asked for number in range(3)})
+        begun = acme.begin(set=name)
+        claim, cases = acme.claim(begun["id"])
+        for each in cases:
+            acme.tell(begun["id"], claim, each)
+    with tenant_scope(world.acme.id):
+        spoken = Judgement.objects.filter(tenant_id=world.acme.id, judge__name="quick").order_by("id")
+        assert spoken.update(state="skipped", code="no_content", ended_at=clock.now()) == 3
+        spoken.last().delete()  # it is not kept any more
+    settle(world)
+    settle(world)
+    found = acme.suite(begun["id"])
+    assert (found["state"], found["failed"]) == ("done", 3)
+    details = {run["detail"] for each in found["results"] for run in each["runs"]}
+    assert details == {
+        "the judge quick gave no score: no_content",
+        "the judge quick gave no score: its judgement is not kept any more",
+    }
+
+
+def test_a_claim_waits_for_whoever_ends_the_suite_and_neither_fails(
+    acme: Runner, refunds: EvalSet, world: World
+) -> None:
+    suite = uuid.UUID(acme.begin()["id"])
+    is_locked = threading.Event()
+    said: list[str] = []
+
+    def cancel() -> None:
+        with tenant_scope(world.acme.id):
+            SuiteRun.objects.select_for_update().get(tenant_id=world.acme.id, id=suite)
+            is_locked.set()
+            waiting.join(0.3)
+            said.append("it waits" if waiting.is_alive() else "it went past")
+            services.cancel_suite_run(tenant=world.acme.id, suite_run=suite, by=OPERATOR, at=clock.now())
+        connection.close()
+
+    def claim() -> None:
+        is_locked.wait()
+        try:
+            with tenant_scope(world.acme.id):
+                services.claim_cases(
+                    tenant=world.acme.id,
+                    suite_run=suite,
+                    claim=uuid.uuid4(),
+                    most=5,
+                    runner=Where.CLIENT,
+                    at=clock.now(),
+                )
+        except Exception as error:
+            said.append(type(error).__name__)
+        connection.close()
+
+    waiting, ending = threading.Thread(target=claim), threading.Thread(target=cancel)
+    for thread in (waiting, ending):
+        thread.start()
+    for thread in (waiting, ending):
+        thread.join()
+    assert said == ["it waits", "AlreadyDone"]
+    assert acme.suite(str(suite))["state"] == "cancelled"
 
 
 def settle(world: World) -> None:
