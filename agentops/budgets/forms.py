@@ -112,10 +112,10 @@ class CallForm(ZonedForm):
     model = forms.CharField(label="Model", max_length=200)
     provider = _provider("Such as openai; empty: the model's name decides.")
     input = _tokens("Input tokens", required=True, help_text="With those read from and written to a cache.")
+    cache_read = _tokens("Of the input: read from a cache")
+    cache_write = _tokens("Of the input: written to a cache")
     output = _tokens("Output tokens", required=True, help_text="With reasoning.")
-    cache_read = _tokens("of these read from cache")
-    cache_write = _tokens("of these written to cache")
-    reasoning = _tokens("of these reasoning")
+    reasoning = _tokens("Of the output: reasoning")
     at = MomentField(label="When", required=False, help_text="Empty: now.")
 
     @property

@@ -13,7 +13,7 @@ from agentops.budgets import alarms
 from agentops.budgets.across import AgentLine, Month, Quarter, QuarterLine, Spending, TenantLine
 from agentops.budgets.queries import SumRow
 from agentops.common.money import usd_text
-from agentops.portal.templatetags.words import count, money, money_text, percent
+from agentops.portal.templatetags.words import change, count, money, money_text, percent
 
 TABS = (
     ("spend", "Spend", "staff-spend"),
@@ -51,7 +51,7 @@ def _month(found: Spending) -> dict[str, Any]:
     note = f"nothing in {name}"
     if before:
         days = "the same days of " if found.month.is_present else ""
-        note = f"{(found.total_nano_usd - before) / before:+.0%} against {days}{name}"
+        note = f"{change((found.total_nano_usd - before) / before)} against {days}{name}"
     return {
         "label": f"{found.month.first:%B}",
         "value": money(found.total_nano_usd),

@@ -71,7 +71,12 @@ STAFF_ENTRIES = (
     Entry("Operations", "squares-2x2", "staff-home"),
     Entry("Alerts", "bell-alert", "staff-alerts"),
     Entry("Incidents", "fire", "staff-incidents"),
-    Entry("Review queue", "inbox-stack", "staff-review"),
+    Entry(
+        "Review queue",
+        "inbox-stack",
+        "staff-review",
+        also=("staff-tenant-review-queue", "staff-tenant-review-item"),
+    ),
     Entry("Runs", "queue-list", "staff-runs"),
     Entry("Quality", "check-badge", "staff-quality"),
     Entry("Spend", "banknotes", "staff-spend"),

@@ -81,6 +81,10 @@ def slid(agent: str, metric: Metric, *, level: float, now: float, weeks: int) ->
 
 
 def short(value: str) -> str:
+    """A value in a sentence. Of a digest the first eight digits, as everywhere."""
+    digest = value.removeprefix("sha256:")
+    if digest != value and len(digest) > _CUT:
+        return digest[:8]
     return value if len(value) <= _CUT else f"{value[: _CUT - 1]}…"
 
 

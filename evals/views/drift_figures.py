@@ -36,7 +36,7 @@ def over_time(
     """Lines with error bars; `marked` draws an upright line, where something changed."""
     layout: dict[str, Any] = {
         "yaxis": {"tickformat": ".0%"} if metric in _AS_SHARE else {},
-        "xaxis": {"type": "date", "tickformat": "%-d %b"},
+        "xaxis": {"type": "date", "tickformat": "%-d %b", **_each_day(series)},
         "showlegend": len(series) > 1,
     }
     if metric == Metric.SCORE:
@@ -54,6 +54,12 @@ def over_time(
             }
         ]  # fmt: skip
     return {"data": [_line(name, line, metric) for name, line in series], "layout": layout}
+
+
+def _each_day(series: Sequence[tuple[str, Sequence[Point]]]) -> dict[str, Any]:
+    """One tick a day where the days are few; plotly would write each of them twice."""
+    days = [at for _, line in series for at, _ in line]
+    return {"dtick": 86_400_000} if days and (max(days) - min(days)).days < 8 else {}
 
 
 def table(metric: Metric, line: Sequence[Point]) -> list[tuple[date, str, str, int]]:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from agentops.common import clock
+from agentops.portal.templatetags.words import percent
 from evals import queries
 from evals.queries.everywhere import Line, lines
 from evals.types import Metric
@@ -68,6 +69,6 @@ def _stats(kept: list[Line], findings: int) -> list[dict[str, object]]:
     return [
         {"label": "Organisations", "value": f"{len({line.tenant_id for line in kept}):,}"},
         {"label": "Runs", "value": f"{runs:,}", "note": f"of {len(kept):,} agents"},
-        {"label": "Judged", "value": f"{judged:,}", "note": f"{judged / runs:.1%} of the runs" if runs else ""},
+        {"label": "Judged", "value": f"{judged:,}", "note": f"{percent(judged / runs)} of the runs" if runs else ""},
         {"label": "Open findings", "value": f"{findings:,}", "tone": "warn" if findings else ""},
     ]

@@ -22,6 +22,15 @@ class Param:
     unit: str = ""
     is_whole: bool = False
 
+    def words(self, value: float) -> str:
+        """An amount of it as people read it: `1 run`, `1,000,000 USD`."""
+        unit = self.unit[:-1] if value == 1 and self.unit.endswith("s") else self.unit
+        return f"{value:,.10g} {unit}".strip()
+
+    @property
+    def default_words(self) -> str:
+        return self.words(self.default)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:

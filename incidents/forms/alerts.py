@@ -57,9 +57,9 @@ class RuleForm(forms.Form):
                 required=False,
                 min_value=param.low,
                 max_value=param.high,
-                help_text=f"{param.low:g} to {param.high:g}{f' {param.unit}' if param.unit else ''}; {param.default:g} where nothing is set.",
+                help_text=f"{param.low:,.10g} to {param.words(param.high)}; {param.default:,.10g} where nothing is set.",
             )
-            self.fields[name].widget.attrs["placeholder"] = f"{param.default:g}"
+            self.fields[name].widget.attrs["placeholder"] = f"{param.default:.10g}"
 
     @property
     def rule(self) -> dict[str, Any]:

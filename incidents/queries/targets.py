@@ -19,6 +19,9 @@ from tenants.house import HOUSE_ID
 SHOWN_PAGES, SHOWN_ATTEMPTS = 50, 20
 
 
+_BECAUSE = {"severity": "more severe", "tenant": "more organisations", "rate": "grew"}
+
+
 @dataclass(frozen=True, slots=True)
 class Try:
     """One attempt to deliver a page."""
@@ -49,7 +52,7 @@ class PageLine:
 
     @property
     def because(self) -> str:
-        return self.page.because.replace("_", " ")
+        return _BECAUSE.get(self.page.because, self.page.because.replace("_", " "))
 
 
 def targets() -> list[PagingTarget]:

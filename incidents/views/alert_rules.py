@@ -122,7 +122,9 @@ def _words(rule: AlertRule) -> list[str]:
     words = [] if rule.is_on else ["not watched"]
     if rule.severity is not None:
         words.append(f"SEV-{rule.severity}")
-    words += [f"{param.meaning}: {rule.params[name]:g}" for name, param in params.items() if name in rule.params]
+    words += [
+        f"{param.meaning}: {param.words(rule.params[name])}" for name, param in params.items() if name in rule.params
+    ]
     if rule.cooldown_seconds is not None:
         words.append(f"cooldown {rule.cooldown_seconds} s")
     return words or ["as the defaults"]

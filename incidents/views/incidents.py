@@ -259,7 +259,7 @@ def _clock(clock_: Clock, found: Incident, at: datetime) -> dict[str, Any]:
         return {"label": clock_.label, "value": value, "note": _after_containment(found), "tone": tone}
     if clock_.at is not None:
         value = "–" if clock_.took is None else duration(clock_.took)
-        return {"label": clock_.label, "value": value, "note": f"at {clock_.at:%-d %b %H:%M:%S}"}
+        return {"label": clock_.label, "value": value, "note": f"at {clock_.at:%-d %b %H:%M:%S} UTC"}
     is_running = clock_.label not in MAY_STAY and clock_.since is not None and found.status in states.OPEN
     value = duration(at - clock_.since) if is_running and clock_.since else "–"
     return {"label": clock_.label, "value": value, "note": "not yet", "tone": "warn" if is_running else ""}

@@ -79,7 +79,7 @@ def incident_runbook(request: StaffRequest, ref: str) -> HttpResponse:
     context = {
         "incident": incident,
         "checklists": found,
-        "others": [one for one in AlertClass if one not in {each.alert_class for each in found}],
+        "others": [(one.value, one.label) for one in AlertClass if one not in {each.alert_class for each in found}],
         "may_tick": request.staff.may(Permission.STAFF_RESPOND)
         and incident.status not in ("closed", "cancelled", "merged"),
     }

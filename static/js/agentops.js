@@ -291,6 +291,15 @@
   }
   addEventListener("resize", letTablesScroll);
 
+  // Tabs that are wider than the screen begin at the one that is open.
+  function showOpenTab() {
+    for (const tab of all(".tabs > [aria-current]")) {
+      const bar = tab.parentElement;
+      const [inside, outside] = [tab.getBoundingClientRect(), bar.getBoundingClientRect()];
+      if (inside.right > outside.right) bar.scrollLeft += inside.right - outside.right + outside.width / 4;
+    }
+  }
+
   function prepare() {
     freshenTimes();
     countDown();
@@ -299,6 +308,7 @@
   }
   showTheme();
   prepare();
+  showOpenTab();
   setInterval(freshenTimes, 15000);
   setInterval(countDown, 1000);
 })();

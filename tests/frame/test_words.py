@@ -127,6 +127,13 @@ def test_percentages(ratio: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("ratio", "text"), [(0.125, "+12 %"), (-0.04, "−4.0 %"), (0, "0 %"), (8.9, "+890 %"), (462.78, "464 ×")]
+)
+def test_a_change_is_a_percentage_and_from_tenfold_on_a_factor(ratio: float, text: str) -> None:
+    assert words.change(ratio).replace(words.NBSP, " ") == text
+
+
+@pytest.mark.parametrize(
     ("value", "short", "full"),
     [
         (uuid.UUID(int=0x3F2A91C4 << 96), "3f2a91c4", "3f2a91c4" + "0" * 24),

@@ -149,3 +149,23 @@ def test_on_a_phone_every_page_fits(acme: World, page: Page, scheme: Any) -> Non
         page.goto(acme.acme.url(path))
         assert_fits(page)
         assert_accessible(page)
+
+
+def test_staff_read_what_agents_cost_by_keyboard_and_on_a_phone(acme: World, page: Page) -> None:
+    sign_in(page, acme.sam)
+    page.goto("/staff/spend/")
+    expect(page.get_by_role("heading", name="Spend", exact=True)).to_be_visible()
+    assert_accessible(page)
+    page.get_by_role("navigation", name="Spend").get_by_role("link", name="Agents and models").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Spend by agent and model")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="desk", exact=True)).to_be_focused()
+    assert_accessible(page)
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme="dark")
+    assert_fits(page)  # turned, not loaded anew: charts become narrower, too
+    for path in ("/staff/spend/agents/", "/staff/spend/", "/staff/tools/"):
+        page.goto(path)
+        assert_fits(page)
+        assert_accessible(page)

@@ -20,7 +20,7 @@ from agentops.budgets.models import Finding, ProductFinding, SpendMinute
 from agentops.budgets.services import findings
 from agentops.budgets.types import MINUTE_SPIKE, MINUTES_KEPT
 from agentops.common import scope
-from agentops.common.money import dollars_text
+from agentops.common.money import NANO, dollars_text
 
 LOOK_BACK = 2  # whole minutes before the present one that are looked at: observed spans come late
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -115,7 +115,9 @@ def _look(
     excess = alarms.spike(hour.latest, bound=bound, hour_nano_usd=baseline)
     if excess is None:
         return "", {}
-    usual = dollars_text(excess.baseline_nano_usd)
+    usual = "less than a cent"
+    if excess.baseline_nano_usd >= NANO // 100:
+        usual = dollars_text(excess.baseline_nano_usd)
     detail = f"{subject} {dollars_text(excess.amount_nano_usd)} in a minute; usual is {usual}, and {dollars_text(bound)} is the bound"
     spent = sum(hour.latest) if is_open is None else _since(minutes, is_open.found_at - LOOK_BACK * _MINUTE)
     data = {"amount_nano_usd": excess.amount_nano_usd, "spent_nano_usd": spent}

@@ -115,6 +115,16 @@ def percent(ratio: float | Decimal | None) -> str:
     return f"{value:.{digits}f}{NBSP}%"
 
 
+@register.filter
+def change(ratio: float | None) -> str:
+    """How much more or less than before, from the difference over what was: +12 %, −4 %; 464 × from tenfold on."""
+    if ratio is None:
+        return NONE
+    if ratio >= 9:
+        return f"{ratio + 1:,.0f}{NBSP}×"
+    return f"{'+' if ratio > 0 else '−' if ratio < 0 else ''}{percent(abs(ratio))}"
+
+
 # -- times ------------------------------------------------------------------------------------------------------------
 
 
