@@ -1,7 +1,7 @@
 """Writes of this app: recording what happened, sealing it, saying what of it is complete, keeping and forgetting it."""
 
 from audit.services.delivering import next_checkpoint, remove_checkpoint_delivery, set_checkpoint_delivery
-from audit.services.erasing import approve_erasure, ask_erasure, erase, refuse_erasure
+from audit.services.erasing import approve_erasure, ask_erasure, erase, refuse_erasure, ring_erasure
 from audit.services.exporting import (
     ask_export,
     cancel_export,
@@ -56,6 +56,7 @@ __all__ = [
     "record",
     "record_many",
     "refuse_erasure",
+    "ring_erasure",
     "remove_checkpoint_delivery",
     "remove_export",
     "remove_stream",
