@@ -36,7 +36,7 @@ STEPS: tuple[Step, ...] = (
 KEPT = (
     (
         "evidence of incidents about runs of the person, kept as it was captured until the incident's hold is let go",
-        "SELECT count(*) FROM incidents_evidence e JOIN incidents_snapshotrun t ON t.snapshot_id = e.snapshot_id "
+        "SELECT count(*) FROM incidents_evidence e JOIN incidents_snapshotrun t ON t.snapshot_id = e.snapshot_id "  # noqa: S608  constants only
         "AND t.about_tenant = e.about_tenant WHERE e.about_tenant = %(tenant)s AND e.body IS NOT NULL AND "
         + RUN_IS_THEIRS.format(run="run_id")
         + " AND strpos(e.source, replace(t.run_id::text, '-', '')) > 0",

@@ -167,7 +167,9 @@ class Table:
                 value and (_struck_json(value, pattern) if column in self.jsons else pattern.sub(ERASED, value))
                 for column, value in zip(columns, values, strict=True)
             ]
-            changes = [pair for pair, old in zip(zip(columns, struck, strict=True), values, strict=True) if pair[1] != old]
+            changes = [
+                pair for pair, old in zip(zip(columns, struck, strict=True), values, strict=True) if pair[1] != old
+            ]
             if changes:
                 cursor.execute(
                     f"UPDATE {self.name} SET {', '.join(f'{column} = %s' for column, _ in changes)} "  # noqa: S608

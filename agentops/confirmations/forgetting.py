@@ -8,7 +8,7 @@ from __future__ import annotations
 from agentops.common.forgetting import RUN_IS_THEIRS, Step, Table
 
 _OF_THEIRS = (
-    "EXISTS (SELECT 1 FROM confirmations_confirmation c WHERE c.tenant_id = %(tenant)s AND c.id = t.confirmation_id "
+    "EXISTS (SELECT 1 FROM confirmations_confirmation c WHERE c.tenant_id = %(tenant)s AND c.id = t.confirmation_id "  # noqa: S608  constants only
     "AND c.run_id <> ALL(%(held)s::uuid[]) AND (lower(c.acting_user) = ANY(%(whose)s) OR lower(c.root_user) = ANY(%(whose)s) OR "
     + RUN_IS_THEIRS.replace("t.{run}", "c.run_id")
     + "))"

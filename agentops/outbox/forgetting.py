@@ -9,14 +9,14 @@ _TO_THEM = (
     "WHERE strpos(lower(t.context::text), n) > 0 OR strpos(lower(t.dedup_key), n) > 0)"
 )
 _OF_THEIRS = (
-    "EXISTS (SELECT 1 FROM outbox_message m WHERE m.tenant_id = %(tenant)s AND m.id = t.message_id AND ("
+    "EXISTS (SELECT 1 FROM outbox_message m WHERE m.tenant_id = %(tenant)s AND m.id = t.message_id AND ("  # noqa: S608  constants only
     + _TO_THEM.replace("t.", "m.")
     + "))"
 )
 
 STEPS: tuple[Step, ...] = (
     Table("outbox_attempt", ("id",), theirs=_OF_THEIRS, emptied={"detail": "''"}, texts=("detail",)),
-    Table("outbox_message", ("id",), theirs=f"t.state = 'waiting' AND lower(t.destination) = ANY(%(names)s)", is_removed=True),
+    Table("outbox_message", ("id",), theirs="t.state = 'waiting' AND lower(t.destination) = ANY(%(names)s)", is_removed=True),
     Table(
         "outbox_message", ("id",), theirs=f"t.state <> 'waiting' AND ({_TO_THEM})",
         emptied={
