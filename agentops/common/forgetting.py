@@ -140,7 +140,7 @@ class Table:
         own = f"{where} AND ({' OR '.join(whose)})"
         if self.is_removed:
             cursor.execute(f"DELETE FROM {self.name} t WHERE {own}", params)  # noqa: S608
-            return cursor.rowcount
+            return int(cursor.rowcount)
         columns = ", ".join(f"t.{name}" for name in self.emptied)
         values = ", ".join(self.emptied.values())
         cursor.execute(
@@ -148,7 +148,7 @@ class Table:
             f"WHERE {own} AND ({columns}) IS DISTINCT FROM ({values})",
             params,
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
     def _strike(self, cursor: CursorWrapper, who: Forgotten, where: str, params: dict[str, Any]) -> int:
         columns, pattern = (*self.texts, *self.jsons), who.pattern
