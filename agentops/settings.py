@@ -161,6 +161,18 @@ GLOBAL_TABLES = {
 READ_ONLY_TABLES = {"django_migrations", "audit_signingkey"}
 # Called with the owner's cursor when a person is erased (audit/services/erasing.py), in its transaction.
 FORGETTERS = ["evals.services.keeping.erasing.forget_person"]
+# Before that, slice by slice, each app's tables (its STEPS; what has to end first, WAITS; what stays, KEPT), in this order: what
+# tells whose a run is (traces_run, runtime_guardedrun) goes after all that asks it, so runtime and traces come last.
+FORGOTTEN_TABLES = [
+    "agentops.outbox.forgetting",
+    "agentops.catalog.forgetting",
+    "agentops.budgets.forgetting",
+    "agentops.confirmations.forgetting",
+    "incidents.forgetting",
+    "tenants.forgetting",
+    "agentops.runtime.forgetting",
+    "agentops.traces.forgetting",
+]
 
 # -- people -----------------------------------------------------------------------------------------------------------
 

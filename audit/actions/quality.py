@@ -191,6 +191,8 @@ ACTIONS: tuple[tuple[str, Action], ...] = (
         "entries",
         "fields",
         "digest",
+        "rows",
+        "kept",
     ),
     action(
         "feedback.given",

@@ -67,6 +67,8 @@ class Erasure(HasId, TenantOwned):
     fields = models.IntegerField(null=True)
     entry_id = models.UUIDField(null=True)
     why_not = models.TextField(blank=True)
+    # How far it is: {"step", "after"} to go on from, {"rows"} by table, and at the end {"kept"}: what is left, and why.
+    progress = models.JSONField(default=dict, db_default={})
 
     class Meta:
         db_table = "audit_erasure"

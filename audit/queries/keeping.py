@@ -126,6 +126,9 @@ class Certificate:
             "entries": self.data["entries"],
             "fields": self.data["fields"],
             "digest": self.data["digest"],
+            "rows": self.data.get("rows", 0),  # of other tables; entries of before said none
+            "kept": self.data.get("kept", []),
+            "tables": self.erasure.progress.get("rows", {}),
             "entry": str(self.entry.id),
             "proof": self.proof
             and {

@@ -5,14 +5,16 @@ its commitment, which without the salt can be matched with nothing. What was era
 (`audit_erasedfields`: names of fields only), and the entry `privacy.erased` commits to that list: a value that is missing
 and not listed was taken by somebody else.
 
-The apps that stand in `settings.FORGETTERS` forget the person in the same transaction: done means done there, too.
+The other apps come first (forgetting.py), slice by slice; those that stand in `settings.FORGETTERS` forget the person in the last
+transaction, the log's own: done means done there, too.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +32,7 @@ from agentops.common.errors import Conflict, Forbidden, InputProblem, InvalidInp
 from agentops.common.queues import Queue, ring_on_commit
 from agentops.common.scope import tenant_scope
 from audit.models import Entry, Erasure, Hold
+from audit.services import forgetting
 from audit.services.recording import record
 from audit.types import SYSTEM, Actor, ErasureState, Outcome, Target
 
@@ -41,10 +44,6 @@ _AT_ONCE = 2_000
 _SEARCHES = frozenset({"data.what", "data.query", "data.filters"})  # a page, a saved search, an export
 _COLUMNS = ("actor_label", "on_behalf_of_id", "target_id", "reason", "src_ip", "user_agent")
 
-_LOCK = (
-    "SELECT person, legal_basis FROM audit_erasure WHERE tenant_id = %s AND id = %s AND state = 'approved' FOR UPDATE"
-)
-_HOLDS = "SELECT run_id FROM audit_hold WHERE tenant_id = %s AND lifted_at IS NULL"
 # A look at every entry of the tenant: there is no index over what people are called, on purpose.
 _FIND = f"""
 DECLARE people NO SCROLL CURSOR FOR
@@ -66,7 +65,7 @@ INSERT INTO audit_erasedfields (tenant_id, erasure_id, entry_id, names)
 SELECT %s, %s, n.* FROM unnest(%s::uuid[], %s::text[]) AS n
 """
 _DONE = """
-UPDATE audit_erasure SET state = 'done', done_at = %s, entries = %s, fields = %s, entry_id = %s, person = '', why_not = ''
+UPDATE audit_erasure SET state = 'done', done_at = %s, entries = %s, fields = %s, entry_id = %s, progress = %s, person = '', why_not = ''
 WHERE tenant_id = %s AND id = %s
 """
 # What stands beside the log of who asked for erasures and exports, and what they searched for.
@@ -127,6 +126,11 @@ def approve_erasure(*, tenant: uuid.UUID, erasure: uuid.UUID, by: Actor, at: dat
     _decide(found, ErasureState.APPROVED, by, at)
     data = {"erasure": str(found.id), "legal_basis": found.legal_basis}
     _record(found, "privacy.erasure_approved", data, by, at)
+    ring_erasure()
+
+
+def ring_erasure() -> None:
+    """Have what was agreed to done, or gone on with."""
     ring_on_commit(signature(ERASE, queue=Queue.MAINTENANCE.value))
 
 
@@ -143,39 +147,47 @@ def refuse_erasure(*, tenant: uuid.UUID, erasure: uuid.UUID, reason: str, by: Ac
     _record(found, "privacy.erasure_refused", {"erasure": str(found.id)}, by, at, reason=reason.strip())
 
 
-def erase(*, tenant: uuid.UUID, erasure: uuid.UUID, at: datetime) -> bool:
-    """Do what was agreed to; False where it is done, or a hold forbids it (the row says so then).
+def erase(*, tenant: uuid.UUID, erasure: uuid.UUID, at: datetime, until: float = math.inf) -> bool:
+    """Do what was agreed to; False where it is done, the time is over (it goes on where it was), or something forbids it
+    (the row says so then).
 
-    It works as the owner, in one transaction, and opens the tenant's scope for the entry that says what was done.
+    It works as the owner: the tables of other apps in slices, then the log in one transaction, which opens the tenant's scope
+    for the entry that says what was done.
     """
+    if not forgetting.walk(tenant=tenant, erasure=erasure, at=at, until=until):
+        return False
+    try:
+        done: bool = forgetting.retried(lambda: _finish(tenant, erasure, at))
+    except forgetting.MustWait as wait:
+        forgetting.note(tenant=tenant, erasure=erasure, why_not=str(wait))
+        return False
+    return done
+
+
+def _finish(tenant: uuid.UUID, erasure: uuid.UUID, at: datetime) -> bool:
     with transaction.atomic(using=OWNER, durable=True), connections[OWNER].cursor() as cursor:
-        cursor.execute(_LOCK, [tenant, erasure])
-        row = cursor.fetchone()
-        if row is None:
+        found = forgetting.locked(cursor, tenant, erasure, at)
+        if found is None:
             return False
-        cursor.execute(_HOLDS, [tenant])
-        held = {run for (run,) in cursor.fetchall()}
-        if None in held:
-            why_not = "the whole log is under a legal hold; it is done when that is lifted"
-            cursor.execute(
-                "UPDATE audit_erasure SET why_not = %s WHERE tenant_id = %s AND id = %s", [why_not, tenant, erasure]
-            )
-            return False
-        person, legal_basis = row
-        listed = sorted(_wipe_all(cursor, tenant, erasure, person, held))
+        who, person, legal_basis, progress = found
+        kept = forgetting.kept(cursor, who)
+        for forgetter in settings.FORGETTERS:  # first: it asks whose the runs are, which the walk makes nobody's
+            import_string(forgetter)(cursor, who=who, person=person)
+        rows = forgetting.walk_again(cursor, who, progress.get("rows", {}))
+        listed = sorted(_wipe_all(cursor, tenant, erasure, person, who.held))
         digest = hashlib.sha256("".join(f"{entry}:{names}\n" for entry, names in listed).encode()).hexdigest()
         count = sum(names.count(",") + 1 for _, names in listed)
         cursor.execute(_FORGET_EXPORTS, {"tenant": tenant, "at": at})
         spelled: dict[str, Any] = {"tenant": tenant, **_spellings(person)}
         cursor.execute(_FORGET_ASKERS, spelled)
         cursor.execute(_FORGET_SEARCHES, spelled)
-        for forgetter in settings.FORGETTERS:  # apps above this one, which hold more of people than the log does
-            import_string(forgetter)(cursor, tenant=tenant, person=person, held=held, at=at)
         data = {
             "erasure": str(erasure), "legal_basis": legal_basis, "entries": len(listed), "fields": count, "digest": digest,
+            "rows": sum(rows.values()), "kept": kept,
         }  # fmt: skip
         entry = _tell(tenant, erasure, data, at)
-        cursor.execute(_DONE, [at, len(listed), count, entry, tenant, erasure])
+        told = orjson.dumps({"rows": rows, "kept": kept}).decode()
+        cursor.execute(_DONE, [at, len(listed), count, entry, told, tenant, erasure])
     return True
 
 
@@ -194,7 +206,7 @@ class _Found:
 
 
 def _wipe_all(
-    cursor: CursorWrapper, tenant: uuid.UUID, erasure: uuid.UUID, person: str, held: set[uuid.UUID | None]
+    cursor: CursorWrapper, tenant: uuid.UUID, erasure: uuid.UUID, person: str, held: Collection[uuid.UUID]
 ) -> list[tuple[str, str]]:
     """Erase the person from every entry that is not held; answers entries and the names of what went."""
     spelled = _spellings(person)

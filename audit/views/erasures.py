@@ -59,6 +59,7 @@ def erasure(request: TenantRequest, erasure: uuid.UUID) -> HttpResponse:
     is_asked, may_manage = found.state == ErasureState.ASKED, access.may(Permission.AUDIT_MANAGE)
     context = {
         "erasure": found,
+        "rows": sum(found.progress.get("rows", {}).values()),
         "mentions": queries.mentions(tenant=access.tenant.id, person=found.person) if is_asked else None,
         "is_own": found.asked_by == access.actor.id,
         "may_decide": is_asked and may_manage,

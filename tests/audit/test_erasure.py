@@ -180,7 +180,7 @@ def test_one_that_breaks_keeps_no_other_waiting(log: Log, world: World, monkeypa
     forget = erasing.forget_person
 
     def breaks(cursor: Any, **values: Any) -> None:
-        if values["tenant"] == log.id:
+        if values["who"].tenant == log.id:
             cursor.execute("SELECT 1/0")
         forget(cursor, **values)
 
@@ -278,7 +278,7 @@ def test_who_is_killed_half_way_has_done_nothing_and_says_it_once(log: Log, monk
     erasure = ask(log)
     agree(log, erasure)
     with monkeypatch.context() as patch:
-        patch.setattr(erasing, "_DONE", "SELECT 1/0, %s, %s, %s, %s, %s, %s")
+        patch.setattr(erasing, "_DONE", "SELECT 1/0, %s, %s, %s, %s, %s, %s, %s")
         with pytest.raises(Exception, match="division"):
             services.erase(tenant=log.id, erasure=erasure, at=clock.now())
     assert MARA in stored(log)

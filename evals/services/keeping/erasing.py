@@ -25,9 +25,9 @@ from django.db import models
 from django.db.backends.utils import CursorWrapper
 
 from agentops.common import strictjson
+from agentops.common.forgetting import ERASED, Forgotten
 from evals.sets import cases
 
-ERASED = "(erased)"
 _AT_ONCE = 500
 # Names of things and hashes, which other rows refer to; sums; what is written of rubrics and rules, which are about no run.
 _NAMES_OF_THINGS = frozenset(
@@ -108,16 +108,13 @@ _UNHELD = {
 }
 
 
-def forget_person(
-    cursor: CursorWrapper, *, tenant: uuid.UUID, person: str, held: Collection[uuid.UUID], at: datetime
-) -> None:
-    """Forget who is called this (an end user's id, an address, user:12), except in what is about runs that are held."""
-    person = person.lower()
-    accounts, names = _accounts(cursor, person)
-    params: dict[str, Any] = {
-        "tenant": tenant, "person": person, "users": sorted(names), "accounts": accounts, "held": list(held), "at": at,
-        "erased": ERASED,
-    }  # fmt: skip
+def forget_person(cursor: CursorWrapper, *, who: Forgotten, person: str) -> None:
+    """Forget who is called this (an end user's id, an address, user:12), except in what is about runs that are held.
+
+    Traces and the guard know their runs by the pseudonym by now; what is computed of those since, does too.
+    """
+    person, tenant, held, at = person.lower(), who.tenant, who.held, who.at
+    params = who.params | {"person": person, "users": [*who.names, who.pseudonym]}
     cursor.execute(_RUNS, params)
     params["runs"] = runs = [run for (run,) in cursor.fetchall() if run not in held]
     cursor.execute(_SAID_OF, params)
@@ -125,23 +122,8 @@ def forget_person(
     _empty_cases(cursor, tenant, runs, at)
     for statement in _WIPES:
         cursor.execute(statement, params)
-    for name in sorted(names):
+    for name in who.names:
         _strike(cursor, tenant, name, held)
-
-
-def _accounts(cursor: CursorWrapper, person: str) -> tuple[list[int], set[str]]:
-    """The accounts of a person of the house, and all that they are called: by address, as user:12, and as portal:12, which
-    is how the portal's own widget calls them."""
-    kind, _, number = person.partition(":")
-    number = number if kind in ("user", "staff", "portal") and number.isascii() and number.isdigit() else ""
-    cursor.execute(
-        "SELECT id, lower(email) FROM tenants_user WHERE lower(email) = %s OR id::text = %s", [person, number]
-    )
-    names, accounts = {person}, [int(number)] if number and len(number) < 19 else []
-    for account, email in cursor.fetchall():
-        accounts.append(account)
-        names |= {f"user:{account}", f"staff:{account}", f"portal:{account}"} | ({email} if email else set())
-    return accounts, names
 
 
 # -- cases ------------------------------------------------------------------------------------------------------------
