@@ -25,7 +25,8 @@ AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """Whom to forget: all that they are called, in lower case, and what stands there instead."""
+    """Whom to forget: all that they are called, in lower case, and what stands there instead. In SQL, `~ %(named)s` is true of
+    a text in which any of it stands as a word."""
 
     tenant: uuid.UUID
     names: tuple[str, ...]
@@ -39,19 +40,24 @@ class Forgotten:
         return {
             "tenant": self.tenant, "names": list(self.names), "whose": [*self.names, self.pseudonym],
             "pseudonym": self.pseudonym, "held": list(self.held), "accounts": list(self.accounts), "erased": ERASED,
-            "at": self.at,
+            "at": self.at, "named": f"(?i){_a_word(self.spellings)}",
         }  # fmt: skip
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """Any of the names as a word of its own; the longest first, so that none is cut in two."""
-        names = sorted(self.names, key=len, reverse=True)
-        return re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(name) for name in names)})(?!\w)", re.IGNORECASE)
+        """Any of the names as a word of its own."""
+        return re.compile(_a_word(self.names), re.IGNORECASE)
 
     @property
     def spellings(self) -> list[str]:
         """How the names are written in a text, and inside one of JSON."""
         return sorted({*self.names, *(orjson.dumps(name).decode()[1:-1] for name in self.names)})
+
+
+def _a_word(names: Collection[str]) -> str:
+    """For Python's and for PostgreSQL's regular expressions; the longest first, so that none is cut in two."""
+    longest_first = sorted(names, key=len, reverse=True)
+    return rf"(?<!\w)(?:{'|'.join(re.escape(name) for name in longest_first)})(?!\w)"
 
 
 class Step(Protocol):
@@ -93,7 +99,7 @@ class Table:
     texts: tuple[str, ...] = ()
     jsons: tuple[str, ...] = ()  # jsonb, or JSON in a column of text
     kept: str = ""
-    tenant: str = "tenant_id"
+    of_tenant: str = "t.tenant_id = %(tenant)s"  # which rows are walked
     at_once: int = AT_ONCE
 
     def slice(self, cursor: CursorWrapper, who: Forgotten, after: list[str]) -> tuple[list[str] | None, int]:
@@ -102,12 +108,12 @@ class Table:
         begun = self._beyond(">", after, "after", params)
         cursor.execute(
             f"SELECT {', '.join(f't.{each}::text' for each in self.key)} FROM {self.name} t "  # noqa: S608  our own names
-            f"WHERE t.{self.tenant} = %(tenant)s{begun} ORDER BY {keys} OFFSET {self.at_once - 1} LIMIT 1",
+            f"WHERE {self.of_tenant}{begun} ORDER BY {keys} OFFSET {self.at_once - 1} LIMIT 1",
             params,
         )
         found = cursor.fetchone()
         end = list(found) if found else None
-        where = f"t.{self.tenant} = %(tenant)s{begun}{self._beyond('<=', end or [], 'end', params)}"
+        where = f"{self.of_tenant}{begun}{self._beyond('<=', end or [], 'end', params)}"
         if self.run:
             where += f" AND (t.{self.run} IS NULL OR t.{self.run} <> ALL(%(held)s::uuid[]))"
         if self.kept:
@@ -171,10 +177,12 @@ class Table:
                 pair for pair, old in zip(zip(columns, struck, strict=True), values, strict=True) if pair[1] != old
             ]
             if changes:
+                there = {f"key{place}": value for place, value in enumerate(keys)}
+                struck_out = {f"struck{place}": value for place, (_, value) in enumerate(changes)}
                 cursor.execute(
-                    f"UPDATE {self.name} SET {', '.join(f'{column} = %s' for column, _ in changes)} "  # noqa: S608
-                    f"WHERE {self.tenant} = %s AND ({', '.join(self.key)}) = ({', '.join('%s' for _ in keys)})",
-                    [*(value for _, value in changes), who.tenant, *keys],
+                    f"UPDATE {self.name} t SET {', '.join(f'{each[0]} = %({new})s' for new, each in zip(struck_out, changes, strict=True))} "  # noqa: S608
+                    f"WHERE {self.of_tenant} AND ({', '.join(f't.{each}' for each in self.key)}) = ({', '.join(f'%({each})s' for each in there)})",
+                    who.params | there | struck_out,
                 )
                 changed += 1
         return changed

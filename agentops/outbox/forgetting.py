@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from agentops.common.forgetting import Step, Table
 
-_TO_THEM = (
-    "lower(t.destination) = ANY(%(names)s) OR EXISTS (SELECT 1 FROM unnest(%(names)s::text[]) n "
-    "WHERE strpos(lower(t.context::text), n) > 0 OR strpos(lower(t.dedup_key), n) > 0)"
-)
+_TO_THEM = "lower(t.destination) = ANY(%(names)s) OR t.context::text ~ %(named)s OR t.dedup_key ~ %(named)s"
 _OF_THEIRS = (
     "EXISTS (SELECT 1 FROM outbox_message m WHERE m.tenant_id = %(tenant)s AND m.id = t.message_id AND ("  # noqa: S608  constants only
     + _TO_THEM.replace("t.", "m.")

@@ -34,8 +34,7 @@ STEPS: tuple[Step, ...] = (
     # What could not be read cannot be struck either.
     Table(
         "traces_deadletter", ("id",), is_removed=True,
-        theirs="EXISTS (SELECT 1 FROM unnest(%(names)s::text[]) n WHERE strpos(lower(t.raw), n) > 0 "
-        "OR strpos(lower(t.detail), n) > 0)",
+        theirs="t.raw ~ %(named)s OR t.detail ~ %(named)s",
     ),
     Table("traces_savedsearch", ("id",), texts=("name", "query")),
 )  # fmt: skip
