@@ -162,14 +162,18 @@ def test_what_is_due_for_long_is_one_alert_for_each_kind(world: World, smtp: Mai
 def test_what_cannot_be_taken_or_finished_is_an_alert(world: World, client_for: Clients) -> None:
     acme = Sender(world.acme.keys["ingest"])
     acme.native(*[native(kind="nothing") for _ in range(19)])
-    Sender(world.globex.keys["ingest"]).native(native("answer", kind="tool", tool="look_up", parent_span_id="00000000000000aa"))
+    Sender(world.globex.keys["ingest"]).native(
+        native("answer", kind="tool", tool="look_up", parent_span_id="00000000000000aa")
+    )
     assert tasks.watch_queues() == 0
     acme.native(native(kind="nothing"))
     shift(world.globex, "traces_run", "received_at", -timedelta(minutes=25))
     assert tasks.watch_queues() == 2
     found = {alert.scope_id: alert for alert in alerts(AlertClass.INGEST_LAG)}
     letters, runs = found["dead letters"], found["runs"]
-    assert letters.summary.startswith("20 messages of Acme could not be taken in the last hour, most of them because of ")
+    assert letters.summary.startswith(
+        "20 messages of Acme could not be taken in the last hour, most of them because of "
+    )
     assert (letters.severity, letters.about_tenant, letters.value) == (3, world.acme.id, 20.0)
     assert runs.summary == (
         "Runs of 1 organisation should be finished and are not, the oldest for 10 min: alerts, quality and spend see them late."
@@ -181,9 +185,7 @@ def test_what_cannot_be_taken_or_finished_is_an_alert(world: World, client_for: 
     assert trace_tasks.finalise_idle_runs() == 1
     with tenant_scope(world.acme.id):
         ids = list(DeadLetter.objects.filter(tenant_id=world.acme.id).values_list("id", flat=True))
-        discarded = traces.discard_dead_letters(
-            tenant=world.acme.id, ids=ids, by=world.ben.actor, at=clock.now()
-        )
+        discarded = traces.discard_dead_letters(tenant=world.acme.id, ids=ids, by=world.ben.actor, at=clock.now())
     assert discarded == 20
     assert seen_again(AlertClass.INGEST_LAG) == 0
     assert_over(AlertClass.INGEST_LAG)

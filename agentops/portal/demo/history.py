@@ -79,7 +79,7 @@ def send(*, base_url: str, keys: DemoKeys) -> int:
     if _is_there(base_url, texts["read"]):
         return 0
     sender = Sender(base_url, texts["ingest"])
-    runs = list(_runs(datetime.now(UTC)))
+    runs = list(told(datetime.now(UTC)))
     for place in range(0, len(runs), _AT_ONCE):
         some = runs[place : place + _AT_ONCE]
         sender.post("/api/v1/traces", {"spans": [span for run in some for span in run.spans]})
@@ -96,7 +96,7 @@ class ToldRun:
     is_good: bool
 
 
-def _runs(now: datetime) -> Iterator[ToldRun]:
+def told(now: datetime) -> Iterator[ToldRun]:
     """From the oldest on."""
     rng = Random("history of quality")
     for back in range(WEEKS * 7, 0, -1):

@@ -17,12 +17,13 @@ from tenants import queries as tenants
 
 
 def add_up(*, at: datetime, say: Callable[[str], None]) -> bool:
-    """Add the days up anew and have them tested, once every run and what its user said of it is known; False before."""
+    """Add the days up anew and have them tested, once every run is known; False before. What the last users say comes
+    a moment later, of days that the sweep adds up again."""
     from evals.services.drift.watching import watch  # numpy
 
     tenant = tenants.tenant_called(history.TENANT).id
     with tenant_scope(tenant):
-        if told.rated_runs(tenant=tenant, agent=history.CARE_LINE) < history.RUNS:
+        if told.known_runs(tenant=tenant, agent=history.CARE_LINE) < history.RUNS:
             return False
     for back in range(history.WEEKS * 7, 0, -1):
         with tenant_scope(tenant):
