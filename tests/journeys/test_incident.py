@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,22 +16,17 @@ from incidents.tasks import lifecycle as tasks
 from tenants import services as tenants
 from tenants.roles import StaffRole
 from tests.incidents import making
+from tests.journeys import incident_lesson as lesson
 from tests.journeys import incident_stage as stage
+from tests.journeys.incident_acting import Life, looks_well, press_all_the_same
 from tests.journeys.test_confirmations import PHONE
-from tests.journeys.test_runs import assert_accessible, assert_fits, sign_in
+from tests.journeys.test_runs import sign_in
 from tests.outbox.conftest import smtp as smtp
 from tests.outbox.receivers import MailServer
 from tests.world import OPERATOR, Person, World
 
 pytestmark = pytest.mark.journey
 Second = Callable[[Person], Page]
-WHYS = (
-    ("Why did it go round in a circle?", "Nothing ended the circle of refund and lookup."),
-    ("Why did nothing end it?", "The cap counts calls of one tool, and these were two."),
-    ("Why does the cap count one tool?", "It was written for the first agent, which had one."),
-    ("Why was it not looked at since?", "The quarterly look has no line for caps."),
-    ("Why has it none?", "Caps were no part of the manifest when it was written."),
-)
 
 
 @pytest.fixture(autouse=True)
@@ -64,23 +57,6 @@ def another(_chromium: Any, live_portal: Any) -> Iterator[Second]:
         context.close()
 
 
-@dataclass
-class Life:
-    """Who acts, each in a browser of their own, and where the incident is."""
-
-    on_call: Page
-    commander: Page
-    manager: Page
-    overview: str = ""
-
-    def turn(self, page: Page, tab: str = "Overview") -> Page:
-        """A page of the incident as this person finds it now, by its tab."""
-        page.goto(self.overview)
-        if tab != "Overview":
-            page.get_by_role("navigation", name="INC-").get_by_role("link", name=tab).click()
-        return page
-
-
 def test_the_life_of_a_sev_1(world: World, live_portal: Any, smtp: MailServer, page: Page, another: Second) -> None:
     run = stage.ran(world)
     carla = making.staff("carla@agentops.example", StaffRole.INCIDENT_COMMANDER)
@@ -99,23 +75,8 @@ def test_the_life_of_a_sev_1(world: World, live_portal: Any, smtp: MailServer, p
     told(life, smtp)
     cause_and_fix(life)
     watched_and_resolved(life)
-    postmortem(life)
+    lesson.postmortem(life)
     closed(life)
-
-
-def press_all_the_same(page: Page, name: str, refusal: str) -> None:
-    """The shortcut: a button that the page holds back is pressed, and the server says what is missing."""
-    button = page.get_by_role("button", name=name)
-    expect(button).to_be_disabled()
-    button.evaluate("button => button.disabled = false")
-    button.click()
-    expect(page.get_by_role("alert").filter(has_text=refusal)).to_be_visible()
-    expect(page.get_by_role("button", name=name)).to_be_disabled()
-
-
-def looks_well(page: Page) -> None:
-    assert_accessible(page)
-    assert_fits(page)
 
 
 def declared(life: Life, link: str) -> None:
@@ -317,47 +278,6 @@ def watched_and_resolved(life: Life) -> None:
     expect(page.get_by_role("button", name="It is resolved")).to_have_count(0)
     life.turn(commander).get_by_role("button", name="It is resolved").click()
     expect(commander.get_by_text("resolved.").first).to_be_visible()
-
-
-def postmortem(life: Life) -> None:
-    """Five whys, each with what shows it; who does what until when; read by another person."""
-    press_all_the_same(life.commander, "It is closed", "The postmortem is not reviewed.")
-    page, commander = life.turn(life.on_call, "Postmortem"), life.commander
-    page.get_by_role("button", name="Begin the postmortem").click()
-    expect(page.get_by_text("Before another person can review it")).to_be_visible()
-    expect(page.get_by_role("button", name="Submit for review")).to_have_count(0)
-    page.get_by_role("link", name="Write", exact=True).click()
-    page.get_by_label("Summary").fill("The desk refunded two orders again and again, until the guard stopped it.")
-    page.get_by_label("Impact").fill("Two orders of Acme were refunded. Both refunds were taken back.")
-    for number, (question, answer) in enumerate(WHYS, start=1):
-        page.get_by_label(f"{number}. Why").fill(question)
-        page.locator(f"[name=answer_{number}]").fill(answer)
-        if number < len(WHYS):
-            page.locator(f"[name=evidence_{number}]").select_option(index=number)
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("1 answer without evidence: name what shows it.")).to_be_visible()
-    expect(page.get_by_text("There is no action item")).to_be_visible()
-    page.get_by_role("link", name="Write", exact=True).click()
-    page.locator(f"[name=shown_{len(WHYS)}]").fill("The manifest's first version, of March")
-    looks_well(page)
-    page.get_by_role("button", name="Save").click()
-    page.get_by_role("link", name="Add an action item").click()
-    page.get_by_label("What is done").fill("One cap for all tools of a run")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("1 action item without an owner or a date.")).to_be_visible()
-    page.get_by_role("link", name="One cap for all tools of a run").click()
-    page.get_by_label("Owner").select_option(label="Sam Ito")
-    page.get_by_label("Until").fill(f"{clock.now() + timedelta(days=7):%Y-%m-%d}")
-    page.get_by_role("button", name="Save").click()
-    looks_well(page)
-    page.get_by_role("button", name="Submit for review").click()
-    expect(page.get_by_text("You submitted it, so somebody else reviews it.")).to_be_visible()
-    life.turn(commander)
-    press_all_the_same(commander, "It is closed", "The postmortem is not reviewed.")
-    commander.get_by_role("listitem").filter(has_text="The postmortem is not reviewed").get_by_role("link").click()
-    commander.get_by_role("button", name="I have read it; it is right").click()
-    commander.get_by_role("button", name="Publish").click()
-    expect(commander.get_by_text("Published").first).to_be_visible()
 
 
 def closed(life: Life) -> None:
