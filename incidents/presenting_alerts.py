@@ -117,6 +117,9 @@ def source_url(alert: Alert, names: Mapping[uuid.UUID, Tenant]) -> tuple[str, st
             return reverse("staff-tenant-kill-switches", kwargs={"slug": tenant.slug}), "The kill switch and its proof"
         if kind in ("finding", "product_finding"):
             return reverse("staff-spend-findings"), "Findings about spend"
+        if alert.alert_class == AlertClass.INGEST_LAG:
+            of_one = tenant and reverse("staff-tenant-ingest", kwargs={"slug": tenant.slug})
+            return of_one or reverse("staff-ingest"), "Ingest health"
         if kind == "notice" and tenant:
             return reverse("staff-tenant-spend", kwargs={"slug": tenant.slug}), "What the organisation spends"
     except NoReverseMatch:

@@ -224,7 +224,8 @@ def see_ingest(unfinished: Iterable[Waiting], refused: Iterable[Refused], around
                 scope_type=ScopeType.PRODUCT,
                 scope_id="runs",
                 severity=DEFAULTS[AlertClass.INGEST_LAG].severity,
-                summary=f"Runs of {len(late)} organisations should be finished and are not, the oldest for {_ago(waits)}: "
+                summary=f"Runs of {len(late)} organisation{'' if len(late) == 1 else 's'} should be finished and are not, the "
+                f"oldest for {_ago(waits)}: "
                 "alerts, quality and spend see them late.",
                 value=waits,
                 threshold=bound,

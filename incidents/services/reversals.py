@@ -162,7 +162,8 @@ def start_reversal(*, tenant: uuid.UUID, reversal_id: uuid.UUID, by: Actor, at: 
         others=others.values_list("effect__occurred_at", "effect__span_id", "state"),
     )
     if later:
-        raise Conflict(f"{later} later effects of the same run are not undone yet: the last one is undone first.")
+        what = "1 later effect of the same run is" if later == 1 else f"{later} later effects of the same run are"
+        raise Conflict(f"{what} not undone yet: the last one is undone first.")
     found.state, found.started_at, found.started_by, found.attempts = (
         ReversalState.RUNNING,
         at,
@@ -184,14 +185,14 @@ def end_reversal(
     problems = []
     if state in (ReversalState.DONE, ReversalState.PARTIAL) and not proof:
         accepted = (
-            "name the receipt: the id of the refund, the address of the deleted record, a message that it is done"
+            "Name the receipt: the id of the refund, the address of the deleted record, a message that it is done."
         )
         problems.append(InputProblem("/proof", "required", accepted))
     if (
         state in (ReversalState.PARTIAL, ReversalState.FAILED, ReversalState.IMPOSSIBLE, ReversalState.WAIVED)
         and not reason
     ):
-        problems.append(InputProblem("/reason", "required", "say why, and what remains"))
+        problems.append(InputProblem("/reason", "required", "Say why, and what remains."))
     if state not in (*REVERSAL_OVER, ReversalState.FAILED):
         problems.append(InputProblem("/state", "invalid", "is done, partial, failed, impossible or waived"))
     if problems:

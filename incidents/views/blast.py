@@ -43,7 +43,7 @@ def blast(request: StaffRequest, ref: str) -> HttpResponse:
     after_id = _uuid(request.GET.get("after", ""))
     after = queries.place(incident, item=after_id) if after_id else None
     rows, has_more = queries.items(incident, **asked, after=after, most=ROWS)
-    scans = queries.scans(incident)
+    scans, standing = queries.scans(incident), queries.standing(incident)
     names = tenants.tenants_by_id({*(row.about_tenant for row in rows), *(scan.about_tenant for scan in scans)})
     query = _query(asked)
     here = reverse("incident-blast", kwargs={"ref": incident.ref})
@@ -54,7 +54,8 @@ def blast(request: StaffRequest, ref: str) -> HttpResponse:
             for scan in scans
         ],
         "is_looking": any(scan.ended_at is None for scan in scans),
-        "standing": queries.standing(incident),
+        "standing": standing,
+        "is_argued": not any(one.suspected for one in standing),
         "asked": asked,
         "query": query,
         "kinds": BlastKind.choices,
@@ -137,7 +138,8 @@ def argue(request: StaffRequest, ref: str) -> HttpResponse:
     except DomainError as refusal:
         messages.error(request, " ".join([refusal.detail, *(problem.detail for problem in refusal.problems)]))
     else:
-        messages.success(request, f"Said of {count}.")
+        words = BlastState(form.cleaned_data["state"]).label.lower()
+        messages.success(request, f"{count} item{' is' if count == 1 else 's are'} {words} now.")
     return HttpResponseRedirect(f"{here}?{_query(asked)}")
 
 

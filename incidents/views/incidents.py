@@ -233,7 +233,7 @@ def _checklist(found: Incident, alerts: list[Alert]) -> dict[str, Any]:
     book: Runbook | None = runbooks.runbook_for(AlertClass(alerts[0].alert_class)) if alerts else None
     return {
         "runbook": book,
-        "checklist": [step.text for step in reading.steps(book.body)] if book else [],
+        "checklist": reading.steps(book.body) if book else [],
         "runbook_url": link("incident-runbook", ref=found.ref),
     }
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
 from agentops.common import clock
-from agentops.portal.demo import keyfile
-from agentops.portal.demo.responding import duty, incidents
+from agentops.portal.demo import history, keyfile
+from agentops.portal.demo.responding import duty, incidents, weeks
 from agentops.portal.demo.responding.cases import CASES
+from evals.statistics import slide
 from incidents.detecting.seen import Seen
 from incidents.models import ActionItem, Cause, Incident, Postmortem, TimelineEntry
-from incidents.queries import oncall, targets
+from incidents.queries import oncall, rules, targets
 from incidents.services import alerts
 from incidents.tasks import evidence
 from incidents.types import AlertClass, ScopeType, Severity
@@ -79,11 +81,14 @@ def test_each_failure_mode_leaves_something_to_look_at(demo: None) -> None:
     with house_scope():
         assert [user.email for user in oncall.on_call_now(at=at)] == ["on-call@agentops.example"]
         assert [target.name for target in targets.targets()] == [duty.MAILBOX]
+        [rule] = rules.rules(alert_class=AlertClass.COST_SPIKE)
+        assert rule.params == {"least_usd": 1}
     assert {tenant.success_manager.email for tenant in tenants.all_tenants() if tenant.success_manager} == {
         "success-manager@agentops.example"
     }
     assert [case.number for case in CASES] == list(range(1, 9))
     assert step() == set() and said == []  # nothing happened yet
+    assert not weeks.add_up(at=at, say=said.append)  # nor was anything told of the weeks before
     play()
     alert(AlertClass.RUNAWAY, "order-desk")
     alert(AlertClass.DRIFT, "parcel-tracker")
@@ -123,3 +128,19 @@ def test_each_failure_mode_leaves_something_to_look_at(demo: None) -> None:
     assert step(waited=incidents.PATIENCE) == settled and said == []
     with house_scope():  # started again, it changes nothing
         assert (TimelineEntry.objects.count(), ActionItem.objects.count()) == before
+
+
+def test_what_the_users_of_care_line_say_shows_its_slide() -> None:
+    """The twelve weeks that the demo tells: whatever the day on which it is started, the slide is beyond chance."""
+    now = clock.now()
+    said: dict[int, list[float]] = {}
+    for run in history.told(now):
+        root = run.spans[0]
+        if root["agent"] == history.CARE_LINE and run.feedback is not None:
+            back = (now.date() - datetime.fromisoformat(root["started_at"]).date()).days
+            said.setdefault(back, []).append(float(run.feedback["rating"] == "up"))
+    assert sum(map(len, said.values())) == history.RUNS
+    days = [said.get(back, []) for back in range(slide.KEPT * slide.DAYS, 0, -1)]
+    sums = np.array([[(len(day), len(day), len(day), sum(day), sum(day)) for day in days]], dtype=np.float64)
+    weeks_of_it = slide.blocks_of(slide.Blocks(*(sums[:, :, place] for place in range(5))), end=len(days))
+    assert slide.find(weeks_of_it).is_found.all()

@@ -42,10 +42,16 @@ def incident(world: World, *, runs: list[Any] | None = None, **said: Any) -> Inc
 
 
 def refund_run(
-    organisation: Organisation, *orders: str, user: str = "u-1", version: str = VERSION, at: datetime | None = None
+    organisation: Organisation,
+    *orders: str,
+    user: str = "u-1",
+    version: str = VERSION,
+    at: datetime | None = None,
+    run: uuid.UUID | None = None,
 ) -> uuid.UUID:
-    """A run over the wire that refunds each of these orders, one a second, with a receipt of the payment system."""
-    run = new_id()
+    """A run over the wire that refunds each of these orders, one a second, with a receipt of the payment system. `run`: one
+    that the guard knows, told by its spans as well."""
+    run = run or new_id()
     began = at or clock.now() - timedelta(minutes=10)
     calls = [
         {

@@ -204,7 +204,7 @@ def test_effects_are_undone_last_first_by_two_people_once_and_with_a_proof(world
         Reversal.objects.filter(id=first).update(state="approved", approved_by=sam.label, approved_at=clock.now())
     for each in (first, last, other):
         assert written(reversals.approve_reversal, reversal_id=each, by=ben).approved_by == ben.label
-    refused(Conflict, "1 later effects of the same run", reversals.start_reversal, first, by=sam)
+    refused(Conflict, "1 later effect of the same run", reversals.start_reversal, first, by=sam)
 
     # Several people press at once: one begins, the others are told; who began may press again.
     def press(who: Any) -> str:
@@ -224,7 +224,7 @@ def test_effects_are_undone_last_first_by_two_people_once_and_with_a_proof(world
     end: dict[str, Any] = {"by": sam, "proof": "", "reason": ""}
     refused(InvalidInput, "not ended", reversals.end_reversal, last, **{**end, "state": ReversalState.DONE})
     written(reversals.end_reversal, reversal_id=last, **{**end, "state": ReversalState.FAILED, "reason": "503"})
-    refused(Conflict, "1 later effects", reversals.start_reversal, first, by=sam)
+    refused(Conflict, "1 later effect", reversals.start_reversal, first, by=sam)
     assert written(reversals.start_reversal, reversal_id=last, by=sam).attempts == 2
     done = {**end, "state": ReversalState.DONE, "proof": "cancel_81"}
     for _ in range(2):  # said again, it stands

@@ -79,10 +79,10 @@ def test_from_evidence_to_a_reversal_on_pages(world: World, client_for: Callable
     verdict = {"state": "confirmed", "reason": "she wrote to us", "item": [str(user.id), "nonsense"]}
     refused = sam.post(f"{base}/blast/verdicts/", {**verdict, "reason": " "}, follow=True).content.decode()
     assert "Say what they are, and why." in refused
-    assert "Said of 1." in sam.post(f"{base}/blast/verdicts/", verdict, follow=True).content.decode()
+    assert "1 item is " in sam.post(f"{base}/blast/verdicts/", verdict, follow=True).content.decode()
     rest = {"state": "ruled_out", "reason": "test accounts", "every": "on", "in": "suspected", "kind": "nonsense"}
     told = sam.post(f"{base}/blast/verdicts/", rest, follow=True).content.decode()
-    assert re.search(r"Said of \d+\.", told)
+    assert re.search(r"\d+ items? (is|are) [a-z ]+ now\.", told)
     with house_scope():
         states = set(BlastItem.objects.filter(incident=about).values_list("kind", "state"))
     assert ("user", "confirmed") in states and not any(state == "suspected" for _, state in states)
@@ -112,7 +112,7 @@ def test_from_evidence_to_a_reversal_on_pages(world: World, client_for: Callable
     assert "cannot become running" in sam.post(f"{place}/start/", follow=True).content.decode()
     assert "it may begin" in kim.post(f"{place}/approval/", follow=True).content.decode()
     assert "Begun" in sam.post(f"{place}/start/", follow=True).content.decode()
-    assert "name the receipt" in sam.post(f"{place}/end/", {"state": "done"}, follow=True).content.decode()
+    assert "Name the receipt" in sam.post(f"{place}/end/", {"state": "done"}, follow=True).content.decode()
     assert sam.post(f"{place}/end/", {"state": "waived", "reason": "x"}).status_code == 403
     assert "Kept." in sam.post(f"{place}/end/", {"state": "done", "proof": "re_1"}, follow=True).content.decode()
     assert "re_1" in read(sam, f"{place}/") and "Done 1" in read(sam, f"{base}/reversals/?state=done")

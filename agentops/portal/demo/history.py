@@ -1,7 +1,8 @@
 """Twelve weeks of two agents whose quality changed: what judges, cohorts and drift have to look at from the first minute.
 
-`care-line` gets worse a little every week, which no day shows. `parcel-tracker` got another prompt twelve days ago, and
-answers worse since. Both are told by plain JSON, as an agent without an SDK tells; some users say what they think.
+`care-line` gets worse a little every week, which no day shows; it asks each user at the end whether that helped, and only
+so many answers tell a slide from chance. `parcel-tracker` got another prompt twelve days ago, and answers worse since; few
+of its users say what they think. Both are told by plain JSON, as an agent without an SDK tells.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from agentops.portal.demo.keyfile import DemoKeys
 from agentops.portal.demo.mishaps import Sender
 
 WEEKS = 12
+RUNS = WEEKS * 7 * 6  # of each
 CARE_LINE, PARCEL_TRACKER = "care-line", "parcel-tracker"
 TENANT = "northwind"
 MODEL = "gpt-4.1-mini-2025-04-14"
-_A_DAY = 6  # runs of each
 _AT_ONCE = 40  # runs in a request
 _WORSE_SINCE_WEEKS, _BOUNDARY_DAYS = 5.5, 12
 _LANGUAGES, _REGIONS = ("de", "en", "fr"), ("eu-central", "eu-west", "us-east")
@@ -78,7 +79,7 @@ def send(*, base_url: str, keys: DemoKeys) -> int:
     if _is_there(base_url, texts["read"]):
         return 0
     sender = Sender(base_url, texts["ingest"])
-    runs = list(_runs(datetime.now(UTC)))
+    runs = list(told(datetime.now(UTC)))
     for place in range(0, len(runs), _AT_ONCE):
         some = runs[place : place + _AT_ONCE]
         sender.post("/api/v1/traces", {"spans": [span for run in some for span in run.spans]})
@@ -95,11 +96,11 @@ class ToldRun:
     is_good: bool
 
 
-def _runs(now: datetime) -> Iterator[ToldRun]:
+def told(now: datetime) -> Iterator[ToldRun]:
     """From the oldest on."""
     rng = Random("history of quality")
     for back in range(WEEKS * 7, 0, -1):
-        for number in range(_A_DAY):
+        for number in range(RUNS // (WEEKS * 7)):
             at = now - timedelta(days=back, hours=-1.5 * number, seconds=rng.randrange(600))
             weeks_worse = max(0.0, _WORSE_SINCE_WEEKS - back / 7)
             yield run_of(rng, CARE_LINE, FIRST, at, is_good=rng.random() < 0.94 - 0.08 * weeks_worse)
@@ -171,12 +172,12 @@ def run_of(rng: Random, agent: str, release: Release, at: datetime, *, is_good: 
             **_times(at, 1.4, 5.8),
         },
     ]
-    return ToldRun(spans, _feedback(rng, trace_id, user, is_good=is_good), is_good)
+    return ToldRun(spans, _feedback(rng, trace_id, user, is_good=is_good, is_asked=like == CARE_LINE), is_good)
 
 
-def _feedback(rng: Random, run: str, user: str, *, is_good: bool) -> dict[str, Any] | None:
-    """One user in six says something, and those who were let down more often."""
-    if rng.random() > (0.12 if is_good else 0.3):
+def _feedback(rng: Random, run: str, user: str, *, is_good: bool, is_asked: bool) -> dict[str, Any] | None:
+    """One user in six says something unasked, and those who were let down more often."""
+    if rng.random() > (0.12 if is_good else 0.3) and not is_asked:
         return None
     is_up = rng.random() < (0.95 if is_good else 0.1)
     comment = (

@@ -1,4 +1,4 @@
-"""Who is on call in the demo, and how they are reached: by mail, since a demo has no pager."""
+"""Who is on call in the demo, how they are reached (by mail, since a demo has no pager), and which rules they set."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from agentops.common.scope import tenant_scope
 from agentops.portal.demo import cast
 from agentops.portal.demo.responding.people import actor, person
 from incidents.queries import rotas, targets
-from incidents.services import rotations
+from incidents.queries import rules as alert_rules
+from incidents.services import rotations, rules
 from incidents.services import targets as targeting
-from incidents.types import Severity, TargetKind
+from incidents.types import AlertClass, Severity, TargetKind
 from tenants import queries as tenants
 from tenants import services
 from tenants.house import house_scope
@@ -40,12 +41,23 @@ def begin(*, at: datetime) -> None:
                 severities=(Severity.SEV1.value, Severity.SEV2.value),
             )
             targeting.set_target(tenant=house, terms=terms, by=by, at=at)
+        _watch_dollars(house, at)
     manager = person(StaffRole.SUCCESS_MANAGER).pk
     for organisation in cast.ORGANISATIONS:
         tenant = tenants.tenant_called(organisation.slug)
         if tenant.success_manager_id is None:
             with tenant_scope(tenant.id):
                 services.assign_success_manager(tenant=tenant.id, manager=manager, by=by, at=at)
+
+
+def _watch_dollars(house: uuid.UUID, at: datetime) -> None:
+    """Northwind pays cents for a run: there, a minute of some dollars is news, which wakes nobody by default."""
+    northwind = tenants.tenant_called(cast.NORTHWIND).id
+    if all(rule.about_tenant != northwind for rule in alert_rules.rules(alert_class=AlertClass.COST_SPIKE)):
+        rules.set_rule(
+            tenant=house, alert_class=AlertClass.COST_SPIKE, about_tenant=northwind, agent="", is_on=True, severity=None,
+            params={"least_usd": 1}, cooldown_seconds=None, by=actor(StaffRole.ON_CALL), at=at,
+        )  # fmt: skip
 
 
 def _rotation(house: uuid.UUID, name: str, role: StaffRole, above: uuid.UUID | None, at: datetime) -> Rotation:

@@ -23,13 +23,13 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="one look at each, then end")
 
     def handle(self, *, once: bool, **options: Any) -> None:
-        from agentops.portal.demo.responding import duty, incidents
+        from agentops.portal.demo.responding import duty, incidents, weeks
         from agentops.portal.demo.responding.cases import CASES
 
         if keyfile.read() is None:
             raise CommandError(f"there is no demo in {keyfile.path()}: `manage.py up --demo` makes it")
         duty.begin(at=clock.now())
-        stopping, since = Event(), clock.now()
+        stopping, since, are_weeks_told = Event(), clock.now(), False
 
         def stop(number: int, frame: FrameType | None) -> None:
             stopping.set()
@@ -38,10 +38,11 @@ class Command(BaseCommand):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, stop)
         while True:
+            are_weeks_told = are_weeks_told or weeks.add_up(at=clock.now(), say=self._say)
             settled = incidents.step(since=since, at=clock.now(), say=self._say)
             if once:
                 return
-            if len(settled) == len(CASES):
+            if len(settled) == len(CASES) and are_weeks_told:
                 self._say("each of the eight failure modes has left an alert or an incident")
                 connections.close_all()
                 stopping.wait()
