@@ -23,10 +23,15 @@ from agentops.outbox import services as outbox
 from audit import queries, services
 from audit.services import erasing, forgetting
 from audit.types import Actor, ErasureState
+from incidents.models import Incident, LegalHold, Postmortem, TimelineEntry, Why
+from incidents.services import timeline
+from incidents.types import TimelineKind
+from tenants.house import house_scope
 from tests.audit.logs import Log
 from tests.confirmations.deciding import LETTER
 from tests.evals import rowsof
 from tests.evals.telling import Machine
+from tests.incidents.cases import incident
 from tests.ingest.wire import Sender, new_trace, span, traces
 from tests.runtime.guarded import Caller, Run, apply, manifest
 from tests.world import OPERATOR, Organisation, World
@@ -71,13 +76,12 @@ def ledger_is_equal() -> bool:
 
 
 def spend(organisation: Organisation) -> dict[str, Any]:
-    """What each user spent, as the ledger, the hours and the budgets say."""
+    """What each user spent, as the ledger and the hours say; that counters agree says `ledger check`."""
     with connections["owner"].cursor() as cursor:
         told = {}
         for table, user, amount in (
             ("budgets_ledgerentry", "user_id", "amount_nano_usd"),
             ("budgets_usagehour", "user_id", "amount_nano_usd"),
-            ("budgets_counter", "subject", "charged_nano_usd"),
         ):
             cursor.execute(
                 f"SELECT {user}, sum({amount}) FROM {table} WHERE tenant_id = %s GROUP BY 1 ORDER BY 2, 1",
@@ -104,10 +108,14 @@ def lived(organisation: Organisation) -> tuple[Run, uuid.UUID, uuid.UUID]:
             tenant=tenant, name="known", user=MARA, contacts=[f"{WORD}@x.example"], by=OPERATOR, at=clock.now()
         )
         catalog.set_contacts(tenant=tenant, name="all", contacts=[MARA, "b@x.example"], by=OPERATOR, at=clock.now())
-        for to in (MARA, "desk@x.example"):
+        for to, about in (
+            (MARA, f"{MARA} said {WORD}"),
+            ("desk@x.example", f"{MARA} asks"),
+            ("shop@x.example", f"x{MARA}s"),
+        ):
             outbox.send(
                 tenant=tenant, channel="mail", destination=to, template="confirmations/mail/asked.txt",
-                context={"about": f"{MARA} said {WORD}" if to == MARA else f"{MARA} asks"}, dedup_key=f"note:{to}",
+                context={"about": about}, dedup_key=f"note:{to}",
             )  # fmt: skip
     # A model's call that the guard admits, and a letter that waits for people.
     run = caller.run(agent="bank-desk", user=MARA, session=f"chat-{WORD}")
@@ -132,6 +140,33 @@ def lived(organisation: Organisation) -> tuple[Run, uuid.UUID, uuid.UUID]:
     return run, traced, held
 
 
+def handles(world: World, organisation: Organisation, is_held: bool) -> uuid.UUID:
+    """An incident of ours about an organisation, in which people wrote of the person."""
+    at = clock.now()
+    made = incident(world, tenants=[organisation.id], title=f"{MARA} asked for {WORD}")
+    with house_scope() as house:
+        timeline.note(
+            tenant=house, incident_id=made.id, kind=TimelineKind.NOTE, text=f"called {MARA}", by=OPERATOR, at=at
+        )
+        written = Postmortem.objects.create(tenant_id=house, incident=made, summary=f"{MARA} was hit", begun_at=at)
+        Why.objects.create(tenant_id=house, postmortem=written, number=1, question=f"Why was {MARA} hit?")
+        if is_held:
+            LegalHold.objects.create(tenant_id=house, incident=made, held_at=at, held_by="sam", reason="evidence")
+    return made.id
+
+
+def ours(incident_id: uuid.UUID) -> set[str]:
+    """Where the person stands in what was written in an incident."""
+    with house_scope():
+        texts = {
+            "incident": list(Incident.objects.filter(id=incident_id).values_list("title", flat=True)),
+            "timelineentry": list(TimelineEntry.objects.filter(incident_id=incident_id).values_list("text", flat=True)),
+            "postmortem": list(Postmortem.objects.filter(incident_id=incident_id).values_list("summary", flat=True)),
+            "why": list(Why.objects.filter(postmortem__incident_id=incident_id).values_list("question", flat=True)),
+        }
+    return {name for name, found in texts.items() if MARA.lower() in "".join(found).lower()}
+
+
 def ask(organisation: Organisation) -> uuid.UUID:
     with tenant_scope(organisation.id):
         made = services.ask_erasure(
@@ -153,7 +188,12 @@ def test_nothing_of_a_person_is_left_but_what_is_held_and_another_organisation_k
     assert ledger_is_equal()
     before, others = spend(acme), found(globex, MARA, WORD)
     assert len(others) > 25, others
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("UPDATE outbox_message SET state = 'sent', sent_at = now() WHERE destination = 'shop@x.example'")
     erasure, log = ask(acme), Log(acme)
+    handled, under_hold, elsewhere = (
+        handles(world, *about) for about in ((acme, False), (acme, True), (globex, False))
+    )
 
     # It waits for what the person has going on, and says so.
     assert not services.erase(tenant=acme.id, erasure=erasure, at=clock.now())
@@ -188,14 +228,18 @@ def test_nothing_of_a_person_is_left_but_what_is_held_and_another_organisation_k
     # What is left is what is held, and nothing of the other organisation went.
     left = {(table, value) for table in HELD for value in rows_of(acme, table, MARA, WORD)}
     assert left and all(held.hex in value.replace("-", "") for _, value in left), left
-    assert {each.partition(".")[0] for each in found(acme, MARA, WORD)} <= {*HELD}, found(acme, MARA, WORD)
+    there = found(acme, MARA, WORD)
+    assert {each.partition(".")[0] for each in there} <= {*HELD, "outbox_message"}, there
+    (of_another,) = rows_of(acme, "outbox_message", MARA, WORD)
+    assert f"x{MARA}s" in of_another, "as a part of another word it is nobody's name"
     assert found(globex, MARA, WORD) == others
+    # Our own organisation's rows about this one: struck, but where an incident's hold keeps them.
+    assert ours(handled) == set()
+    assert ours(under_hold) == ours(elsewhere) == {"incident", "timelineentry", "postmortem", "why"}
     after = spend(acme)
     for table, sums in before.items():
         pseudonym = next(name for name in after[table] if name.startswith("erased-"))
-        assert (
-            after[table].get(MARA, 0) == 0 and after[table][pseudonym] >= sums[MARA] > 0
-        ) or table == "budgets_counter"
+        assert after[table].get(MARA, 0) == 0 and after[table][pseudonym] >= sums[MARA] > 0
         assert after[table].keys() - {pseudonym} == sums.keys() - {MARA}
     assert ledger_is_equal()
     assert "It is done" in page(client, acme, erasure)
