@@ -235,7 +235,8 @@ def _effects(day: date, values: dict[str, Any]) -> list[tuple[Any, ...]]:
     try:
         with staff_scope(), connection.cursor() as cursor:
             cursor.execute(_EFFECTS.format(day=f"{day:%Y-%m-%d}"), values)
-            return cursor.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
     finally:
         connection.close()
 

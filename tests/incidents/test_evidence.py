@@ -106,7 +106,9 @@ def test_what_runs_held_is_kept_whole_and_outlives_them(world: World, monkeypatc
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(4) as workers:  # whoever was asked, and sweeps: none fails, and nothing is kept or told twice
+    with ThreadPoolExecutor(
+        4
+    ) as workers:  # whoever was asked, and sweeps: none fails, and nothing is kept or told twice
         assert True in list(workers.map(as_worker, range(4)))
     assert not taking.take(made.id)
 
