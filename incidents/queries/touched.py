@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -215,28 +215,38 @@ def _by_day(
     days: Sequence[tuple[Any, ...]], values: dict[str, Any], tally: _Tally, *, until: float
 ) -> Iterator[tuple[bool, int, list[tuple[Any, ...]]]]:
     """Whether they are the incident's own, how many runs, and their effects: day by day in this order, some read ahead."""
-    waiting: deque[tuple[bool, int, Future[list[tuple[Any, ...]]]]] = deque()
+    read: list[Future[list[tuple[Any, ...]] | None]] = [Future() for _ in days]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as readers:
-        for day, is_own, count, runs in days:
-            if len(waiting) == AT_ONCE:
-                own, size, rows = waiting.popleft()
-                yield own, size, rows.result()
-            if not is_own and time.monotonic() > until:
+        for first in range(AT_ONCE):
+            readers.submit(_read, days[first::AT_ONCE], read[first::AT_ONCE], values, tally, until)
+        for (_, is_own, count, _), found in zip(days, read, strict=True):
+            rows = found.result()
+            if rows is None:
                 tally.found.is_cut = True
                 break
-            waiting.append((is_own, count, readers.submit(_effects, day, {**values, **tally.room(), "runs": runs})))
-        while waiting:
-            own, size, rows = waiting.popleft()
-            yield own, size, rows.result()
+            yield is_own, count, rows
 
 
-def _effects(day: date, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """In a thread, so on its own connection."""
+def _read(
+    days: Sequence[tuple[Any, ...]],
+    read: Sequence[Future[list[tuple[Any, ...]] | None]],
+    values: dict[str, Any],
+    tally: _Tally,
+    until: float,
+) -> None:
+    """In a thread, so on a connection of its own: one, as a new one learns of every partition anew. None: too late."""
     try:
         with staff_scope(), connection.cursor() as cursor:
-            cursor.execute(_EFFECTS.format(day=f"{day:%Y-%m-%d}"), values)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-            return rows
+            for (day, is_own, _, runs), found in zip(days, read, strict=True):
+                if not is_own and time.monotonic() > until:
+                    found.set_result(None)
+                    continue
+                cursor.execute(_EFFECTS.format(day=f"{day:%Y-%m-%d}"), {**values, **tally.room(), "runs": runs})
+                found.set_result(cursor.fetchall())
+    except Exception as error:
+        for found in read:
+            if not found.done():
+                found.set_exception(error)
     finally:
         connection.close()
 
@@ -247,24 +257,27 @@ class _Tally:
     def __init__(self, found: Found) -> None:
         self.found = found
         self.counts: dict[tuple[BlastKind, str], list[Any]] = {}
-        self.full: set[str] = set()
+        self.of_kind: Counter[str] = Counter()
 
     def room(self) -> dict[str, int]:
-        """How many rows of each sort are worth reading: of what is full, one, which says that there is more."""
-        counted = Counter(kind for kind, _ in self.counts)
-        self.full = {kind.value for kind in BlastKind if counted[kind] >= MOST_ITEMS}
-        room = {f"{kind.value}s": 1 if kind in self.full else MOST_ITEMS + 1 for kind in BlastKind}
+        """How many rows of each sort are worth reading: of what is full, one, which says that there is more. Asked by readers
+        while others count: what has filled up since is read for nothing."""
+        room = {f"{kind.value}s": 1 if self.is_full(kind.value) else MOST_ITEMS + 1 for kind in BlastKind}
         return {**room, "effects": max(0, MOST_EFFECTS - len(self.found.effects)) + 1}
+
+    def is_full(self, kind: str) -> bool:
+        return self.of_kind[kind] >= MOST_ITEMS
 
     def take(self, rows: Sequence[tuple[Any, ...]], *, is_own: bool) -> None:
         """Of one day, as the statement gives it."""
         seen: dict[str, int] = {}
+        full = {kind.value for kind in BlastKind if self.is_full(kind.value)}
         for name, identity, effects, sample, *effect in rows:
             if name == "total":
                 self.found.side_effects += effects
                 continue
             seen[name] = seen.get(name, 0) + 1
-            if name != "effect" and (name in self.full or seen[name] > MOST_ITEMS):
+            if name != "effect" and (name in full or seen[name] > MOST_ITEMS):
                 self.found.is_cut = True
                 continue
             run_id, span_id = uuid.UUID(sample[:36]), int(sample[36:])
@@ -299,6 +312,7 @@ class _Tally:
         count = self.counts.get((kind, identity))
         if count is None:
             self.counts[kind, identity] = [effects, is_own, run_id, span_id]
+            self.of_kind[kind.value] += 1
         else:
             count[0] += effects
             count[1] = count[1] or is_own
