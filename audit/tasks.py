@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from agentops.common import clock
 from agentops.common.ids import new_id
-from agentops.common.queues import Queue, task
+from agentops.common.queues import Queue, ring, task
 from agentops.common.scope import staff_scope, tenant_scope
 from agentops.confirmations import queries as confirmations
 from agentops.outbox import queries as outbox_rows
@@ -109,7 +109,7 @@ def erase() -> int:
         try:
             count += services.erase(tenant=tenant, erasure=erasure, at=clock.now(), until=until)
             if time.monotonic() >= until:
-                services.ring_erasure()
+                ring(erase)
         except Exception as error:  # of the database or of an app that forgets: neither is the next one's
             logger.exception("the erasure %s of tenant %s broke; it goes on where it was", erasure, tenant)
             broken = error

@@ -39,9 +39,10 @@ class NotTold(Exception):
 
 @dataclass(frozen=True)
 class _Patience:
-    """The address was asked, and wants to be asked later: after so many seconds, if it says so."""
+    """The address wants to be asked later, after so many seconds if it says so, or nobody was there; `why` says which."""
 
     seconds: int | None
+    why: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ def run_some(*, tenant: uuid.UUID, suite_run: uuid.UUID, until: float) -> int:
             if wishes:
                 wish = max((each.seconds for each in wishes if each.seconds is not None), default=None)
                 with tenant_scope(tenant):
-                    services.put_back(**of_suite, agent=place.agent, claim=claim, wish=wish, at=clock.now())
+                    services.put_back(
+                        **of_suite, agent=place.agent, claim=claim, wish=wish, why=wishes[0].why, at=clock.now()
+                    )
                 return ended
     return ended
 
@@ -101,7 +104,7 @@ def replay_at_endpoint(*, tenant: uuid.UUID, replay: uuid.UUID) -> dict[str, Any
     told = _ask(place, {"replay": str(replay), "tape": json.loads(found.tape)})
     if isinstance(told, _Patience):
         when = "later" if told.seconds is None else f"in {told.seconds} seconds"
-        raise NotTold(f"it asked for patience; try again {when}")
+        raise NotTold(f"the agent's address {told.why}; try again {when}")
     return told
 
 
@@ -143,9 +146,11 @@ def _ask(place: _Place, body: Mapping[str, Any]) -> dict[str, Any] | _Patience:
             place.url, raw, secret=place.secret, message=message, seconds=place.seconds, most_bytes=telling.MOST_BYTES
         )
     except NoAnswer as error:
+        if error.is_unsent:
+            return _Patience(None, f"could not be reached ({error})")
         raise NotTold(f"the agent's address: {error}") from error
     if answer.status in _LATER:
-        return _Patience(answer.retry_after)
+        return _Patience(answer.retry_after, "asked for patience")
     if answer.status != 200:
         raise NotTold(f"the agent's address answered with the status {answer.status}")
     try:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -32,6 +33,9 @@ from tests import browser, database, engines, scheduling, server
 from tests import world as worlds
 
 LAST = scheduling.KINDS
+# How fast a shared machine draws and runs an example is no property of what is tried.
+hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("shared")
 
 
 # -- the session ------------------------------------------------------------------------------------------------------

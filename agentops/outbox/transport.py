@@ -25,12 +25,13 @@ _PORTS = {"https": 443, "http": 80}
 class NoAnswer(Exception):
     """Nobody answered, or not in time, or with too much; the message says which.
 
-    `is_final`: the address is never written to, so that asking again is of no use.
+    `is_final`: the address is never written to, so that asking again is of no use. `is_unsent`: nobody was there to be asked,
+    so that nothing can have been done.
     """
 
-    def __init__(self, words: str, *, is_final: bool = False) -> None:
+    def __init__(self, words: str, *, is_final: bool = False, is_unsent: bool = False) -> None:
         super().__init__(words)
-        self.is_final = is_final
+        self.is_final, self.is_unsent = is_final, is_unsent
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def exchange(
     except (Closed, ValueError) as error:
         raise NoAnswer(f"not sent: {error}", is_final=True) from error
     except (OSError, UnicodeError) as error:
-        raise NoAnswer("its name could not be resolved") from error
+        raise NoAnswer("its name could not be resolved", is_unsent=True) from error
     until, said = time.monotonic() + seconds, "it could not be connected to"
     for address in addresses[:ADDRESSES_MOST]:
         opened = connection(place, address)
@@ -89,7 +90,7 @@ def exchange(
         if len(read) > most_bytes:
             raise NoAnswer(f"its answer is larger than {most_bytes} bytes")
         return Answer(response.status, read, waits_for(response.headers.get("retry-after", "")))
-    raise NoAnswer(said)
+    raise NoAnswer(said, is_unsent=True)
 
 
 def waits_for(wish: str) -> int | None:

@@ -1,7 +1,7 @@
 """Writes of this app: recording what happened, sealing it, saying what of it is complete, keeping and forgetting it."""
 
 from audit.services.delivering import next_checkpoint, remove_checkpoint_delivery, set_checkpoint_delivery
-from audit.services.erasing import approve_erasure, ask_erasure, erase, refuse_erasure, ring_erasure
+from audit.services.erasing import approve_erasure, ask_erasure, erase, refuse_erasure
 from audit.services.exporting import (
     ask_export,
     cancel_export,
@@ -60,7 +60,6 @@ __all__ = [
     "remove_export",
     "remove_stream",
     "resume_stream",
-    "ring_erasure",
     "rotate_key",
     "rotate_keys",
     "seal",

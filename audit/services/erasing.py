@@ -126,11 +126,6 @@ def approve_erasure(*, tenant: uuid.UUID, erasure: uuid.UUID, by: Actor, at: dat
     _decide(found, ErasureState.APPROVED, by, at)
     data = {"erasure": str(found.id), "legal_basis": found.legal_basis}
     _record(found, "privacy.erasure_approved", data, by, at)
-    ring_erasure()
-
-
-def ring_erasure() -> None:
-    """Have what was agreed to done, or gone on with."""
     ring_on_commit(signature(ERASE, queue=Queue.MAINTENANCE.value))
 
 

@@ -18,7 +18,7 @@ class AgentEndpoint(HasId, TenantOwned):
     secret_cipher = models.BinaryField()  # signs what is sent, as webhooks are
     timeout_seconds = models.IntegerField(default=120)
     max_in_flight = models.SmallIntegerField(default=4)
-    paused_until = models.DateTimeField(null=True)  # it asked for patience
+    paused_until = models.DateTimeField(null=True)  # it asked for patience, or was not there
     set_at = models.DateTimeField()
     set_by = models.CharField(max_length=200)
 

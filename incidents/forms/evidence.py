@@ -50,7 +50,7 @@ class ScanForm(forms.Form):
 class ArgueForm(forms.Form):
     """What people say of several items at once: of those that are ticked, or of all that the filter shows."""
 
-    state = forms.ChoiceField(label="They are", choices=BlastState.choices)
+    state = forms.ChoiceField(label="They are", choices=[("", "Choose …"), *BlastState.choices])
     reason = _words("Because", "What was looked at: the record itself, the customer's word.", rows=1)
     every = forms.BooleanField(label="All that the filter shows", required=False)
 

@@ -30,7 +30,10 @@ from tenants.roles import Permission
 def cadences(request: StaffRequest) -> HttpResponse:
     every = queries.standing(at=clock.now())
     context = {
-        "rows": [(one, policy.MINUTES[one], periods[0], periods[1:]) for one, periods in every.items()],
+        "rows": [
+            (one, policy.MINUTES[one], periods[0], [each for each in periods[1:] if each.review or each.is_missed])
+            for one, periods in every.items()
+        ],
         "may_respond": request.staff.may(Permission.STAFF_RESPOND),
     }
     return TemplateResponse(request, "incidents/cadences.html", context)

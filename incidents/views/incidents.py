@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from agentops.catalog import queries as catalog
 from agentops.common import clock, paging
 from agentops.common.pages import older_url, page_or_fragment
 from agentops.portal.templatetags.words import ago, duration
@@ -110,7 +111,7 @@ def incident(request: StaffRequest, ref: str) -> HttpResponse:
         "severities": queries.severities_of(found.id),
         "parts": queries.parts_of(found.id),
         **_next(request, found, stands),
-        **_kill(request, found, names),
+        **_kill(found, names),
         **_people(request, found, roles, at, [found.id, *(alert.id for _, alert in alerts)]),
         **_checklist(found, [alert for _, alert in alerts]),
         **_may(request),
@@ -199,15 +200,14 @@ def _next(request: StaffRequest, found: Incident, stands: Standing) -> dict[str,
     }
 
 
-def _kill(request: StaffRequest, found: Incident, names: dict[uuid.UUID, Tenant]) -> dict[str, Any]:
-    known = [names[each].name for each in found.tenants if each in names]
-    if not known:
-        what = "agents"
-    elif found.agent:
-        what = f"{found.agent} of {known[0] if len(known) == 1 else f'{len(known)} organisations'}"
-    else:
-        what = f"all agents of {known[0] if len(known) == 1 else f'{len(known)} organisations'}"
-    return {"kill_what": what}
+def _kill(found: Incident, names: dict[uuid.UUID, Tenant]) -> dict[str, Any]:
+    """What a switch of this incident would stop, and where none reaches the agent: it is not registered there."""
+    held = catalog.tenants_with_agent(name=found.agent, among=list(names)) if found.agent else set()
+    known = [names[each].name for each in found.tenants if each in names and (not held or each in held)]
+    unheld = [names[each].name for each in found.tenants if each in names and each not in held] if found.agent else []
+    where = known[0] if len(known) == 1 else f"{len(known)} organisations"
+    what = "agents" if not known else f"{found.agent if held else 'all agents'} of {where}"
+    return {"kill_what": what, "kill_misses": unheld}
 
 
 def _people(

@@ -164,7 +164,7 @@ def test_an_address_that_asks_for_patience_rests_costs_no_attempt_and_is_given_u
             endpoint = AgentEndpoint.objects.get(tenant_id=acme.id)
             rows = CaseRun.objects.filter(tenant_id=acme.id)
             assert set(rows.values_list("state", "attempts", "claim")) == {("planned", 0, None)}
-            assert "asked for patience until" in rows.filter(suite_run=suites[0]).order_by("key")[0].detail
+            assert "asked for patience; it rests until" in rows.filter(suite_run=suites[0]).order_by("key")[0].detail
         assert endpoint.paused_until is not None
         assert 50 < (endpoint.paused_until - clock.now()).total_seconds() <= 60
         answer = Reply(status=503, raw=b"")
@@ -175,12 +175,15 @@ def test_an_address_that_asks_for_patience_rests_costs_no_attempt_and_is_given_u
                 endpoint.refresh_from_db()
             assert rest - 5 < (endpoint.paused_until - clock.now()).total_seconds() <= rest
             shift(acme, "evals_suiterun", "last_seen_at", -timedelta(hours=2))
-        with tenant_scope(acme.id):
-            assert set(rows.values_list("state", "attempts")) == {("planned", 0)}
-        assert tasks.settle() == 8, "six hours without one answer"
-        found = Runner(acme).suite(suites[1])
-        assert (found["state"], found["results"][0]["status"]) == ("abandoned", "errored")
-        assert found["results"][0]["runs"][0]["detail"] == "the agent's address ended no case for six hours"
+    shift(acme, "evals_agentendpoint", "paused_until", -timedelta(hours=1))
+    assert tasks.run_due() == 0, "nobody is there any more"
+    with tenant_scope(acme.id):
+        assert set(rows.values_list("state", "attempts")) == {("planned", 0)}
+        assert "could not be reached" in " ".join(rows.values_list("detail", flat=True))
+    assert tasks.settle() == 8, "six hours without one answer"
+    found = Runner(acme).suite(suites[1])
+    assert (found["state"], found["results"][0]["status"]) == ("abandoned", "errored")
+    assert found["results"][0]["runs"][0]["detail"] == "the agent's address ended no case for six hours"
 
 
 def test_an_address_is_asked_for_no_more_at_once_than_it_takes_by_however_many_workers(

@@ -104,7 +104,14 @@ WITHOUT_ENTRY = {
     **dict.fromkeys(
         [
             f"evals.services.{name}"
-            for name in ("claim_cases", "give_up_claims", "settle_judged_cases", "take_case_result")
+            for name in (
+                "claim_cases",
+                "claim_for_endpoint",
+                "give_up_claims",
+                "put_back",
+                "settle_judged_cases",
+                "take_case_result",
+            )
         ],
         "a step of a suite run that somebody began, which left the entry; each case is a row with what was told and when",
     ),

@@ -6,12 +6,10 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from celery import current_app
 from django.db import connections
 
 from agentops.catalog import queries as catalog
 from agentops.common import clock
-from agentops.common.queues import Queue
 from agentops.common.scope import tenant_scope
 from agentops.runtime import services as guard
 from agentops.runtime.types import SwitchMode, SwitchScope
@@ -57,10 +55,9 @@ def failed_runs(organisation: Organisation, ages: list[float], *, status: RunSta
         )  # fmt: skip
 
 
+@pytest.mark.usefixtures("own_broker")
 def test_where_nothing_is_wrong_every_detector_is_quiet(world: World) -> None:
     """Except for logs that nobody seals, which are those of a world without workers."""
-    with current_app.connection_for_write() as broker:  # what other tests rang for, and nobody took
-        broker.default_channel.client.delete(*Queue)
     at = clock.now()
     found = {each: watching.look(alert_class=each, at=at) for each in watching.DETECTORS}
     assert {each for each, looks in found.items() if looks} == {AlertClass.SEAL_LAG}

@@ -122,7 +122,9 @@ def test_a_budget_that_is_used_up_is_an_alert_until_its_period_ends(world: World
     assert_over(AlertClass.BUDGET)
 
 
-def test_what_is_due_for_long_is_one_alert_for_each_kind(world: World, smtp: MailServer, client_for: Clients) -> None:
+def test_what_is_due_for_long_is_one_alert_for_each_kind(
+    world: World, smtp: MailServer, client_for: Clients, own_broker: Any
+) -> None:
     outbox = Outbox(world.acme)
     message = outbox.send(template="incidents/mail/page.txt", context={"summary": "A test", "details": {}, "links": []})
     rowsof.judge(world.globex)
@@ -130,8 +132,7 @@ def test_what_is_due_for_long_is_one_alert_for_each_kind(world: World, smtp: Mai
     assert tasks.watch_queues() == 0, "it is due since now"
     outbox.change(message, next_attempt_at=clock.now() - timedelta(minutes=10))
     shift(world.globex, "evals_judgement", "next_at", -timedelta(minutes=40))
-    with current_app.connection_for_write() as broker:
-        broker.default_channel.client.rpush(Queue.INGEST.value, *["a task"] * 2_001)
+    own_broker.rpush(Queue.INGEST.value, *["a task"] * 2_001)
     assert tasks.watch_queues() == 3
     found = {alert.scope_id: alert for alert in alerts(AlertClass.QUEUE_LAG)}
     assert {scope: (alert.severity, alert.summary) for scope, alert in found.items()} == {
@@ -147,8 +148,7 @@ def test_what_is_due_for_long_is_one_alert_for_each_kind(world: World, smtp: Mai
     assert tasks.watch_queues() == 3
     assert {alert.repeats for alert in alerts(AlertClass.QUEUE_LAG)} == {2}
 
-    with current_app.connection_for_write() as broker:
-        broker.default_channel.client.delete(Queue.INGEST.value)
+    own_broker.delete(Queue.INGEST.value)
     assert outbox.deliver() == State.SENT and len(smtp.mails) == 1
     for each in rowsof.judgements(world.globex)[:1]:
         with tenant_scope(world.globex.id):
@@ -159,6 +159,7 @@ def test_what_is_due_for_long_is_one_alert_for_each_kind(world: World, smtp: Mai
     assert_over(AlertClass.QUEUE_LAG)
 
 
+@pytest.mark.usefixtures("own_broker")
 def test_what_cannot_be_taken_or_finished_is_an_alert(world: World, client_for: Clients) -> None:
     acme = Sender(world.acme.keys["ingest"])
     acme.native(*[native(kind="nothing") for _ in range(19)])

@@ -95,9 +95,10 @@ def claim_for_endpoint(
 
 
 def put_back(
-    *, tenant: uuid.UUID, suite_run: uuid.UUID, agent: str, claim: uuid.UUID, wish: int | None, at: datetime
+    *, tenant: uuid.UUID, suite_run: uuid.UUID, agent: str, claim: uuid.UUID, wish: int | None, why: str, at: datetime
 ) -> None:
-    """The address asked for patience (for `wish` seconds): it rests, and what this claim still holds has lost no attempt.
+    """The address asked for patience (for `wish` seconds) or was not there, as `why` says: it rests, and what this claim still
+    holds has lost no attempt.
 
     Where it says no time, it rests as long again as it has given nothing. It is asked in vain for six hours at most.
     """
@@ -118,7 +119,7 @@ def put_back(
         claim=None,
         claimed_until=None,
         attempts=F("attempts") - 1,
-        detail=f"the agent's address asked for patience until {until:%Y-%m-%d %H:%M:%S} UTC",
+        detail=f"the agent's address {why}; it rests until {until:%Y-%m-%d %H:%M:%S} UTC",
     )
 
 
