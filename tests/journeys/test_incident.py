@@ -152,8 +152,8 @@ def hit_is_argued(life: Life) -> None:
     items = page.get_by_role("table", name="Items")
     expect(items.get_by_text("stripe:rf_ord_9")).to_be_visible()
     looks_well(page)
-    page.get_by_role("button", name="Say so").click()  # nothing is ticked, no reason given: the browser asks for it
-    expect(page.get_by_label("Because")).to_be_focused()
+    page.get_by_role("button", name="Say so").click()  # nothing is ticked, nothing said: the browser asks for it
+    expect(page.get_by_label("They are")).to_be_focused()
     page.get_by_role("checkbox", name="stripe:rf_ord_9").check()
     page.get_by_role("checkbox", name="ann").check()
     page.get_by_label("They are").select_option("ruled_out")
