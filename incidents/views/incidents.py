@@ -158,12 +158,9 @@ def run_links(found: Incident, names: dict[uuid.UUID, Tenant]) -> list[dict[str,
         if tenant is None:
             continue
         url = link("staff-tenant-run", slug=tenant.slug, run_id=run["run"])
-        case = link("staff-tenant-eval-case-new", slug=tenant.slug)
         links.append({
-            "name": run["run"][24:], "tenant": tenant.name, "hex": run["run"],
+            "name": run["run"][24:], "tenant": tenant.name, "slug": tenant.slug, "hex": run["run"],
             "url": f"{url}?span={run['step']}" if run.get("step") else url,
-            "replay_url": link("staff-tenant-replay-new", slug=tenant.slug, run_id=run["run"]),
-            "case_url": f"{case}?run={run['run']}",
         })  # fmt: skip
     return links
 
