@@ -264,6 +264,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.machines.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.machines.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["agentops.common.json.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "agentops.common.json.OneForm",
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "agentops.common.problems.handle",

@@ -19,12 +19,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from django.conf import settings
 from django.db import connection
-from psycopg import abc, pq
+from psycopg import pq
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.types.numeric import Int8Dumper
 
@@ -76,6 +76,16 @@ def collected() -> Iterator[list[Statement]]:
 _collected: ContextVar[list[Statement] | None] = ContextVar("agentops_collected", default=None)
 
 
+class _Bound(NamedTuple):
+    """A statement as it travels: its text with PostgreSQL's own places, its values, and the name it was prepared under."""
+
+    text: bytes
+    params: Sequence[Any] | None = None
+    types: tuple[int, ...] | None = None
+    formats: Sequence[pq.Format] | None = None
+    name: bytes = b""
+
+
 class _Link:
     """One connection: what was prepared on it, and how its values are adapted."""
 
@@ -85,40 +95,45 @@ class _Link:
         self.adapters = AdaptersMap(connected.adapters)
         # Integers by their size would be other types from call to call, and so other statements.
         self.adapters.register_dumper(int, Int8Dumper)
+        self._values = Transformer(self)  # kept: which type is written how is found out once
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._readable = select.poll()
         self._readable.register(connected.fileno(), select.POLLIN)
 
     def run(self, statement: Statement) -> Rows:
-        values = Transformer(self)
-        text, params = _bound(statement, values)
-        if not settings.PREPARED_STATEMENTS:
-            result = self._pgconn.exec_params(text, params, values.types, values.formats)
-        else:
-            name = self._name(statement.text, text, values.types)
-            result = self._pgconn.exec_prepared(name, params, values.formats)
-        return self._rows(result, values)
+        bound = self._bound(statement)
+        if bound.name:
+            return self._rows(self._pgconn.exec_prepared(bound.name, bound.params, bound.formats))
+        return self._rows(self._pgconn.exec_params(bound.text, bound.params, bound.types, bound.formats))
 
     def run_all(self, statements: Sequence[Statement]) -> list[Rows]:
-        ready = [(values := Transformer(self), *_bound(each, values)) for each in statements]
-        names = [
-            self._name(each.text, text, values.types) if each.params and settings.PREPARED_STATEMENTS else b""
-            for each, (values, text, _) in zip(statements, ready, strict=True)
-        ]
+        ready = [self._bound(each) for each in statements]
         self._pgconn.enter_pipeline_mode()
         try:
-            for name, (values, text, params) in zip(names, ready, strict=True):
-                if name:
-                    self._pgconn.send_query_prepared(name, params, values.formats)
+            for bound in ready:
+                if bound.name:
+                    self._pgconn.send_query_prepared(bound.name, bound.params, bound.formats)
                 else:
-                    self._pgconn.send_query_params(text, params, values.types, values.formats)
+                    self._pgconn.send_query_params(bound.text, bound.params, bound.types, bound.formats)
             self._pgconn.pipeline_sync()
             results = [self._next() for _ in ready]
             self._next(is_sync=True)
         finally:
             if self._pgconn.status == pq.ConnStatus.OK:
                 self._pgconn.exit_pipeline_mode()
-        return [self._rows(result, values) for result, (values, *_) in zip(results, ready, strict=True)]
+        return [self._rows(result) for result in results]
+
+    def _bound(self, statement: Statement) -> _Bound:
+        """A statement with its values; prepared, where it has any. What has none (BEGIN, SET LOCAL) is not worth a name."""
+        text, names = _numbered(statement.text)
+        params = statement.params
+        if not params:
+            return _Bound(text)
+        ordered = [params[name] for name in names] if isinstance(params, Mapping) else params
+        dumped = self._values.dump_sequence(ordered, [PyFormat.AUTO] * len(ordered))
+        types, formats = self._values.types, self._values.formats
+        name = self._name(statement.text, text, types) if settings.PREPARED_STATEMENTS else b""
+        return _Bound(text, dumped, types, formats, name)
 
     def _name(self, key: str, text: bytes, types: tuple[int, ...] | None) -> bytes:
         """The statement as it is called on this connection; it is prepared where it is new."""
@@ -145,12 +160,12 @@ class _Link:
             self._pgconn.get_result()  # None: the end of this statement's results
         return result
 
-    def _rows(self, result: pq.abc.PGresult, values: abc.Transformer) -> Rows:
+    def _rows(self, result: pq.abc.PGresult) -> Rows:
         self._check(result)
         if not result.nfields:
             return []
-        values.set_pgresult(result)
-        return values.load_rows(0, result.ntuples, tuple)
+        self._values.set_pgresult(result)
+        return self._values.load_rows(0, result.ntuples, tuple)
 
     def _check(self, result: pq.abc.PGresult) -> None:
         if result.status in _FINE:
@@ -169,13 +184,6 @@ def _link() -> _Link:
     if found is None:
         found = _links[connected] = _Link(connected)
     return found
-
-
-def _bound(statement: Statement, values: abc.Transformer) -> tuple[bytes, Sequence[Any]]:
-    text, names = _numbered(statement.text)
-    params = statement.params
-    ordered = [params[name] for name in names] if isinstance(params, Mapping) else params
-    return text, values.dump_sequence(ordered, [PyFormat.AUTO] * len(ordered))
 
 
 @functools.lru_cache(maxsize=500)

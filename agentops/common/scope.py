@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import psycopg
 from django.db import connection, transaction
-from psycopg import pq, sql
+from psycopg import pq
 
 from agentops.common import prepared
 from agentops.common.prepared import Statement
@@ -164,22 +164,21 @@ def _ask_only_doubtful_connections() -> None:
 
 def _set_local(scope: Scope, first: Sequence[Statement]) -> list[prepared.Rows]:
     assert connection.in_atomic_block
-    texts: list[sql.Composable] = []
+    texts: list[str] = []  # numbers by their format, so that nothing else can stand in them
     if scope.tenant_id is not None:
-        texts.append(sql.SQL("SET LOCAL app.tenant_id = {}").format(sql.Literal(str(scope.tenant_id))))
+        texts.append(f"SET LOCAL app.tenant_id = '{scope.tenant_id.int:032x}'")
     if scope.user_id is not None:
-        texts.append(sql.SQL("SET LOCAL app.user_id = {}").format(sql.Literal(str(scope.user_id))))
+        texts.append(f"SET LOCAL app.user_id = '{scope.user_id:d}'")
     if scope.is_staff_read:
-        texts.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(STAFF_ROLE)))
-    connected = connection.connection
-    if connected.pgconn.transaction_status == pq.TransactionStatus.IDLE:
-        texts.insert(0, sql.SQL("BEGIN"))
+        texts.append(f"SET LOCAL ROLE {STAFF_ROLE}")
+    pgconn = connection.connection.pgconn
+    if pgconn.transaction_status == pq.TransactionStatus.IDLE:
+        texts.insert(0, "BEGIN")
     if first:
-        opening = [Statement(text.as_string(connected)) for text in texts]
-        return prepared.run_all([*opening, *first])[len(texts) :]
+        return prepared.run_all([*(Statement(text) for text in texts), *first])[len(texts) :]
     # One text by the simple protocol is one round trip. psycopg would send its BEGIN alone, and wait for the answer.
     with connection.wrap_database_errors:
-        result = connected.pgconn.exec_(sql.SQL("; ").join(texts).as_bytes(connected))
+        result = pgconn.exec_("; ".join(texts).encode())
         if result.status != pq.ExecStatus.COMMAND_OK:
             raise psycopg.OperationalError(result.get_error_message())
     return []

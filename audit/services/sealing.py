@@ -34,12 +34,16 @@ _LOCK_HEAD = "SELECT tree_size, frontier, key_id FROM audit_head WHERE tenant_id
 _LAST_CHECKPOINT = """
 SELECT note, key_id FROM audit_checkpoint WHERE tenant_id = %s ORDER BY tree_size DESC LIMIT 1
 """
-# The lock on the head keeps other sealers out, and nobody else deletes here.
+# The lock on the head keeps other sealers out, and nobody else deletes here. A batch is told by where it ends: a list of
+# its rows would be walked for each of them where the planner knows of none, as it does of a tenant that began today.
 _PLACE = """
 WITH taken AS (
-    DELETE FROM audit_pending WHERE tenant_id = %(tenant)s AND ctid = ANY(ARRAY(
-        SELECT ctid FROM audit_pending WHERE tenant_id = %(tenant)s ORDER BY recorded_at, entry_id LIMIT %(most)s
-    ))
+    DELETE FROM audit_pending WHERE tenant_id = %(tenant)s AND (recorded_at, entry_id) <= (
+        SELECT recorded_at, entry_id FROM (
+            SELECT recorded_at, entry_id FROM audit_pending
+            WHERE tenant_id = %(tenant)s ORDER BY recorded_at, entry_id LIMIT %(most)s
+        ) AS batch ORDER BY recorded_at DESC, entry_id DESC LIMIT 1
+    )
     RETURNING recorded_at, entry_id, leaf_hash
 ), placed AS (
     INSERT INTO audit_leaf (tenant_id, leaf_index, entry_id, recorded_at, leaf_hash)
