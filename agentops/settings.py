@@ -89,6 +89,7 @@ TEMPLATES = [
                 "agentops.portal.templatetags.places",
                 "agentops.portal.templatetags.states",
                 "agentops.portal.templatetags.icons",
+                "agentops.portal.templatetags.heads",
             ],
         },
     },

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -85,3 +89,32 @@ def test_the_extensions_are_there(running: embedded.Running) -> None:
 
 def test_preparing_again_changes_nothing(running: embedded.Running) -> None:
     roles.prepare(running.superuser)
+
+
+def test_a_client_that_is_killed_leaves_no_statement_with_its_locks(running: embedded.Running) -> None:
+    code = (
+        "import json, psycopg, sys\n"
+        "connection = psycopg.connect(**json.loads(sys.argv[1]))\n"
+        "connection.execute('SELECT pg_advisory_xact_lock(77)')\n"
+        "connection.execute('SELECT pg_sleep(120)')\n"
+    )
+    client = subprocess.Popen([sys.executable, "-c", code, json.dumps(running.database)])
+    with psycopg.connect(**running.database, autocommit=True) as other:
+        try:
+            _until(10, lambda: not _is_free(other))
+        finally:
+            client.kill()
+            client.wait()
+        _until(20, lambda: _is_free(other))
+
+
+def _is_free(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(77)").fetchone()
+    return row is not None and bool(row[0])
+
+
+def _until(seconds: float, is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, f"not after {seconds} s"
+        time.sleep(0.1)

@@ -21,3 +21,6 @@ BEGIN
     END IF;
 END
 $$;
+-- Without this, a worker that is killed or stopped for time leaves its statement running, with the locks that others wait for.
+ALTER ROLE agentops_owner SET client_connection_check_interval = '5s';
+ALTER ROLE agentops_app SET client_connection_check_interval = '5s';
