@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 import uuid
 from collections.abc import Callable
@@ -43,9 +42,7 @@ def run(
     figures: dict[str, Any] = {"tenants": len(made), "fill_seconds": round(time.perf_counter() - begun), **_sizes()}
     if fill_only:
         return figures
-    gc.collect()
-    gc.freeze()  # as a web process does (agentops/wsgi.py): what is loaded is not looked through again
-    gc.set_threshold(20_000, 10, 10)
+    memory.settle()
     try:
         times = _staff(made, repeat) | _customers(made[:: max(1, len(made) // SAMPLES)], repeat)
     finally:
