@@ -96,3 +96,13 @@ def test_nothing_there_is_said_in_the_machines_form(world: World) -> None:
     response = Client().get("/api/v1/nothing")
     assert response.status_code == 404
     assert response["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*;q=0", "nonsense"])
+def test_an_address_of_one_form_answers_in_it_whatever_is_accepted(
+    world: World, key_for: Callable[..., str], accept: str
+) -> None:
+    headers = {"authorization": f"Bearer {key_for(world.acme, KeyScope.READ)}", "accept": accept}
+    response = Client().get("/api/v1/budgets", headers=headers)
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+    assert response.json()
