@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from agentops.common import clock
@@ -36,24 +38,16 @@ _STREAM_SECONDS = 20.0
 @task(Queue.MAINTENANCE)
 def seal(tenant_id: str) -> int:
     """Seal what one tenant's people wait for; answers how many entries."""
-    return _seal(uuid.UUID(tenant_id), time.monotonic() + _SWEEP_SECONDS)
+    return _in_turn([uuid.UUID(tenant_id)], _one_batch)
 
 
 @task(Queue.MAINTENANCE)
 def seal_waiting() -> int:
     """Seal what waits, who has waited longest first, one batch of each tenant in turn; answers how many entries."""
-    until, count = time.monotonic() + _SWEEP_SECONDS, 0
-    due = [tenant for tenant, _ in queries.tenants_waiting(using=OWNER)]
-    while due and time.monotonic() < until:
-        again = []
-        for tenant in due:
-            done = _one_batch(tenant)
-            count += done
-            if done == BATCH:
-                again.append(tenant)
-        due = again
-    _look_for_lag()
-    return count
+    try:
+        return _in_turn([tenant for tenant, _ in queries.tenants_waiting(using=OWNER)], _one_batch)
+    finally:
+        _look_for_lag()
 
 
 @task(Queue.MAINTENANCE)
@@ -68,17 +62,7 @@ def write_manifests() -> int:
     """Manifests of runs that have ended; answers how many."""
     with staff_scope():
         due = queries.tenants_without_manifests()
-    until, count = time.monotonic() + _SWEEP_SECONDS, 0
-    while due and time.monotonic() < until:
-        again = []
-        for tenant in due:
-            with tenant_scope(tenant):
-                made, is_more = services.write_manifests(tenant=tenant, at=clock.now())
-            count += made
-            if is_more:
-                again.append(tenant)
-        due = again
-    return count
+    return _in_turn(due, _next_leaves)
 
 
 @task(Queue.MAINTENANCE)
@@ -194,24 +178,42 @@ def _kept_days(tenant: uuid.UUID) -> int:
         return queries.kept_days(tenant=tenant, most=PLAN_AUDIT_DAYS[tenants.plan_of(tenant)])
 
 
-def _seal(tenant: uuid.UUID, until: float) -> int:
-    count = 0
-    while time.monotonic() < until:
-        done = _one_batch(tenant)
+def _in_turn(tenants: Iterable[uuid.UUID], step: Callable[[uuid.UUID], tuple[int, bool]]) -> int:
+    """A step of each tenant, and one more of those that have more, until the sweep's time is over; answers the sum.
+
+    `step` says how much it did, and whether there is more. Tenants come with who has waited longest first, so who was not
+    reached is the first of the next sweep. One that breaks keeps no other waiting.
+    """
+    until, waiting, count, broken = time.monotonic() + _SWEEP_SECONDS, deque(tenants), 0, None
+    while waiting and time.monotonic() < until:
+        tenant = waiting.popleft()
+        try:
+            done, is_more = step(tenant)
+        except Exception as error:
+            logger.exception("a sweep of the audit log broke at tenant %s; it goes on with the next", tenant)
+            broken = error
+            continue
         count += done
-        if done < BATCH:
-            break
+        if is_more:
+            waiting.append(tenant)
+    if broken is not None:
+        raise broken
     return count
 
 
-def _one_batch(tenant: uuid.UUID) -> int:
-    """One tenant's trouble is no other's: it is a finding already, and a line in the log of the worker."""
+def _one_batch(tenant: uuid.UUID) -> tuple[int, bool]:
+    """Seal one batch. A tenant whose log cannot be sealed is a finding already, and a line in the log of the worker."""
     try:
         done = services.seal(tenant=tenant, at=clock.now())
     except (KeyMissing, TreeDiffers) as error:
         logger.error("the audit log of tenant %s cannot be sealed: %s", tenant, error)
-        return 0
-    return done.count if done else 0
+        return 0, False
+    return (done.count, done.count == BATCH) if done else (0, False)
+
+
+def _next_leaves(tenant: uuid.UUID) -> tuple[int, bool]:
+    with tenant_scope(tenant):
+        return services.write_manifests(tenant=tenant, at=clock.now())
 
 
 def _look_for_lag() -> None:

@@ -33,7 +33,8 @@ SELECT count(*), min(recorded_at) FROM (
 
 _UNSEEN_LEAVES = """
 SELECT h.tenant_id FROM audit_head h LEFT JOIN audit_manifestcursor c ON c.tenant_id = h.tenant_id
-WHERE h.tree_size > coalesce(c.next_leaf, 0) ORDER BY h.tenant_id
+LEFT JOIN audit_leaf l ON l.tenant_id = h.tenant_id AND l.leaf_index = coalesce(c.next_leaf, 0)
+WHERE h.tree_size > coalesce(c.next_leaf, 0) ORDER BY l.recorded_at NULLS FIRST, h.tenant_id
 """
 
 
@@ -87,7 +88,7 @@ def tenants_with_finding(*, kind: str, using: str = "default") -> list[uuid.UUID
 
 
 def tenants_without_manifests() -> list[uuid.UUID]:
-    """Those with leaves that were not looked at for runs that have ended. Asked by staff."""
+    """Those with leaves that were not looked at for runs that have ended, the longest first. Asked by staff."""
     with connection.cursor() as cursor:
         cursor.execute(_UNSEEN_LEAVES)
         return [tenant for (tenant,) in cursor.fetchall()]

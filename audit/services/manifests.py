@@ -68,11 +68,10 @@ def write_manifests(*, tenant: uuid.UUID, at: datetime) -> tuple[int, bool]:
     Where another worker is at it, there is nothing to do.
     """
     scope.require_tenant(tenant)
-    ManifestCursor.objects.bulk_create([ManifestCursor(tenant_id=tenant)], ignore_conflicts=True)
-    cursor = ManifestCursor.objects.select_for_update(skip_locked=True).filter(tenant_id=tenant).first()
-    if cursor is None:
+    if not _is_ours(tenant):
         return 0, False
-    first, sealed = cursor.next_leaf, _sealed_before(tenant, at - GRACE)
+    place, _ = ManifestCursor.objects.get_or_create(tenant_id=tenant)
+    first, sealed = place.next_leaf, _sealed_before(tenant, at - GRACE)
     upto = min(first + LEAVES, sealed)
     if upto <= first:
         return 0, False
@@ -81,6 +80,13 @@ def write_manifests(*, tenant: uuid.UUID, at: datetime) -> tuple[int, bool]:
         record_many(tenant=tenant, entries=entries)
     ManifestCursor.objects.filter(tenant_id=tenant).update(next_leaf=upto)
     return len(entries), upto < sealed
+
+
+def _is_ours(tenant: uuid.UUID) -> bool:
+    """Until this transaction ends. Not a lock on the cursor's row, which the first to come here has only just made."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 9))", [f"manifests:{tenant}"])
+        return bool(cursor.fetchone()[0])
 
 
 def _sealed_before(tenant: uuid.UUID, moment: datetime) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db import IntegrityError
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
@@ -237,6 +238,23 @@ def test_a_guarded_run_leaves_a_manifest(world: World, log: Log) -> None:
     assert made.told()["entries"] == held >= 2
     log.seal()
     assert tasks.write_manifests() == 0
+
+
+def test_manifests_of_one_organisation_that_break_are_nobody_elses_trouble(log: Log, world: World) -> None:
+    logs = (log, Log(world.globex))
+    for one in logs:
+        write_run(one, uuid.uuid4(), at=clock.now() - timedelta(minutes=5))
+        one.seal(at=clock.now() - timedelta(minutes=2))
+    log.execute(
+        f"ALTER TABLE audit_manifestcursor ADD CONSTRAINT broken CHECK (tenant_id <> '{log.id}' OR next_leaf = 0)"
+    )
+    try:
+        with pytest.raises(IntegrityError):
+            tasks.write_manifests()
+    finally:
+        log.execute("ALTER TABLE audit_manifestcursor DROP CONSTRAINT broken")
+    assert [len(entries(one, "run.manifest")) for one in logs] == [0, 1]
+    assert tasks.write_manifests() == 1
 
 
 # -- the sweep --------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from django.db import connection, connections
 
 from agentops.common import clock, scope
 from agentops.common.scope import Scope, tenant_scope
-from audit import keys, services
+from audit import keys, services, tasks
 from tests.audit.logs import Log, assert_named_before_they_sign, assert_one_whole_history, entry
+from tests.audit.test_upkeep import write_run
 from tests.races.test_ingest_races import at_once, deadlocks
 from tests.world import World
 
@@ -139,3 +141,26 @@ def test_keys_that_rotate_meanwhile_are_named_before_they_sign(logs: list[Log], 
         assert_one_whole_history(log)
         assert_named_before_they_sign(log)
     assert any(len({checkpoint.key_id for checkpoint in log.checkpoints()}) == 2 for log in logs)
+
+
+def test_who_writes_manifests_keeps_no_other_worker_waiting(logs: list[Log]) -> None:
+    log, held, over = logs[0], threading.Event(), threading.Event()
+    write_run(log, uuid.uuid4(), at=clock.now() - timedelta(minutes=5))
+    log.seal(at=clock.now() - timedelta(minutes=2))
+
+    def first() -> int:
+        with tenant_scope(log.id):
+            made, _ = services.write_manifests(tenant=log.id, at=clock.now())
+            held.set()
+            assert over.wait(20)
+        return made
+
+    def second() -> int:
+        assert held.wait(20)
+        try:
+            return tasks.write_manifests()
+        finally:
+            over.set()
+
+    assert at_once([first, second]) == [1, 0]
+    assert tasks.write_manifests() == 0
