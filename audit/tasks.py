@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 import uuid
 from collections import deque
@@ -30,7 +31,6 @@ logger = logging.getLogger(__name__)
 LAGS, STREAM_STOPPED = "sealing_lag", "stream_stopped"
 # The queue has one worker: a sweep goes away in time for doorbells and others, and the next one goes on.
 _SWEEP_SECONDS = 8.0
-_PRUNE_SECONDS = 60.0
 _EXPORT_SECONDS = 90.0
 _STREAM_SECONDS = 20.0
 
@@ -67,18 +67,18 @@ def write_manifests() -> int:
 
 @task(Queue.MAINTENANCE)
 def prune() -> int:
-    """Delete what each tenant keeps no longer, in turn; answers how many leaves it passed."""
-    until, count = time.monotonic() + _PRUNE_SECONDS, 0
-    for tenant in tenants.active_tenant_ids():
-        at = clock.now()
-        services.thin_checkpoints(tenant=tenant, at=at)
-        before = at - timedelta(days=_kept_days(tenant))
-        while time.monotonic() < until:
-            passed = services.prune(tenant=tenant, before=before, at=at)
-            count += passed
-            if not passed:
-                break
-    return count
+    """Delete what each tenant keeps no longer, in turn; answers how many leaves it passed.
+
+    Where the time of a sweep is too short it lets sealing to the worker, and asks to be gone on with.
+    """
+    begun, due = time.monotonic(), list(tenants.active_tenant_ids())
+    random.shuffle(due)  # who was not reached comes earlier another time
+    for tenant in due:
+        services.thin_checkpoints(tenant=tenant, at=clock.now())
+    passed = _in_turn(due, _prune_batch)
+    if passed and time.monotonic() - begun >= _SWEEP_SECONDS:
+        ring(prune)
+    return passed
 
 
 @task(Queue.MAINTENANCE)
@@ -209,6 +209,12 @@ def _one_batch(tenant: uuid.UUID) -> tuple[int, bool]:
         logger.error("the audit log of tenant %s cannot be sealed: %s", tenant, error)
         return 0, False
     return (done.count, done.count == BATCH) if done else (0, False)
+
+
+def _prune_batch(tenant: uuid.UUID) -> tuple[int, bool]:
+    at = clock.now()
+    passed = services.prune(tenant=tenant, before=at - timedelta(days=_kept_days(tenant)), at=at)
+    return passed, passed > 0
 
 
 def _next_leaves(tenant: uuid.UUID) -> tuple[int, bool]:
