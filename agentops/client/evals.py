@@ -152,6 +152,7 @@ def run_suite(
     says `running`. Raises PortalError, Unreachable, Throttled.
     """
     asked = {
+        "id": str(uuid.uuid4()),  # sent again after an answer was lost, it begins no second suite run
         "agent": agent,
         "agent_version": version,
         "set": set,

@@ -59,6 +59,63 @@ def test_the_plan_is_frozen_whatever_becomes_of_the_set(acme: Runner, refunds: E
     assert {each["key"] for each in acme.claim(acme.begin()["id"])[1]} == {"new"}
 
 
+def test_a_suite_run_begun_again_under_its_id_is_the_one_that_was_begun(
+    acme: Runner, refunds: EvalSet, world: World
+) -> None:
+    id = str(uuid.uuid4())
+    first = acme.begin(id=id, tags=["money"], repeats=2)
+    assert first["id"] == id
+    assert acme.begin(id=id, tags=["money", "money"], repeats=2) == first
+    replace(world.acme, refunds.id, {"new": case(title="New", tags=["money"])})
+    with tenant_scope(world.acme.id):
+        services.archive_set(tenant=world.acme.id, eval_set=refunds.id, is_archived=True, by=OPERATOR, at=clock.now())
+    assert acme.begin(id=id.upper(), tags=["money"], repeats=2) == first, "whatever became of the set meanwhile"
+    assert acme.begin(id=id, tags=["money"], repeats=2, revision=1) == first
+    same = {"agent": "desk", "agent_version": "1", "set": "refunds", "tags": ["money"], "repeats": 2}
+    others: list[dict[str, Any]] = [
+        {"agent": "other"},
+        {"agent_version": "2"},
+        {"set": "more"},
+        {"revision": 2},
+        {"mode": "chaos"},
+        {"tags": []},
+        {"repeats": 3},
+        {"trigger": "ci"},
+        {"runner": "endpoint"},
+    ]
+    for other in others:
+        refused = acme.ask("POST", "suite-runs", {"id": id, **same, **other}, status=409)
+        assert refused["code"] == "idempotency_mismatch", other
+    globex = Runner(world.globex)
+    make_set(world.globex, good=case(tags=["money"]))
+    refused = globex.ask("POST", "suite-runs", {"id": id, **same}, status=409)
+    assert refused["code"] == "idempotency_mismatch"
+    assert globex.ask("GET", "suite-runs")["results"] == [] and acme.suite(id)["open"] == 2
+    assert world.acme.actions().count("suite.begun") == 1 and "suite.begun" not in world.globex.actions()
+
+
+def test_a_suite_run_sent_many_times_at_once_begins_once(acme: Runner, refunds: EvalSet, world: World) -> None:
+    id, said = str(uuid.uuid4()), []
+    start = threading.Barrier(4)
+
+    def send() -> None:
+        start.wait()
+        try:
+            said.append(acme.begin(id=id)["id"])
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == [id] * 4
+    with tenant_scope(world.acme.id):
+        assert CaseRun.objects.filter(tenant_id=world.acme.id).count() == 2
+    assert world.acme.actions().count("suite.begun") == 1
+
+
 def test_tags_and_the_agents_name_choose_cases(acme: Runner, world: World) -> None:
     make_set(world.acme, a=case(tags=["money"]), b=case(agent="another"), c=case(agent="desk", tags=["x"]))
     assert acme.begin()["cases"] == 2
@@ -238,6 +295,8 @@ def test_a_result_that_is_none_is_refused_where_it_is_wrong(
         ({"tags": ["A B"]}, "/tags/0"),
         ({"tags": "money"}, "/tags"),
         ({"sets": "x"}, "/sets"),
+        ({"id": "mine"}, "/id"),
+        ({"id": 1}, "/id"),
     ],
 )
 def test_a_suite_that_is_none_is_refused_where_it_is_wrong(
