@@ -6,15 +6,16 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from agentops.common import clock
 from agentops.common.cursors import Cursor
 from evals.errors import Unknown
-from evals.models import AgentEndpoint, CaseRun, SuiteRun
+from evals.models import AgentEndpoint, CaseRun, Judgement, SuiteRun
 from evals.sets import verdicts
-from evals.types import CaseState, Runner, SuiteMode, SuiteState
+from evals.types import CaseState, JudgementState, JudgeState, Runner, Subject, SuiteMode, SuiteState
 
 Statuses = Mapping[str, tuple[str, str]]
 _OPEN = (CaseState.PLANNED, CaseState.CLAIMED, CaseState.JUDGING)
@@ -89,6 +90,30 @@ def case_results(*, tenant: uuid.UUID, suite_run: uuid.UUID) -> list[CaseResult]
         CaseResult(key, fault, runs[0].case.title, verdicts.status_of([run.state for run in runs]), runs)
         for (key, fault), runs in grouped.items()
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class PausedJudge:
+    """A paused judge for whom cases of a suite run wait, the first of them `since`."""
+
+    id: uuid.UUID
+    name: str
+    cases: int
+    since: datetime
+
+
+def paused_judges(*, tenant: uuid.UUID, suite_run: uuid.UUID) -> list[PausedJudge]:
+    """Those for whom a suite run waits, by name."""
+    waiting = CaseRun.objects.filter(tenant_id=tenant, suite_run_id=suite_run, state=CaseState.JUDGING)
+    asked = Judgement.objects.filter(
+        tenant_id=tenant,
+        subject=Subject.CASE_RUN,
+        subject_id__in=waiting.values("id"),
+        state=JudgementState.PLANNED,
+        judge__state=JudgeState.PAUSED,
+    )
+    by_judge = asked.values_list("judge_id", "judge__name").annotate(cases=Count("id"), since=Min("planned_at"))
+    return [PausedJudge(*row) for row in by_judge.order_by("judge__name", "judge_id")]
 
 
 def case_run(*, tenant: uuid.UUID, suite_run: uuid.UUID, case_run: uuid.UUID) -> CaseRun:

@@ -36,6 +36,8 @@ def settle() -> int:
     count = 0
     for tenant in tenants:
         with tenant_scope(tenant):
+            services.give_up_paused(tenant=tenant, at=clock.now())
+        with tenant_scope(tenant):
             count += services.settle_judged_cases(tenant=tenant, at=clock.now())
         with tenant_scope(tenant):
             count += services.give_up_claims(tenant=tenant, at=clock.now())

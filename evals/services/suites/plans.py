@@ -23,6 +23,7 @@ from evals import queries
 from evals.errors import AlreadyDone, IdempotencyMismatch, Unknown, invalid
 from evals.models import AgentEndpoint, CaseRun, SuiteRun
 from evals.queries.sets import KeyedCase
+from evals.services.suites import judges
 from evals.sets import cases
 from evals.types import CaseState, Runner, SuiteMode, SuiteState
 
@@ -135,6 +136,7 @@ def cancel_suite_run(*, tenant: uuid.UUID, suite_run: uuid.UUID, by: Actor, at: 
         raise AlreadyDone("this suite run has ended")
     locked.state, locked.ended_at = SuiteState.CANCELLED, at
     locked.save(update_fields=["state", "ended_at"])
+    judges.ask_no_more(locked, at)
     open_ones = CaseRun.objects.filter(tenant_id=tenant, suite_run=locked, state__in=_OPEN)
     open_ones.update(state=CaseState.ERRORED, detail="the suite run was cancelled", ended_at=at, claim=None)
     _record(locked, "suite.cancelled", _named(locked), by, at)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
@@ -17,11 +19,13 @@ from evals import services
 from evals.models import CaseRun, EvalSet, Judgement, SuiteRun
 from evals.services import judging
 from evals.services.suites import results
+from evals.tasks import sets as tasks
 from evals.types import Runner as Where
 from tests.evals import rowsof
 from tests.evals.judgeserver import Reply, judge_server, verdict
 from tests.evals.sets.made import case, make_set, replace
 from tests.evals.sets.runner import Runner
+from tests.runtime.guarded import shift
 from tests.world import OPERATOR, World
 
 
@@ -377,6 +381,52 @@ def test_where_no_judge_can_be_asked_the_case_is_errored_and_says_why(acme: Runn
     told = acme.tell(begun["id"], claim, cases[0])
     assert told["state"] == "errored" and "There is no judge 'goal'" in told["detail"]
     assert acme.suite(begun["id"])["state"] == "done"
+
+
+def test_a_suite_that_waits_for_a_paused_judge_says_so_and_is_over_after_a_day(
+    acme: Runner, world: World, client_for: Callable[..., Client]
+) -> None:
+    judge = rowsof.judge(world.acme, name="goal")
+    make_set(world.acme, a=case(expect=[{"kind": "rubric", "judge": "goal"}]))
+    suite = acme.begin()["id"]
+    claim, cases = acme.claim(suite)
+    acme.tell(suite, claim, cases[0])
+    url, judge_url = world.acme.url(f"suite-runs/{suite}/"), world.acme.url(f"quality/judges/{judge.id}/")
+    ada = client_for(world.ada)
+
+    def page(client: Client = ada) -> str:
+        return " ".join(client.get(url).content.decode().split())
+
+    def pause(is_paused: bool = True) -> None:
+        with tenant_scope(world.acme.id):
+            judging.pause_judge(tenant=world.acme.id, judge=judge.id, is_paused=is_paused, by=OPERATOR, at=clock.now())
+
+    assert "is paused" not in page()
+    pause()
+    shift(world.acme, "evals_judgement", "planned_at", -timedelta(hours=23))
+    assert "goal is paused" in page() and "1 case waits for this judge, the first since <time" in page()
+    assert f'href="{judge_url}pause/"' in page() and ada.get(f"{judge_url}pause/").status_code == 200
+    audrey = page(client_for(world.audrey))
+    assert f'href="{judge_url}"' in audrey and f"{judge_url}pause/" not in audrey
+    tasks.settle()
+    assert acme.suite(suite)["state"] == "running"
+    pause(False)
+    shift(world.acme, "evals_judgement", "planned_at", -timedelta(hours=2))
+    tasks.settle()
+    assert acme.suite(suite)["state"] == "running" and "is paused" not in page(), "who goes on is waited for"
+    pause()
+    ended = acme.begin()["id"]
+    claim, cases = acme.claim(ended)
+    acme.tell(ended, claim, cases[0])
+    acme.ask("DELETE", f"suite-runs/{ended}")
+    tasks.settle()
+    found = acme.suite(suite)
+    assert (found["state"], found["failed"], found["results"][0]["status"]) == ("done", 1, "errored")
+    said = "the judge goal gave no score: it is paused, and the case has waited for 24 hours"
+    assert found["results"][0]["runs"][0]["detail"] == said
+    assert "is paused</strong>" not in page()
+    pause(False)
+    assert judging.ask_due(seconds=1) == 0, "nobody asks about what is over"
 
 
 def test_cases_whose_judge_does_not_speak_keep_no_others_waiting(
