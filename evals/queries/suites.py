@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Exists, Min, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q, Window
+from django.db.models.functions import RowNumber
 
 from agentops.common import clock
 from agentops.common.cursors import Cursor
@@ -125,14 +126,19 @@ def case_run(*, tenant: uuid.UUID, suite_run: uuid.UUID, case_run: uuid.UUID) ->
 
 
 def suites_at_endpoints() -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """(tenant, suite run) of those the portal runs itself, that have cases to run at an address that does not rest. Needs staff's scope."""
+    """(tenant, suite run) of those the portal runs itself, that have cases to run at an address that does not rest: of each
+    organisation who answered longest ago, then of each the next, so that nobody's many stand before another's one.
+    Needs staff's scope."""
     now = clock.now()
     free = Q(state=CaseState.PLANNED) | Q(state=CaseState.CLAIMED, claimed_until__lt=now)
     waiting = CaseRun.objects.filter(free, suite_run=OuterRef("id"), tenant_id=OuterRef("tenant_id"))
     rests = Q(paused_until__gt=now)
     address = AgentEndpoint.objects.filter(~rests, tenant_id=OuterRef("tenant_id"), agent=OuterRef("agent"))
     found = SuiteRun.objects.filter(Exists(waiting), Exists(address), state=SuiteState.RUNNING, runner=Runner.ENDPOINT)
-    return list(found.order_by("last_seen_at", "id").values_list("tenant_id", "id")[:50])
+    place = Window(RowNumber(), partition_by="tenant_id", order_by=["last_seen_at", "id"])
+    return list(
+        found.annotate(place=place).order_by("place", "last_seen_at", "id").values_list("tenant_id", "id")[:200]
+    )
 
 
 def tenants_with_open_suites() -> list[uuid.UUID]:

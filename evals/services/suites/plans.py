@@ -122,7 +122,7 @@ def begin_suite_run(
     )
     _record(made, "suite.begun", {**_named(made), "cases": made.cases, "trigger": trigger}, by, at)
     if runner == Runner.ENDPOINT:
-        ring_on_commit(signature(RUN, queue=Queue.DEFAULT.value), tenant_id=str(tenant), suite_run_id=str(made.id))
+        ring_on_commit(signature(RUN, queue=Queue.JUDGING.value), tenant_id=str(tenant), suite_run_id=str(made.id))
     return made
 
 
