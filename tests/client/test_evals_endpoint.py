@@ -24,8 +24,8 @@ from agentops.common.queues import Queue
 from agentops.common.scope import staff_scope, tenant_scope
 from evals import queries, services
 from evals.models import AgentEndpoint, CaseRun
+from evals.tasks import judging
 from evals.tasks import sets as tasks
-from evals.tasks.judging import ask_judges
 from evals.types import Runner as Where
 from tests.client.test_evals_replay import spans_of, weather_run
 from tests.evals import rowsof
@@ -216,9 +216,12 @@ def test_an_address_is_asked_for_no_more_at_once_than_it_takes_by_however_many_w
     assert Runner(world.acme).suite(suite)["passed"] == 6
 
 
-def test_slow_addresses_hold_up_neither_other_organisations_nor_judges(world: World, settings: Any) -> None:
+def test_slow_addresses_hold_up_neither_other_organisations_nor_judges(
+    world: World, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Acme's five addresses and its judge give nothing until they are told to; Globex's answers at once."""
     settings.WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]
+    monkeypatch.setattr(judging, "WAIT_SECONDS", 0.1)
     assert {each.goes_to for each in (tasks.run_due, tasks.run_at_endpoint)} == {Queue.JUDGING}
     agents, go_on = [f"slow-{number}" for number in range(5)], threading.Event()
     for organisation in (world.acme, world.globex):
@@ -250,7 +253,7 @@ def test_slow_addresses_hold_up_neither_other_organisations_nor_judges(world: Wo
 
         asks = [{"tenant_id": str(world.acme.id), "suite_run_id": suite} for suite in suites]
         threads = [threading.Thread(target=work, args=[tasks.run_at_endpoint], kwargs=ids) for ids in asks]
-        threads.append(threading.Thread(target=work, args=[ask_judges]))
+        threads.append(threading.Thread(target=work, args=[judging.ask_judges]))
         for thread in threads:
             thread.start()
         until = time.monotonic() + 60
@@ -259,7 +262,7 @@ def test_slow_addresses_hold_up_neither_other_organisations_nor_judges(world: Wo
             time.sleep(0.02)
         assert tasks.run_due() == 1, "Globex's; three of one organisation are asked at once"
         assert Runner(world.globex).suite(other)["state"] == "done"
-        assert ask_judges() == 0, "one round at a time"
+        assert judging.ask_judges() == 0, "one round at a time"
         assert (slow.in_flight, len(done)) == (4, 2), "nobody waited for those that are slow"
         go_on.set()
         for thread in threads:
