@@ -177,16 +177,17 @@ class TapeView(EvalsView):
 
 
 class ReplaysView(EvalsView):
-    """`POST /api/v1/replays {run_id, agent_version?}`: the tape to replay, frozen."""
+    """`POST /api/v1/replays {id?, run_id, agent_version?}`: the tape to replay, frozen. `id` as with suite runs."""
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         read = self.body()
+        id = _own_id(read, "id")
         text, version = read.text("run_id", required=True), read.text("agent_version", most=100)
         read.done()
         with tenant_scope(self.tenant):
             made = services.open_replay(
-                tenant=self.tenant, run_id=_run_id(text), agent_version=version, by=self.actor, at=clock.now()
+                tenant=self.tenant, run_id=_run_id(text), agent_version=version, by=self.actor, at=clock.now(), id=id
             )
         return Response(replay_json(made) | {"tape": json.loads(made.tape)}, status=201)
 

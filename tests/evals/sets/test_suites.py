@@ -25,6 +25,7 @@ from tests.evals import rowsof
 from tests.evals.judgeserver import Reply, judge_server, verdict
 from tests.evals.sets.made import case, make_set, replace
 from tests.evals.sets.runner import Runner
+from tests.evals.sets.test_pages import refund_run
 from tests.runtime.guarded import shift
 from tests.world import OPERATOR, World
 
@@ -118,6 +119,21 @@ def test_a_suite_run_sent_many_times_at_once_begins_once(acme: Runner, refunds: 
     with tenant_scope(world.acme.id):
         assert CaseRun.objects.filter(tenant_id=world.acme.id).count() == 2
     assert world.acme.actions().count("suite.begun") == 1
+
+
+def test_a_replay_opened_again_under_its_id_is_the_one_that_was_opened(acme: Runner, world: World) -> None:
+    run, other, id = refund_run(world), refund_run(world), str(uuid.uuid4())
+    opened = acme.ask("POST", "replays", {"id": id, "run_id": run, "agent_version": "2"})
+    assert opened["id"] == id
+    assert acme.ask("POST", "replays", {"id": id, "run_id": run, "agent_version": "2"}) == opened
+    for body in ({"run_id": other, "agent_version": "2"}, {"run_id": run, "agent_version": "3"}, {"run_id": run}):
+        assert acme.ask("POST", "replays", {"id": id, **body}, status=409)["code"] == "idempotency_mismatch"
+    globex = Runner(world.globex)
+    theirs = {"id": id, "run_id": refund_run(world, of=world.globex), "agent_version": "2"}
+    assert globex.ask("POST", "replays", theirs, status=409)["code"] == "idempotency_mismatch"
+    assert acme.ask("POST", "replays", {"id": "mine", "run_id": run}, status=400)["errors"][0]["pointer"] == "/id"
+    assert acme.ask("POST", "replays", {"run_id": run})["id"] != id
+    assert world.acme.actions().count("replay.asked") == 2
 
 
 def test_tags_and_the_agents_name_choose_cases(acme: Runner, world: World) -> None:
