@@ -228,12 +228,12 @@ def test_slow_addresses_hold_up_neither_other_organisations_nor_judges(
         make_set(organisation, "weather", good=case())
 
     def hold(number: int, body: dict[str, Any]) -> Reply:
-        assert go_on.wait(60)
+        assert go_on.wait(100)
         return Reply(verdict()) if "messages" in body else Reply(raw=b'{"output": "refund"}')
 
     with judge_server(hold) as slow, judge_server(lambda number, body: Reply(raw=b'{"output": "refund"}')) as quick:
         for agent in agents:
-            set_address(world, slow.url, max_in_flight=1, agent=agent)
+            set_address(world, slow.url, max_in_flight=1, agent=agent, seconds=120)
         set_address(world, quick.url, max_in_flight=1, of=world.globex)
         suites = [begin(world, agent=agent) for agent in agents]
         other = begin(world, of=world.globex)
@@ -272,7 +272,13 @@ def test_slow_addresses_hold_up_neither_other_organisations_nor_judges(
 
 
 def set_address(
-    world: World, url: str, *, max_in_flight: int, agent: str = "desk", of: Organisation | None = None
+    world: World,
+    url: str,
+    *,
+    max_in_flight: int,
+    agent: str = "desk",
+    of: Organisation | None = None,
+    seconds: int = 5,
 ) -> str:
     tenant = (of or world.acme).id
     with tenant_scope(tenant):
@@ -280,7 +286,7 @@ def set_address(
             tenant=tenant,
             agent=agent,
             url=url,
-            timeout_seconds=5,
+            timeout_seconds=seconds,
             max_in_flight=max_in_flight,
             by=OPERATOR,
             at=clock.now(),
