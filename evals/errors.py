@@ -21,6 +21,10 @@ class AlreadyDone(Conflict):
     code, title = "already_done", "It is done"
 
 
+class IdempotencyMismatch(Conflict):
+    code, title = "idempotency_mismatch", "The id was used for another request"
+
+
 class Undecided(Conflict):
     code, title = "gate_undecided", "The gate cannot say yet"
 

@@ -152,6 +152,7 @@ def run_suite(
     says `running`. Raises PortalError, Unreachable, Throttled.
     """
     asked = {
+        "id": str(uuid.uuid4()),  # sent again after an answer was lost, it begins no second suite run
         "agent": agent,
         "agent_version": version,
         "set": set,
@@ -200,7 +201,7 @@ def replay(
     """Run a recorded run again, its tools answering as they did, and compare. `session.next_answer()` gives what its models
     answered, for a replay without any model. Raises PortalError, Unreachable, Throttled.
     """
-    body = {"run_id": run_id, "agent_version": version}
+    body = {"id": str(uuid.uuid4()), "run_id": run_id, "agent_version": version}
     opened = _ask(client, "POST", "/api/v1/replays", {name: text for name, text in body.items() if text})
     case, session = session_of_tape(opened["tape"], tools)
     told = run_case(call, case, session)

@@ -29,7 +29,8 @@ class Queue(StrEnum):
     """What follows the traces: sweeps over runs, finalising, roll-ups; a burst here delays nobody else's work."""
 
     JUDGING = "judging"
-    """Asking judges: one task asks many at once and mostly waits, so a worker of its own does nothing else."""
+    """Asking judges and agents' addresses: a task mostly waits, for minutes at worst, so a worker of its own does nothing
+    else, in many threads."""
 
     MAINTENANCE = "maintenance"
     """Work that needs the owner of the tables: partitions, retention, sealing, erasure; one worker, one at a time."""

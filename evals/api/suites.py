@@ -43,8 +43,13 @@ class SuiteRunsView(EvalsView):
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
-        """`{agent, agent_version, set, revision?, mode?, tags?, repeats?, trigger?, runner?}` → the plan."""
+        """`{id?, agent, agent_version, set, revision?, mode?, tags?, repeats?, trigger?, runner?}` → the plan.
+
+        `id`, a UUID of your own, becomes the suite run's: sent again after an answer was lost, it begins no second one, and
+        the answer is the run as it stands. With another body it is refused (409 `idempotency_mismatch`).
+        """
         read = self.body()
+        id = _own_id(read, "id")
         asked = services.Asked(
             agent=read.text("agent", required=True),
             agent_version=read.text("agent_version", required=True),
@@ -59,7 +64,13 @@ class SuiteRunsView(EvalsView):
         read.done()
         with tenant_scope(self.tenant):
             made = services.begin_suite_run(
-                tenant=self.tenant, asked=asked, runner=runner, trigger=trigger, by=self.actor, at=clock.now()
+                tenant=self.tenant,
+                asked=asked,
+                runner=runner,
+                trigger=trigger,
+                by=self.actor,
+                at=clock.now(),
+                id=id,
             )
             summary = queries.suite_run(tenant=self.tenant, suite_run=made.id)
         return Response(suite_json(summary), status=201)
@@ -166,16 +177,17 @@ class TapeView(EvalsView):
 
 
 class ReplaysView(EvalsView):
-    """`POST /api/v1/replays {run_id, agent_version?}`: the tape to replay, frozen."""
+    """`POST /api/v1/replays {id?, run_id, agent_version?}`: the tape to replay, frozen. `id` as with suite runs."""
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         read = self.body()
+        id = _own_id(read, "id")
         text, version = read.text("run_id", required=True), read.text("agent_version", most=100)
         read.done()
         with tenant_scope(self.tenant):
             made = services.open_replay(
-                tenant=self.tenant, run_id=_run_id(text), agent_version=version, by=self.actor, at=clock.now()
+                tenant=self.tenant, run_id=_run_id(text), agent_version=version, by=self.actor, at=clock.now(), id=id
             )
         return Response(replay_json(made) | {"tape": json.loads(made.tape)}, status=201)
 
@@ -209,13 +221,18 @@ class ReplayResultView(EvalsView):
 
 
 def _id(read: Reading, name: str) -> uuid.UUID:
-    text = read.text(name, required=True)
+    return _own_id(read, name, required=True) or uuid.UUID(int=0)
+
+
+def _own_id(read: Reading, name: str, *, required: bool = False) -> uuid.UUID | None:
+    text = read.text(name, required=required)
+    if not text:
+        return None
     try:
         return uuid.UUID(text)
     except ValueError:
-        if text:
-            read.problem(name, "uuid", "a UUID is expected")
-        return uuid.UUID(int=0)
+        read.problem(name, "uuid", "a UUID is expected")
+        return None
 
 
 def _texts(read: Reading, name: str) -> list[str]:

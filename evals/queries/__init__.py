@@ -21,6 +21,7 @@ from evals.queries.sets import (
 )
 from evals.queries.suites import (
     CaseResult,
+    PausedJudge,
     SuitePage,
     SuiteSummary,
     agent_endpoint,
@@ -28,6 +29,7 @@ from evals.queries.suites import (
     case_results,
     case_run,
     newest_suite_runs,
+    paused_judges,
     suite_run,
     suite_runs,
     suites_at_endpoints,
@@ -37,6 +39,7 @@ from evals.queries.suites import (
 __all__ = [
     "CaseResult",
     "KeyedCase",
+    "PausedJudge",
     "SetSummary",
     "SuitePage",
     "SuiteSummary",
@@ -57,6 +60,7 @@ __all__ = [
     "judging",
     "keys_from",
     "newest_suite_runs",
+    "paused_judges",
     "quality",
     "replay",
     "replays_of",

@@ -22,6 +22,7 @@ CODES = {
     "erased": "its user was forgotten",
     "run_gone": "it is not kept any more",
     "paused": "the judge was paused",
+    "suite_over": "the suite run was ended",
     "replaced": "a newer version of the judge took its place",
     "budget": "the budget for judges is used up",
     "unpriced_budget": "the judge's model has no price, and budgets are kept",

@@ -6,15 +6,17 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q, Window
+from django.db.models.functions import RowNumber
 
 from agentops.common import clock
 from agentops.common.cursors import Cursor
 from evals.errors import Unknown
-from evals.models import AgentEndpoint, CaseRun, SuiteRun
+from evals.models import AgentEndpoint, CaseRun, Judgement, SuiteRun
 from evals.sets import verdicts
-from evals.types import CaseState, Runner, SuiteMode, SuiteState
+from evals.types import CaseState, JudgementState, JudgeState, Runner, Subject, SuiteMode, SuiteState
 
 Statuses = Mapping[str, tuple[str, str]]
 _OPEN = (CaseState.PLANNED, CaseState.CLAIMED, CaseState.JUDGING)
@@ -91,6 +93,30 @@ def case_results(*, tenant: uuid.UUID, suite_run: uuid.UUID) -> list[CaseResult]
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class PausedJudge:
+    """A paused judge for whom cases of a suite run wait, the first of them `since`."""
+
+    id: uuid.UUID
+    name: str
+    cases: int
+    since: datetime
+
+
+def paused_judges(*, tenant: uuid.UUID, suite_run: uuid.UUID) -> list[PausedJudge]:
+    """Those for whom a suite run waits, by name."""
+    waiting = CaseRun.objects.filter(tenant_id=tenant, suite_run_id=suite_run, state=CaseState.JUDGING)
+    asked = Judgement.objects.filter(
+        tenant_id=tenant,
+        subject=Subject.CASE_RUN,
+        subject_id__in=waiting.values("id"),
+        state=JudgementState.PLANNED,
+        judge__state=JudgeState.PAUSED,
+    )
+    by_judge = asked.values_list("judge_id", "judge__name").annotate(cases=Count("id"), since=Min("planned_at"))
+    return [PausedJudge(*row) for row in by_judge.order_by("judge__name", "judge_id")]
+
+
 def case_run(*, tenant: uuid.UUID, suite_run: uuid.UUID, case_run: uuid.UUID) -> CaseRun:
     """One run of a case with all it did. Raises Unknown."""
     found = CaseRun.objects.filter(tenant_id=tenant, suite_run_id=suite_run, id=case_run).select_related("case").first()
@@ -100,14 +126,19 @@ def case_run(*, tenant: uuid.UUID, suite_run: uuid.UUID, case_run: uuid.UUID) ->
 
 
 def suites_at_endpoints() -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """(tenant, suite run) of those the portal runs itself, that have cases to run at an address that does not rest. Needs staff's scope."""
+    """(tenant, suite run) of those the portal runs itself, that have cases to run at an address that does not rest: of each
+    organisation who answered longest ago, then of each the next, so that nobody's many stand before another's one.
+    Needs staff's scope."""
     now = clock.now()
     free = Q(state=CaseState.PLANNED) | Q(state=CaseState.CLAIMED, claimed_until__lt=now)
     waiting = CaseRun.objects.filter(free, suite_run=OuterRef("id"), tenant_id=OuterRef("tenant_id"))
     rests = Q(paused_until__gt=now)
     address = AgentEndpoint.objects.filter(~rests, tenant_id=OuterRef("tenant_id"), agent=OuterRef("agent"))
     found = SuiteRun.objects.filter(Exists(waiting), Exists(address), state=SuiteState.RUNNING, runner=Runner.ENDPOINT)
-    return list(found.order_by("last_seen_at", "id").values_list("tenant_id", "id")[:50])
+    place = Window(RowNumber(), partition_by="tenant_id", order_by=["last_seen_at", "id"])
+    return list(
+        found.annotate(place=place).order_by("place", "last_seen_at", "id").values_list("tenant_id", "id")[:200]
+    )
 
 
 def tenants_with_open_suites() -> list[uuid.UUID]:

@@ -41,6 +41,7 @@ from evals.services.signals import (
     tell_outcome,
 )
 from evals.services.suites import (
+    PAUSED_MOST,
     Asked,
     CaseOutcome,
     begin_suite_run,
@@ -48,6 +49,7 @@ from evals.services.suites import (
     claim_cases,
     claim_for_endpoint,
     give_up_claims,
+    give_up_paused,
     put_back,
     remove_agent_endpoint,
     set_agent_endpoint,
@@ -56,6 +58,7 @@ from evals.services.suites import (
 )
 
 __all__ = [
+    "PAUSED_MOST",
     "Asked",
     "CaseOutcome",
     "Requirement",
@@ -81,6 +84,7 @@ __all__ = [
     "forget_gone_runs",
     "give_feedback",
     "give_up_claims",
+    "give_up_paused",
     "judge_labelled",
     "match_outcomes",
     "note_led_to",

@@ -88,6 +88,10 @@ def suite_run(request: TenantRequest, suite_run: uuid.UUID) -> HttpResponse:
         "stats": _stats(found, len(results)),
         "done": found.case_runs - found.open,
         "is_running": run.state == SuiteState.RUNNING,
+        "paused": [
+            (each, each.since + services.PAUSED_MOST)
+            for each in queries.paused_judges(tenant=tenant, suite_run=suite_run)
+        ],
         "may_manage": may_manage(request),
     }
     return TemplateResponse(request, "evals/suite_run.html", context)

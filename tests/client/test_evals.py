@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from agentops_client import Client, PortalError, evals
 from agentops_client.adapters import evals_openai_agents, evals_pydantic_ai
@@ -63,6 +67,46 @@ def run(client: Any, call: Any, **more: Any) -> Any:
 
 def plain_agent(given: Any, session: Any) -> str:
     return f"It is {session.tools['weather']('Paris')['sky']} in Paris."
+
+
+@contextmanager
+def losing_the_first_answer(portal: str) -> Iterator[str]:
+    """An address before the portal: the first request is taken there, and its answer lost on the way back."""
+    lost: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name: self.headers[name] for name in ("Authorization", "Content-Type") if name in self.headers}
+            answer = httpx.request(self.command, f"{portal}{self.path}", content=body, headers=headers)
+            if not lost:
+                lost.append(self.path)
+                return
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers["content-type"])
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_POST = do_GET
+
+        def log_message(self, format: str, *args: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+    assert lost == ["/api/v1/suite-runs"]
+
+
+def test_a_suite_whose_first_answer_was_lost_is_begun_once(live_portal: Portal, world: World) -> None:
+    make_set(world.acme, "weather", good=a_case())
+    with (
+        losing_the_first_answer(live_portal.url) as url,
+        Client(url, world.acme.keys["evals"]) as client,
+    ):
+        assert run(client, plain_agent).passed
+    assert world.acme.actions().count("suite.begun") == 1
 
 
 def test_what_an_agent_did_that_cannot_be_told_leaves_its_case_errored_and_the_suite_goes_on(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,18 +20,21 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from agentops.common import clock
-from agentops.common.scope import tenant_scope
-from evals import services
+from agentops.common.queues import Queue
+from agentops.common.scope import staff_scope, tenant_scope
+from evals import queries, services
 from evals.models import AgentEndpoint, CaseRun
+from evals.tasks import judging
 from evals.tasks import sets as tasks
 from evals.types import Runner as Where
 from tests.client.test_evals_replay import spans_of, weather_run
-from tests.evals.judgeserver import Reply, judge_server
+from tests.evals import rowsof
+from tests.evals.judgeserver import Reply, judge_server, verdict
 from tests.evals.sets.made import case, make_set
 from tests.evals.sets.runner import Runner
 from tests.runtime.guarded import shift
 from tests.server import Portal
-from tests.world import OPERATOR, World
+from tests.world import OPERATOR, Organisation, World
 
 WEATHER = {"tool": "weather", "arguments": {"city": "Paris"}, "result": {"sky": "sunny"}}
 
@@ -68,11 +72,12 @@ def address(world: World, settings: Any) -> Iterator[Any]:
         server.server_close()
 
 
-def begin(world: World) -> str:
-    asked = services.Asked(agent="desk", agent_version="1", eval_set="weather")
-    with tenant_scope(world.acme.id):
+def begin(world: World, *, agent: str = "desk", of: Organisation | None = None) -> str:
+    tenant = (of or world.acme).id
+    asked = services.Asked(agent=agent, agent_version="1", eval_set="weather")
+    with tenant_scope(tenant):
         made = services.begin_suite_run(
-            tenant=world.acme.id, asked=asked, runner=Where.ENDPOINT, trigger="schedule", by=OPERATOR, at=clock.now()
+            tenant=tenant, asked=asked, runner=Where.ENDPOINT, trigger="schedule", by=OPERATOR, at=clock.now()
         )
     return str(made.id)
 
@@ -211,13 +216,77 @@ def test_an_address_is_asked_for_no_more_at_once_than_it_takes_by_however_many_w
     assert Runner(world.acme).suite(suite)["passed"] == 6
 
 
-def set_address(world: World, url: str, *, max_in_flight: int, agent: str = "desk") -> str:
-    with tenant_scope(world.acme.id):
+def test_slow_addresses_hold_up_neither_other_organisations_nor_judges(
+    world: World, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acme's five addresses and its judge give nothing until they are told to; Globex's answers at once."""
+    settings.WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]
+    monkeypatch.setattr(judging, "WAIT_SECONDS", 0.1)
+    assert {each.goes_to for each in (tasks.run_due, tasks.run_at_endpoint)} == {Queue.JUDGING}
+    agents, go_on = [f"slow-{number}" for number in range(5)], threading.Event()
+    for organisation in (world.acme, world.globex):
+        make_set(organisation, "weather", good=case())
+
+    def hold(number: int, body: dict[str, Any]) -> Reply:
+        assert go_on.wait(100)
+        return Reply(verdict()) if "messages" in body else Reply(raw=b'{"output": "refund"}')
+
+    with judge_server(hold) as slow, judge_server(lambda number, body: Reply(raw=b'{"output": "refund"}')) as quick:
+        for agent in agents:
+            set_address(world, slow.url, max_in_flight=1, agent=agent, seconds=120)
+        set_address(world, quick.url, max_in_flight=1, of=world.globex)
+        suites = [begin(world, agent=agent) for agent in agents]
+        other = begin(world, of=world.globex)
+        with staff_scope():
+            assert (world.globex.id, uuid.UUID(other)) in queries.suites_at_endpoints()[:2], (
+                "each has its first one first"
+            )
+        rowsof.judge(world.acme, url=slow.url)
+        rowsof.planned(world.acme, 1)
+        done: list[int] = []
+
+        def work(task: Any, **ids: str) -> None:
+            try:
+                done.append(task(**ids))
+            finally:
+                connection.close()
+
+        asks = [{"tenant_id": str(world.acme.id), "suite_run_id": suite} for suite in suites]
+        threads = [threading.Thread(target=work, args=[tasks.run_at_endpoint], kwargs=ids) for ids in asks]
+        threads.append(threading.Thread(target=work, args=[judging.ask_judges]))
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + 60
+        while (slow.in_flight, done) != (4, [0, 0]):
+            assert time.monotonic() < until, (slow.in_flight, done)
+            time.sleep(0.02)
+        assert tasks.run_due() == 1, "Globex's; three of one organisation are asked at once"
+        assert Runner(world.globex).suite(other)["state"] == "done"
+        assert judging.ask_judges() == 0, "one round at a time"
+        assert (slow.in_flight, len(done)) == (4, 2), "nobody waited for those that are slow"
+        go_on.set()
+        for thread in threads:
+            thread.join()
+        assert done == [0, 0, 1, 1, 1, 1]
+        assert tasks.run_due() == 2, "who had no turn is gone on with"
+
+
+def set_address(
+    world: World,
+    url: str,
+    *,
+    max_in_flight: int,
+    agent: str = "desk",
+    of: Organisation | None = None,
+    seconds: int = 5,
+) -> str:
+    tenant = (of or world.acme).id
+    with tenant_scope(tenant):
         _, secret = services.set_agent_endpoint(
-            tenant=world.acme.id,
+            tenant=tenant,
             agent=agent,
             url=url,
-            timeout_seconds=5,
+            timeout_seconds=seconds,
             max_in_flight=max_in_flight,
             by=OPERATOR,
             at=clock.now(),

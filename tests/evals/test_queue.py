@@ -408,6 +408,26 @@ def test_the_item_shows_the_run_what_people_said_and_what_judges_gave(
         assert words in page, words
 
 
+def test_an_item_leads_to_its_agent_only_where_that_is_registered_and_open_to_the_reader(
+    world: World, acme: Machine, client_for: Clients
+) -> None:
+    apply(world.acme, MANIFEST)
+    registered, unknown = new_id(), new_id()
+    for run, agent in ((registered, "refund-desk"), (unknown, "refund-desk-2")):
+        acme.spans(run, agent=agent)
+        acme.feedback(run, "down")
+    tasks.fill_review_queue()
+    pages = {item.run_id: f"quality/queue/{item.id}/" for item in items(world.acme)}
+    agent_url = world.acme.url("agents/refund-desk/")
+    ada = client_for(world.ada)
+    page = ada.get(world.acme.url(pages[registered])).content.decode()
+    assert f'href="{agent_url}"' in page and ada.get(agent_url).status_code == 200
+    page = ada.get(world.acme.url(pages[unknown])).content.decode()
+    assert "Make it an eval case" in page and "Change its rules" not in page
+    page = client_for(world.audrey).get(world.acme.url(pages[unknown])).content.decode()
+    assert "What follows" not in page, "an empty panel says nothing"
+
+
 def test_anothers_item_is_not_there(world: World, client_for: Clients) -> None:
     fact(world.acme, failed_checks=["refusal"])
     tasks.fill_review_queue()

@@ -13,6 +13,7 @@ from agentops.portal.engines.supervisor import Program
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACEFUL_SECONDS = 10
+_ASKING_THREADS = 16  # each keeps a connection of the database once it was needed; suites take 12 (evals/tasks/sets.py)
 _WEB, _WORKERS, _BEAT = 0, 1, 2  # the order of the stop
 _NO_CHECKS = {"CELERY_SKIP_CHECKS": "1"}  # three programs would import every page of the product to look at its URLs
 _CELERY = (sys.executable, "-m", "celery", "-A", "agentops.celery")
@@ -53,8 +54,9 @@ def worker() -> Program:
 
 
 def judges() -> Program:
-    """The worker that asks judges: many at once from one process, which waits for them."""
-    argv = [*_CELERY, "worker", "-n", "judges@%h", "-Q", Queue.JUDGING.value, "--pool=solo", *_QUIET]
+    """The worker that asks judges and agents' addresses, and waits for them: a thread each, so that none waits for another."""
+    pool = ("--pool=threads", f"--concurrency={_ASKING_THREADS}")
+    argv = [*_CELERY, "worker", "-n", "judges@%h", "-Q", Queue.JUDGING.value, *pool, *_QUIET]
     return _worker("judges", argv, {"AGENTOPS_PROCESS": "agentops-judges", **_NO_CHECKS})
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from celery import signature
+from django.db import IntegrityError, transaction
 
 from agentops.catalog import queries as catalog
 from agentops.catalog.errors import AgentUnknown
@@ -19,9 +20,10 @@ from agentops.common.queues import Queue, ring_on_commit
 from audit import services as audit
 from audit.types import Actor, Outcome, Target
 from evals import queries
-from evals.errors import AlreadyDone, Unknown, invalid
+from evals.errors import AlreadyDone, IdempotencyMismatch, Unknown, invalid
 from evals.models import AgentEndpoint, CaseRun, SuiteRun
 from evals.queries.sets import KeyedCase
+from evals.services.suites import judges
 from evals.sets import cases
 from evals.types import CaseState, Runner, SuiteMode, SuiteState
 
@@ -46,11 +48,23 @@ class Asked:
 
 
 def begin_suite_run(
-    *, tenant: uuid.UUID, asked: Asked, runner: Runner, trigger: str, by: Actor, at: datetime
+    *,
+    tenant: uuid.UUID,
+    asked: Asked,
+    runner: Runner,
+    trigger: str,
+    by: Actor,
+    at: datetime,
+    id: uuid.UUID | None = None,
 ) -> SuiteRun:
-    """Write the plan. Raises InvalidInput, Unknown (set, revision), Conflict (archived; no endpoint to run it at)."""
+    """Write the plan. Under an `id` of the caller's own, the same asked again begins nothing: the run begun first is answered.
+
+    Raises InvalidInput, Unknown (set, revision), Conflict (archived; no endpoint to run it at), IdempotencyMismatch.
+    """
     scope.require_tenant(tenant)
     _check(asked, trigger)
+    if id is not None and (begun := _begun(tenant, id, asked, runner, trigger)) is not None:
+        return begun
     eval_set = queries.eval_set(tenant=tenant, name=asked.eval_set)
     if eval_set.archived_at is not None:
         raise Conflict("the set is archived; bring it back first")
@@ -66,7 +80,8 @@ def begin_suite_run(
             "/repeats", f"at most {CASE_RUNS_MOST} runs of cases are taken at once; choose tags, or fewer repeats"
         )
     version = _version(tenant, asked)
-    made = SuiteRun.objects.create(
+    plan = SuiteRun(
+        id=id or new_id(),
         tenant_id=tenant,
         agent=asked.agent,
         agent_version=asked.agent_version,
@@ -85,6 +100,9 @@ def begin_suite_run(
         last_seen_at=at,
         cases=len(chosen) * len(faults),
     )
+    made = _written(plan, asked)
+    if made is not plan:
+        return made
     CaseRun.objects.bulk_create(
         [
             CaseRun(
@@ -104,7 +122,7 @@ def begin_suite_run(
     )
     _record(made, "suite.begun", {**_named(made), "cases": made.cases, "trigger": trigger}, by, at)
     if runner == Runner.ENDPOINT:
-        ring_on_commit(signature(RUN, queue=Queue.DEFAULT.value), tenant_id=str(tenant), suite_run_id=str(made.id))
+        ring_on_commit(signature(RUN, queue=Queue.JUDGING.value), tenant_id=str(tenant), suite_run_id=str(made.id))
     return made
 
 
@@ -118,10 +136,37 @@ def cancel_suite_run(*, tenant: uuid.UUID, suite_run: uuid.UUID, by: Actor, at: 
         raise AlreadyDone("this suite run has ended")
     locked.state, locked.ended_at = SuiteState.CANCELLED, at
     locked.save(update_fields=["state", "ended_at"])
+    judges.ask_no_more(locked, at)
     open_ones = CaseRun.objects.filter(tenant_id=tenant, suite_run=locked, state__in=_OPEN)
     open_ones.update(state=CaseState.ERRORED, detail="the suite run was cancelled", ended_at=at, claim=None)
     _record(locked, "suite.cancelled", _named(locked), by, at)
     return locked
+
+
+def _begun(tenant: uuid.UUID, id: uuid.UUID, asked: Asked, runner: Runner, trigger: str) -> SuiteRun | None:
+    """What was begun under this id, if it was asked for in the same words; who names no revision takes the one of then."""
+    found = SuiteRun.objects.filter(tenant_id=tenant, id=id).select_related("revision__eval_set").first()
+    if found is None:
+        return None
+    revision = found.revision
+    words = (found.agent, found.agent_version, found.mode, found.repeats, found.tags, found.runner, found.trigger)
+    again = (asked.agent, asked.agent_version, asked.mode, asked.repeats, sorted(set(asked.tags)), runner, trigger)
+    if words != again or revision.eval_set.name != asked.eval_set or asked.revision not in (None, revision.number):
+        raise IdempotencyMismatch(f"The id {id} was used for another suite run; choose a new one.")
+    return found
+
+
+def _written(plan: SuiteRun, asked: Asked) -> SuiteRun:
+    """The plan, or the run that was begun under its id by whoever was faster."""
+    try:
+        with transaction.atomic():
+            plan.save(force_insert=True)
+    except IntegrityError as error:
+        begun = _begun(plan.tenant_id, plan.id, asked, Runner(plan.runner), plan.trigger)
+        if begun is None:  # another organisation's, of which nothing is said
+            raise IdempotencyMismatch(f"The id {plan.id} was used for another suite run; choose a new one.") from error
+        return begun
+    return plan
 
 
 def _check(asked: Asked, trigger: str) -> None:

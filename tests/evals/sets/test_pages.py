@@ -17,7 +17,7 @@ from evals.models import AgentEndpoint
 from evals.sets import files
 from tests.evals.sets.made import case, make_set, replace
 from tests.evals.sets.runner import Runner
-from tests.world import World
+from tests.world import Organisation, World
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def text(answer: Any, status: int = 200) -> str:
     return " ".join(answer.content.decode().split())
 
 
-def send_run(world: World, spans: list[dict[str, Any]]) -> str:
+def send_run(organisation: Organisation, spans: list[dict[str, Any]]) -> str:
     run_id, at = uuid.uuid4().hex, clock.now() - timedelta(minutes=1)
     base = {"trace_id": run_id, "started_at": at.isoformat(), "ended_at": clock.now().isoformat(), "agent": "desk"}
     sent = [{**base, "span_id": f"{place:016x}", "name": "x", **span} for place, span in enumerate(spans, start=1)]
@@ -38,16 +38,16 @@ def send_run(world: World, spans: list[dict[str, Any]]) -> str:
         "/api/v1/traces",
         json.dumps({"spans": sent}),
         content_type="application/json",
-        headers={"authorization": f"Bearer {world.acme.keys['ingest']}"},
+        headers={"authorization": f"Bearer {organisation.keys['ingest']}"},
     )
     assert answer.json()["rejected"] == []
     return run_id
 
 
-def refund_run(world: World) -> str:
+def refund_run(world: World, *, of: Organisation | None = None) -> str:
     call = {"kind": "tool", "parent_span_id": f"{1:016x}", "tool": "refund", "arguments": {"id": "ord_1"}}
     return send_run(
-        world,
+        of or world.acme,
         [
             {"kind": "run", "input": "Refund ord_1, please", "output": "Refunded."},
             {**call, "result": "ok"},

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
@@ -17,11 +19,14 @@ from evals import services
 from evals.models import CaseRun, EvalSet, Judgement, SuiteRun
 from evals.services import judging
 from evals.services.suites import results
+from evals.tasks import sets as tasks
 from evals.types import Runner as Where
 from tests.evals import rowsof
 from tests.evals.judgeserver import Reply, judge_server, verdict
 from tests.evals.sets.made import case, make_set, replace
 from tests.evals.sets.runner import Runner
+from tests.evals.sets.test_pages import refund_run
+from tests.runtime.guarded import shift
 from tests.world import OPERATOR, World
 
 
@@ -57,6 +62,78 @@ def test_the_plan_is_frozen_whatever_becomes_of_the_set(acme: Runner, refunds: E
     assert {each["key"] for each in cases} == {"good", "other"}
     assert {each["key"] for each in acme.claim(acme.begin(revision=1)["id"])[1]} == {"good", "other"}
     assert {each["key"] for each in acme.claim(acme.begin()["id"])[1]} == {"new"}
+
+
+def test_a_suite_run_begun_again_under_its_id_is_the_one_that_was_begun(
+    acme: Runner, refunds: EvalSet, world: World
+) -> None:
+    id = str(uuid.uuid4())
+    first = acme.begin(id=id, tags=["money"], repeats=2)
+    assert first["id"] == id
+    assert acme.begin(id=id, tags=["money", "money"], repeats=2) == first
+    replace(world.acme, refunds.id, {"new": case(title="New", tags=["money"])})
+    with tenant_scope(world.acme.id):
+        services.archive_set(tenant=world.acme.id, eval_set=refunds.id, is_archived=True, by=OPERATOR, at=clock.now())
+    assert acme.begin(id=id.upper(), tags=["money"], repeats=2) == first, "whatever became of the set meanwhile"
+    assert acme.begin(id=id, tags=["money"], repeats=2, revision=1) == first
+    same = {"agent": "desk", "agent_version": "1", "set": "refunds", "tags": ["money"], "repeats": 2}
+    others: list[dict[str, Any]] = [
+        {"agent": "other"},
+        {"agent_version": "2"},
+        {"set": "more"},
+        {"revision": 2},
+        {"mode": "chaos"},
+        {"tags": []},
+        {"repeats": 3},
+        {"trigger": "ci"},
+        {"runner": "endpoint"},
+    ]
+    for other in others:
+        refused = acme.ask("POST", "suite-runs", {"id": id, **same, **other}, status=409)
+        assert refused["code"] == "idempotency_mismatch", other
+    globex = Runner(world.globex)
+    make_set(world.globex, good=case(tags=["money"]))
+    refused = globex.ask("POST", "suite-runs", {"id": id, **same}, status=409)
+    assert refused["code"] == "idempotency_mismatch"
+    assert globex.ask("GET", "suite-runs")["results"] == [] and acme.suite(id)["open"] == 2
+    assert world.acme.actions().count("suite.begun") == 1 and "suite.begun" not in world.globex.actions()
+
+
+def test_a_suite_run_sent_many_times_at_once_begins_once(acme: Runner, refunds: EvalSet, world: World) -> None:
+    id, said = str(uuid.uuid4()), []
+    start = threading.Barrier(4)
+
+    def send() -> None:
+        start.wait()
+        try:
+            said.append(acme.begin(id=id)["id"])
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == [id] * 4
+    with tenant_scope(world.acme.id):
+        assert CaseRun.objects.filter(tenant_id=world.acme.id).count() == 2
+    assert world.acme.actions().count("suite.begun") == 1
+
+
+def test_a_replay_opened_again_under_its_id_is_the_one_that_was_opened(acme: Runner, world: World) -> None:
+    run, other, id = refund_run(world), refund_run(world), str(uuid.uuid4())
+    opened = acme.ask("POST", "replays", {"id": id, "run_id": run, "agent_version": "2"})
+    assert opened["id"] == id
+    assert acme.ask("POST", "replays", {"id": id, "run_id": run, "agent_version": "2"}) == opened
+    for body in ({"run_id": other, "agent_version": "2"}, {"run_id": run, "agent_version": "3"}, {"run_id": run}):
+        assert acme.ask("POST", "replays", {"id": id, **body}, status=409)["code"] == "idempotency_mismatch"
+    globex = Runner(world.globex)
+    theirs = {"id": id, "run_id": refund_run(world, of=world.globex), "agent_version": "2"}
+    assert globex.ask("POST", "replays", theirs, status=409)["code"] == "idempotency_mismatch"
+    assert acme.ask("POST", "replays", {"id": "mine", "run_id": run}, status=400)["errors"][0]["pointer"] == "/id"
+    assert acme.ask("POST", "replays", {"run_id": run})["id"] != id
+    assert world.acme.actions().count("replay.asked") == 2
 
 
 def test_tags_and_the_agents_name_choose_cases(acme: Runner, world: World) -> None:
@@ -238,6 +315,8 @@ def test_a_result_that_is_none_is_refused_where_it_is_wrong(
         ({"tags": ["A B"]}, "/tags/0"),
         ({"tags": "money"}, "/tags"),
         ({"sets": "x"}, "/sets"),
+        ({"id": "mine"}, "/id"),
+        ({"id": 1}, "/id"),
     ],
 )
 def test_a_suite_that_is_none_is_refused_where_it_is_wrong(
@@ -318,6 +397,52 @@ def test_where_no_judge_can_be_asked_the_case_is_errored_and_says_why(acme: Runn
     told = acme.tell(begun["id"], claim, cases[0])
     assert told["state"] == "errored" and "There is no judge 'goal'" in told["detail"]
     assert acme.suite(begun["id"])["state"] == "done"
+
+
+def test_a_suite_that_waits_for_a_paused_judge_says_so_and_is_over_after_a_day(
+    acme: Runner, world: World, client_for: Callable[..., Client]
+) -> None:
+    judge = rowsof.judge(world.acme, name="goal")
+    make_set(world.acme, a=case(expect=[{"kind": "rubric", "judge": "goal"}]))
+    suite = acme.begin()["id"]
+    claim, cases = acme.claim(suite)
+    acme.tell(suite, claim, cases[0])
+    url, judge_url = world.acme.url(f"suite-runs/{suite}/"), world.acme.url(f"quality/judges/{judge.id}/")
+    ada = client_for(world.ada)
+
+    def page(client: Client = ada) -> str:
+        return " ".join(client.get(url).content.decode().split())
+
+    def pause(is_paused: bool = True) -> None:
+        with tenant_scope(world.acme.id):
+            judging.pause_judge(tenant=world.acme.id, judge=judge.id, is_paused=is_paused, by=OPERATOR, at=clock.now())
+
+    assert "is paused" not in page()
+    pause()
+    shift(world.acme, "evals_judgement", "planned_at", -timedelta(hours=23))
+    assert "goal is paused" in page() and "1 case waits for this judge, the first since <time" in page()
+    assert f'href="{judge_url}pause/"' in page() and ada.get(f"{judge_url}pause/").status_code == 200
+    audrey = page(client_for(world.audrey))
+    assert f'href="{judge_url}"' in audrey and f"{judge_url}pause/" not in audrey
+    tasks.settle()
+    assert acme.suite(suite)["state"] == "running"
+    pause(False)
+    shift(world.acme, "evals_judgement", "planned_at", -timedelta(hours=2))
+    tasks.settle()
+    assert acme.suite(suite)["state"] == "running" and "is paused" not in page(), "who goes on is waited for"
+    pause()
+    ended = acme.begin()["id"]
+    claim, cases = acme.claim(ended)
+    acme.tell(ended, claim, cases[0])
+    acme.ask("DELETE", f"suite-runs/{ended}")
+    tasks.settle()
+    found = acme.suite(suite)
+    assert (found["state"], found["failed"], found["results"][0]["status"]) == ("done", 1, "errored")
+    said = "the judge goal gave no score: it is paused, and the case has waited for 24 hours"
+    assert found["results"][0]["runs"][0]["detail"] == said
+    assert "is paused</strong>" not in page()
+    pause(False)
+    assert judging.ask_due(seconds=1) == 0, "nobody asks about what is over"
 
 
 def test_cases_whose_judge_does_not_speak_keep_no_others_waiting(
