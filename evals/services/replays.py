@@ -54,9 +54,8 @@ def open_replay(
     try:
         with transaction.atomic():
             made.save(force_insert=True)
-    except (
-        IntegrityError
-    ) as error:  # somebody was faster, or the id is another organisation's, of which nothing is said
+    except IntegrityError as error:
+        # Somebody was faster, or the id is another organisation's, of which nothing is said.
         opened = _opened(tenant, made.id, run_id, agent_version)
         if opened is None:
             raise IdempotencyMismatch(_USED.format(made.id)) from error

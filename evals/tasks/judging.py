@@ -16,9 +16,8 @@ from tenants import queries as tenants
 FACT_SECONDS = 20.0  # that one organisation may take of a sweep
 MISSED_WITHIN = timedelta(hours=3)
 ASK_SECONDS = 45.0  # in which a round begins asks; the longest of them ends within the task's time all the same
-WAIT_SECONDS = (
-    6.0  # for the round that is under way: longer than beat takes to send the next, so that one goes on at once
-)
+# For the round that is under way: longer than beat takes to send the next, so that one goes on at once.
+WAIT_SECONDS = 6.0
 
 _round = threading.Lock()
 
