@@ -163,6 +163,11 @@ class RunFacts:
 
     def _finish_body(self, error: BaseException | None) -> dict[str, Any]:
         body: dict[str, Any] = {"status": "error" if error is not None else self.status}
+        try:
+            verbs.dumps(self.output)
+        except (TypeError, ValueError) as wrong:
+            verbs.log.warning("the output of run %s is no JSON and is not told: %s", self.run_id, wrong)
+            return body
         if self.output is not None:
             body["output"] = self.output
         return body

@@ -210,6 +210,15 @@ def test_a_result_that_cannot_be_told_is_told_before_the_run_ends(stub: StubPort
     assert len({got.raw for got in stub.of("result")}) == 1
 
 
+def test_what_cannot_be_written_as_json_does_not_keep_an_end_from_being_told(stub: StubPortal, run_of: Runs) -> None:
+    with run_of() as run:
+        with pytest.raises(OSError), run.tool_call("refund", {}):
+            raise OSError("no such file: \udcff.txt")
+        run.refuse(output={"at": object()})
+    assert stub.of("result")[0].body["result"] == {"type": "OSError", "message": "no such file: ?.txt"}
+    assert stub.of("finish")[0].body == {"status": "refused"}
+
+
 # -- people -----------------------------------------------------------------------------------------------------------
 
 
