@@ -13,7 +13,7 @@ from . import tracing, verbs
 from .answers import AnswerKey, Receipt, Started, Status, StoredAnswer, Tool, Usage
 from .calls import ModelCall, ToolCall
 from .errors import Aborted, Pending, Rejected
-from .exchange import Link
+from .exchange import Link, dumps
 
 current_run: ContextVar[RunFacts | None] = ContextVar("agentops_client_run", default=None)
 current_call: ContextVar[ToolCall | None] = ContextVar("agentops_client_call", default=None)
@@ -164,7 +164,7 @@ class RunFacts:
     def _finish_body(self, error: BaseException | None) -> dict[str, Any]:
         body: dict[str, Any] = {"status": "error" if error is not None else self.status}
         try:
-            verbs.dumps(self.output)
+            dumps(self.output)
         except (TypeError, ValueError) as wrong:
             verbs.log.warning("the output of run %s is no JSON and is not told: %s", self.run_id, wrong)
             return body
