@@ -205,10 +205,17 @@ class AsyncRun(RunFacts):
             current=current,
         )
         version_now = resource_version if callable(resource_version) else None
-        await self._repay()
         with self._deciding(call_id, tool, arguments):
+            await self._repay()
             permission = await self._wire.drive(
-                verbs.propose(self._link, self.started, body, wait=wait, version_now=version_now)
+                verbs.propose(
+                    self._link,
+                    self.started,
+                    body,
+                    wait=wait,
+                    version_now=version_now,
+                    has_ended=self.has_ended,
+                )
             )
         call = ToolCall(call_id, tool, permission)
         self._advised(call.advice)
@@ -233,7 +240,8 @@ class AsyncRun(RunFacts):
 
     async def _reserve(self, call_id: str, body: Mapping[str, Any]) -> Admission:
         try:
-            return await self._wire.drive(verbs.reserve(self._link, self.run_id, body))
+            with self._noting_its_end():
+                return await self._wire.drive(verbs.reserve(self._link, self.run_id, body))
         except (Rejected, Throttled, Aborted, PortalError):
             raise  # decided: nothing is held
         except BaseException:
@@ -242,7 +250,10 @@ class AsyncRun(RunFacts):
 
     async def _tell(self, call: ToolCall) -> None:
         if not call.is_offline:
-            await self._wire.drive(verbs.tell_result(self._link, self._owed, self.run_id, call.call_id, call.result()))
+            with self._noting_its_end():
+                await self._wire.drive(
+                    verbs.tell_result(self._link, self._owed, self.run_id, call.call_id, call.result())
+                )
 
     async def _repay(self) -> None:
         if self._owed and not self._link.is_away():

@@ -90,7 +90,8 @@ class ToolCall:
 
     def failed(self, message: str, *, type: str = "error") -> None:
         """The tool said no; nothing needs to be raised."""
-        self._outcome, self._error = "error", {"type": type, "message": message[:_LONGEST_ERROR]}
+        said = message[:_LONGEST_ERROR].encode("utf-8", "replace").decode()  # a file's name may be no text
+        self._outcome, self._error = "error", {"type": type, "message": said}
 
     def unknown(self) -> None:
         """Nobody can say whether it took effect."""

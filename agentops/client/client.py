@@ -211,10 +211,17 @@ class Run(RunFacts):
             current=current,
         )
         version_now = resource_version if callable(resource_version) else None
-        self._repay()
         with self._deciding(call_id, tool, arguments):
+            self._repay()
             permission = self._wire.drive(
-                verbs.propose(self._link, self.started, body, wait=wait, version_now=version_now)
+                verbs.propose(
+                    self._link,
+                    self.started,
+                    body,
+                    wait=wait,
+                    version_now=version_now,
+                    has_ended=self.has_ended,
+                )
             )
         call = ToolCall(call_id, tool, permission)
         self._advised(call.advice)
@@ -234,7 +241,8 @@ class Run(RunFacts):
 
     def _reserve(self, call_id: str, body: Mapping[str, Any]) -> Admission:
         try:
-            return self._wire.drive(verbs.reserve(self._link, self.run_id, body))
+            with self._noting_its_end():
+                return self._wire.drive(verbs.reserve(self._link, self.run_id, body))
         except (Rejected, Throttled, Aborted, PortalError):
             raise  # decided: nothing is held
         except BaseException:
@@ -243,7 +251,8 @@ class Run(RunFacts):
 
     def _tell(self, call: ToolCall) -> None:
         if not call.is_offline:
-            self._wire.drive(verbs.tell_result(self._link, self._owed, self.run_id, call.call_id, call.result()))
+            with self._noting_its_end():
+                self._wire.drive(verbs.tell_result(self._link, self._owed, self.run_id, call.call_id, call.result()))
 
     def _repay(self) -> None:
         if self._owed and not self._link.is_away():

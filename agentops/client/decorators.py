@@ -28,7 +28,8 @@ def tool(
     """Ask the portal before each call of a function, and run it with the arguments that come back.
 
     `name` is the tool's, the function's own by default. Arguments must be JSON values. `resource_version` tells, from the
-    same arguments, the version of what they act on (see Run.tool_call). Raises what Run.tool_call does.
+    same arguments, the version of what they act on (see Run.tool_call). Raises what Run.tool_call does, and TypeError for
+    generator functions.
     """
 
     def decorate(function: F) -> F:
@@ -120,6 +121,12 @@ def arguments_of(signature: inspect.Signature, args: tuple[Any, ...], kwargs: di
 
 
 def _either(function: F, guarded: Any, guarded_async: Any) -> F:
+    """Raises TypeError for generators: their end would be told before they have begun."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"{function.__name__} is a generator, which would run after its end was told; "
+            "let it return its result, or yield inside `with run.tool_call(…)` or `run.model_call(…)`"
+        )
     chosen: F = guarded_async if inspect.iscoroutinefunction(function) else guarded
     return chosen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,7 +13,7 @@ from . import tracing, verbs
 from .answers import AnswerKey, Receipt, Started, Status, StoredAnswer, Tool, Usage
 from .calls import ModelCall, ToolCall
 from .errors import Aborted, Pending, Rejected
-from .exchange import Link
+from .exchange import Link, dumps
 
 current_run: ContextVar[RunFacts | None] = ContextVar("agentops_client_run", default=None)
 current_call: ContextVar[ToolCall | None] = ContextVar("agentops_client_call", default=None)
@@ -33,9 +34,12 @@ class RunFacts:
         self.output: Any = None
         self.receipt: Receipt | None = None
         self.advice: list[str] = []
+        self.has_ended = False  # as the portal said
         self._owed: verbs.Owed = []
         self._decided: set[str] = set()
         self._waiting: dict[str, str] = {}
+        self._asking: set[str] = set()  # call ids that are under way: nobody else asks with them meanwhile
+        self._ids = threading.Lock()
 
     @property
     def run_id(self) -> str:
@@ -76,36 +80,59 @@ class RunFacts:
     def call_id_for(self, given: str, tool: str, arguments: Mapping[str, Any]) -> str:
         """A call id for a framework's. Asked again after waiting, or after a restart, it is the same; asked again after
         it was decided, it is a new call: a model that repeats its ids does not slip past the counters."""
-        waiting = self._waiting.get(verbs.call_id_of("", tool, arguments))
-        if waiting:
-            return waiting
-        first = found = verbs.call_id_of(given, tool, arguments)
-        number = 1
-        while found in self._decided:
-            number += 1
-            found = f"{first}:{number}"
+        with self._ids:
+            found = self._taken_up(tool, arguments)
+            if not found:
+                first = found = verbs.call_id_of(given, tool, arguments)
+                number = 1
+                while found in self._decided or found in self._asking:
+                    number += 1
+                    found = f"{first}:{number}"
+            self._asking.add(found)
         return found
 
     def _new_call_id(self, tool: str, arguments: Mapping[str, Any]) -> str:
-        return self._waiting.get(verbs.call_id_of("", tool, arguments)) or verbs.new_call_id()
+        with self._ids:
+            found = self._taken_up(tool, arguments) or verbs.new_call_id()
+            self._asking.add(found)
+        return found
+
+    def _taken_up(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        """The id of this call where it waits for people, "" where none does. The same call wanted twice at once is two:
+        with one id, both would run by one decision."""
+        found = self._waiting.get(verbs.call_id_of("", tool, arguments), "")
+        return "" if found in self._asking else found
 
     @contextmanager
     def _deciding(self, call_id: str, tool: str, arguments: Mapping[str, Any]) -> Iterator[None]:
         """Note a call id as decided; while people decide, it stays the id of this call, whoever asks again for it."""
         key = verbs.call_id_of("", tool, arguments)
         try:
-            yield
+            with self._noting_its_end():
+                yield
         except Pending:
             self._waiting[key] = call_id
             raise
         except (Rejected, Aborted):
             self._is_decided(key, call_id)
             raise
-        self._is_decided(key, call_id)
+        else:
+            self._is_decided(key, call_id)
+        finally:
+            self._asking.discard(call_id)
 
     def _is_decided(self, key: str, call_id: str) -> None:
         self._decided.add(call_id)
-        self._waiting.pop(key, None)
+        if self._waiting.get(key) == call_id:
+            del self._waiting[key]
+
+    @contextmanager
+    def _noting_its_end(self) -> Iterator[None]:
+        try:
+            yield
+        except Aborted:
+            self.has_ended = True
+            raise
 
     def _advised(self, advice: str) -> None:
         if advice and advice not in self.advice:
@@ -136,6 +163,11 @@ class RunFacts:
 
     def _finish_body(self, error: BaseException | None) -> dict[str, Any]:
         body: dict[str, Any] = {"status": "error" if error is not None else self.status}
+        try:
+            dumps(self.output)
+        except (TypeError, ValueError) as wrong:
+            verbs.log.warning("the output of run %s is no JSON and is not told: %s", self.run_id, wrong)
+            return body
         if self.output is not None:
             body["output"] = self.output
         return body

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from . import answers
-from .answers import Admission, Permission, Receipt, Started
+from .answers import Admission, Permission, Receipt, Started, Tool
 from .errors import Aborted, Confirmation, Pending, PortalError, Rejected, Throttled, Unreachable
 from .exchange import Flow, Link, Pause, Request, dumps, expect, post, refused, send
 
@@ -70,17 +70,19 @@ def propose(
     *,
     wait: float | None,
     version_now: Callable[[], str] | None = None,
+    has_ended: bool = False,
 ) -> Flow[Permission]:
     """Ask, wait for people where they are asked, redeem. `wait` in seconds; None waits as long as the question lives.
 
-    `version_now` tells the version of what the call acts on, just before an approval is redeemed. Raises Rejected, Pending, Throttled, Aborted, Unreachable, PortalError.
+    `version_now` tells the version of what the call acts on, just before an approval is redeemed. `has_ended`: the portal
+    said before that the run may take no further step, so none is taken without it. Raises Rejected, Pending, Throttled, Aborted, Unreachable, PortalError.
     """
     calls = f"{RUNS}/{run.run_id}/tool-calls"
     try:
         answer = yield from _decided(link, calls, body)
     except Unreachable:
         tool = run.tools.get(body["tool"])
-        if not run.reads_when_offline or tool is None or tool.effect != "read":
+        if has_ended or tool is None or not _may_read_alone(run, tool):
             raise
         log.warning("the portal is away; %s runs all the same: it reads, and the agent's policy lets it", tool.name)
         return Permission(dict(body["arguments"]), permit="", advice="", is_offline=True)
@@ -92,6 +94,13 @@ def propose(
     path = f"{calls}/{quote(body['call_id'], safe='')}/redemption"
     now = {"resource_version": version_now()} if version_now else None
     return (yield from _redeem(link, path, now, asked, body["call_id"]))
+
+
+def _may_read_alone(run: Started, tool: Tool) -> bool:
+    """Whether a tool may be called while the portal is away: the policy lets reads go on, nobody would be asked before
+    this one, and the run still has time."""
+    is_quiet_read = tool.effect == "read" and tool.tier == 1
+    return run.reads_when_offline and is_quiet_read and datetime.now(UTC) < run.deadline
 
 
 def settlement_path(run: str, call_id: str) -> str:

@@ -83,7 +83,12 @@ _WRITE_ALL = f"WITH call AS ({_WRITE_CALL}), run AS ({_WRITE_RUN}) {_WRITE_DECIS
 _WRITE_NO_CALL = f"WITH run AS ({_WRITE_RUN}) {_WRITE_DECISION}"
 _END = """
 UPDATE runtime_guardedrun SET status = %(status)s, ended_at = %(now)s, end_code = %(code)s, end_detail = %(detail)s
-WHERE tenant_id = %(tenant)s AND root_id = %(root)s AND status = 1 AND (%(whole)s OR run_id = %(run)s)
+WHERE tenant_id = %(tenant)s AND root_id = %(root)s AND status = 1 AND (%(whole)s OR run_id IN (
+    WITH RECURSIVE ending AS (
+        SELECT %(run)s::uuid AS run_id
+        UNION SELECT r.run_id FROM runtime_guardedrun r JOIN ending e ON r.parent_id = e.run_id
+        WHERE r.tenant_id = %(tenant)s AND r.root_id = %(root)s
+    ) SELECT run_id FROM ending))
 RETURNING run_id
 """
 
@@ -250,7 +255,7 @@ def write(
 
 
 def end(facts: Facts, *, status: RunStatus, code: str, detail: str, whole_family: bool) -> list[uuid.UUID]:
-    """End a run, or its whole family; answers which runs ended now."""
+    """End a run with those it began, or its whole family; answers which runs ended now."""
     with connection.cursor() as cursor:
         cursor.execute(
             _END,

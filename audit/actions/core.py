@@ -179,6 +179,13 @@ ACTIONS: tuple[tuple[str, Action], ...] = (
         "args_digest",
     ),
     action(
+        "permit.used",
+        Category.APPROVAL,
+        "a permit for {target} was used up",
+        "call",
+        "key",
+    ),
+    action(
         "permit.refused",
         Category.APPROVAL,
         "a permit for {target} was shown for other arguments",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from typing import Any
@@ -154,6 +155,23 @@ def test_a_rule_that_loops_for_long_is_stopped_and_refuses(expression: str) -> N
     assert "too long" in why(expression, args=args)
     assert time.thread_time() - began < 1
     assert raised(expression, args=args)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'args.text.matches("[ab]*a[ab]{90}c")',
+        '!args.text.matches("[ab]*a[ab]{90}c")',
+        " || ".join(f'args.text.matches("[ab]*a[ab]{{90}}c{i}")' for i in range(20)) + " || true",
+    ],
+)
+def test_a_text_too_long_for_its_pattern_is_not_looked_at_and_refused(expression: str) -> None:
+    args = {"text": "".join(random.Random(1).choices("ab", k=200_000))}
+    assert problem(expression) == ""
+    began = time.thread_time()
+    assert "too long" in why(expression, args=args)
+    assert time.thread_time() - began < 0.1
+    assert holds('args.text.matches("^[a-z]+$")', args=args)
 
 
 def test_rules_after_one_that_took_too_long_refuse_as_well() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import Any
 
@@ -171,12 +172,33 @@ def test_large_wrong_arguments_are_refused_quickly() -> None:
         (an_object(x={"type": "array", "items": {"anyOf": alternatives}}), {"x": [{"kind": "none"}] * 10_000}),
         (an_object(x={"type": "array", "items": {"anyOf": alternatives}}), {"x": [{"kind": "none"}] * 150}),
         (an_object(x={"type": "array", "uniqueItems": True}), {"x": [{"a": i} for i in range(20_000)] + [{"a": 0}]}),
+        (an_object(x={"items": {"enum": [i + 0.5 for i in range(1_000)]}}), {"x": [999.5] * 40_000}),
+        (an_object(x={"items": {"enum": [{"a": i} for i in range(1_000)]}}), {"x": [{"a": 999}] * 10_000}),
+        (an_object(x={"pattern": "[ab]*a[ab]{900}c"}), {"x": unruly(200_000)}),
+        (an_object(x={"allOf": [{"pattern": f"[ab]*a[ab]{{90}}c{i}"} for i in range(50)]}), {"x": unruly(50_000)}),
+        (
+            {"type": "object", "patternProperties": {f"[ab]*a[ab]{{300}}{i}": {} for i in range(20)}},
+            {unruly(60_000): 1},
+        ),
     ):
         assert codes(schema) == {}
         check = SchemaCheck(schema)
         began = time.thread_time()
         assert check.check(arguments)
         assert time.thread_time() - began < 0.5
+
+
+def unruly(length: int) -> str:
+    """A text for which a pattern's engine finds nothing in its cache."""
+    return "".join(random.Random(1).choices("ab", k=length))
+
+
+def test_long_texts_pass_beside_dear_patterns_and_under_plain_ones() -> None:
+    schema = an_object(body={"type": "string"}, text={"pattern": r"\S"}, code={"pattern": "^[A-Z][A-Z0-9]{1,300}$"})
+    check = SchemaCheck(schema)
+    assert check.check({"body": unruly(200_000), "text": unruly(190_000), "code": "A" + "0" * 300}) == []
+    [refused] = check.check({"code": "A" * 200_000})
+    assert "shorter texts" in refused.expected
 
 
 @pytest.mark.parametrize(
@@ -187,6 +209,8 @@ def test_large_wrong_arguments_are_refused_quickly() -> None:
         (an_object(x={"type": "array", "items": {"oneOf": [{"type": "string"}] * 9}}), 10),
         ({"type": "object", "properties": {"a": {}}, "additionalProperties": {"allOf": [{}, {}]}}, 4),
         (doubling(4), 62),
+        (an_object(x={"enum": ["a", "b"]}), 1),
+        (an_object(x={"enum": ["a", 0.5, None]}), 7),
     ],
 )
 def test_breadth_is_how_many_schemas_one_value_may_meet(schema: Schema, expected: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -20,6 +21,7 @@ from agentops_client import (
     Throttled,
     Unreachable,
     current_call,
+    model_call,
     tool,
 )
 from agentops_client.permits import digest
@@ -208,6 +210,15 @@ def test_a_result_that_cannot_be_told_is_told_before_the_run_ends(stub: StubPort
     assert len({got.raw for got in stub.of("result")}) == 1
 
 
+def test_what_cannot_be_written_as_json_does_not_keep_an_end_from_being_told(stub: StubPortal, run_of: Runs) -> None:
+    with run_of() as run:
+        with pytest.raises(OSError), run.tool_call("refund", {}):
+            raise OSError("no such file: \udcff.txt")
+        run.refuse(output={"at": object()})
+    assert stub.of("result")[0].body["result"] == {"type": "OSError", "message": "no such file: ?.txt"}
+    assert stub.of("finish")[0].body == {"status": "refused"}
+
+
 # -- people -----------------------------------------------------------------------------------------------------------
 
 
@@ -287,6 +298,37 @@ def test_what_is_waited_for_is_asked_again_after_detaching_in_another_process(st
     first, second = stub.of("tool-calls")
     assert first.raw == second.raw, "the same call under the same id: people are asked once"
     assert again.receipt and len(stub.of("finish")) == 1
+
+
+async def _twice_at_once(stub: StubPortal) -> list[str]:
+    """The same call, wanted twice in one turn of a model, before people have decided and again after it."""
+    arguments = {"order_id": "ord_1"}
+    async with (
+        AsyncClient(stub.url, "aok_key", retry_seconds=2) as client,
+        client.run(agent="a", agent_version="1", user="u") as run,
+    ):
+
+        async def refund(given: str | None) -> str:
+            call_id = "" if given is None else run.call_id_for(given, "refund", arguments)
+            async with run.tool_call("refund", arguments, wait=0, call_id=call_id) as call:
+                return call.call_id
+
+        for given in ((None, None), ("call_0", "call_0"), ("", "")):
+            stub.say("tool-calls", confirm(), confirm())
+            stub.say("confirmations", *[Said(200, confirmation("pending"))] * 2)
+            waits = await asyncio.gather(*map(refund, given), return_exceptions=True)
+            assert {type(each) for each in waits} == {Pending}
+            stub.say("tool-calls", confirm(), confirm())
+            ran = await asyncio.gather(*map(refund, given))
+            assert len({*ran}) == 2, "each is decided by itself: what was approved once runs once"
+    return [got.body["call_id"] for got in stub.of("tool-calls")]
+
+
+def test_a_call_that_is_wanted_twice_at_once_is_two_calls(stub: StubPortal) -> None:
+    asked = play_out(_twice_at_once(stub))
+    for first, second, *again in (asked[place : place + 4] for place in range(0, 12, 4)):
+        assert first != second and len({*again}) == 2
+        assert {first, second} & {*again}, "who waited asks for the same call again"
 
 
 def test_the_version_of_a_resource_is_told_and_looked_up_again_before_an_approval_is_taken_up(
@@ -371,6 +413,27 @@ def test_while_the_portal_is_away_only_reads_go_on_and_only_where_the_policy_say
     assert stub.of("result") == []
 
 
+@pytest.mark.parametrize("why", ["people are asked", "past its deadline", "stopped before"])
+def test_what_the_portal_would_not_let_run_by_itself_does_not_run_while_it_is_away(stub: StubPortal, why: str) -> None:
+    stub.reads_when_offline = True
+    if why == "people are asked":
+        stub.tools[0]["tier"] = 2
+    elif why == "past its deadline":
+        stub.deadline = "2020-01-01T00:00:00Z"
+    else:
+        stub.say("tool-calls", Said(200, {"decision": "abort", "code": "killed", "detail": "stop"}))
+    with (
+        Client(stub.url, "aok_key", retry_seconds=0.2, timeout_seconds=2) as client,
+        client.run(agent="a", agent_version="1", user="u") as run,
+    ):
+        if why == "stopped before":
+            with pytest.raises(Aborted), run.tool_call("refund", {}):
+                raise AssertionError("it ran")
+        stub.lose("tool-calls", times=50)
+        with pytest.raises(Unreachable), run.tool_call("lookup", {"q": "x"}):
+            raise AssertionError("it ran")
+
+
 def test_while_the_portal_is_known_to_be_away_each_call_asks_once(stub: StubPortal) -> None:
     stub.lose("tool-calls", times=50)
     with (
@@ -399,6 +462,19 @@ def test_a_guarded_function_runs_with_the_arguments_that_came_back(stub: StubPor
     with run_of():
         assert refund("asked") == ("checked", "", "p.e.r")
     assert stub.of("tool-calls")[0].body["arguments"] == {"order_id": "asked"}
+
+
+def test_a_function_that_would_run_after_its_end_was_told_is_not_taken() -> None:
+    def one_by_one(order_id: str) -> Any:
+        yield order_id
+
+    async def one_by_one_async(order_id: str) -> Any:
+        yield order_id
+
+    for function in (one_by_one, one_by_one_async):
+        for guard in (tool("refund"), model_call(max_output_tokens=1, input_tokens=lambda **_: 1)):
+            with pytest.raises(TypeError, match="generator"):
+                guard(function)
 
 
 def test_a_guarded_function_outside_a_run_does_not_run(stub: StubPortal) -> None:

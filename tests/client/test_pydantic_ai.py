@@ -245,3 +245,19 @@ def test_what_would_run_elsewhere_is_refused_before_the_model_is_asked(desk: Des
     with pytest.raises(Aborted, match="outside the guard"):
         play(desk, Agent(told.model(), output_type=[str, DeferredToolRequests], **parts))
     assert told.asked == []
+
+
+def test_an_output_function_is_a_tool_that_nobody_was_asked_about_and_does_not_run(desk: Desk) -> None:
+    ran: list[str] = []
+
+    def wire_money(order_id: str) -> str:
+        ran.append(order_id)
+        return "done"
+
+    told = Told([("final_result", {"order_id": "ord_9"})])
+    with pytest.raises(Aborted, match="wire_money would run outside the guard"):
+        play(desk, Agent(told.model(), output_type=wire_money, capabilities=[Guard(provider="openai")]))
+    assert ran == []
+    payment = Told([("final_result", {"order_id": "ord_9", "amount_minor": 5})])
+    run, result = play(desk, Agent(payment.model(), output_type=Payment, capabilities=[Guard(provider="openai")]))
+    assert (result.output, run.receipt.status) == (Payment(order_id="ord_9", amount_minor=5), "ok")

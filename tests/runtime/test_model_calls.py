@@ -85,6 +85,23 @@ def test_a_downgrade_stays_within_the_runs_own_money(acme: Caller) -> None:
     assert float(held["reserved_usd"]) <= 0.004
 
 
+def test_a_model_that_the_portal_chose_has_a_price_with_whatever_provider_was_named(acme: Caller) -> None:
+    """Frameworks name the provider of the model they are set up with, and the other model is another's."""
+    others = "claude-3-haiku-20240307"
+    routing = {"cheap": others, "premium": DEARER, "cheap_tasks": ["faq"]}
+    apply(acme.organisation, manifest(version="2", model=DEARER, models=[DEARER, others]))
+    apply(acme.organisation, manifest(version="3", model=DEARER, models=[DEARER, others], routing=routing))
+    run = acme.run(agent_version="3")
+    held = run.model_call(model=DEARER, provider="openai", task_class="faq")
+    assert (held["decision"], held["model"], held["reserved_usd"]) == ("allow", others, "0.000925")
+    assert run.settle(held["call_id"], input_tokens=1_000, output_tokens=100)["cost_usd"] == "0.000375"
+    budget = {"scope": "tenant", "period": "month", "limit_usd": "0.0000001", "ceiling_usd": "5", "action": "downgrade"}
+    assert acme.call("PUT", "/api/v1/budgets", budget, scope="admin").status_code == 200
+    saving = acme.run(agent_version="2").model_call(model=DEARER, provider="openai")
+    assert (saving["decision"], saving["model"]) == ("allow", others)
+    assert acme.run(agent_version="2").model_call(model=DEARER, provider="anthropic")["code"] == "model_unpriced"
+
+
 def test_at_a_throttling_budget_the_oldest_run_goes_on(acme: Caller) -> None:
     first, second = acme.run(), acme.run()
     budget = {
@@ -109,6 +126,7 @@ def test_a_hold_nobody_settles_is_charged_by_the_sweep_and_mended_by_a_late_sett
     shift(acme.organisation, "budgets_reservation", "expires_at", timedelta(minutes=-30))
     assert services.sweep(tenant=acme.organisation.id) == 1
     assert services.sweep(tenant=acme.organisation.id) == 0
+    assert acme.organisation.actions()[-1] == "model_call.settled"
     run.finish()
     settled = run.settle(call, input_tokens=900, output_tokens=100)
     assert settled["cost_usd"] == "0.000195"

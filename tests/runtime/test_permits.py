@@ -63,6 +63,7 @@ def test_a_permit_is_consumed_once(acme: Caller, globex: Caller) -> None:
     assert answered(globex.call("POST", path), 404)["code"] == "call_unknown"
     assert answered(acme.call("POST", path), 200)["jti"] == jti
     assert answered(acme.call("POST", path), 409)["code"] == "already_consumed"
+    assert acme.organisation.actions()[-2:] == ["tool_call.decided", "permit.used"]
     assert answered(acme.call("POST", "/api/v1/permits/nothing/consumption"), 404)["code"] == "call_unknown"
 
 

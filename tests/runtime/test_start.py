@@ -9,7 +9,9 @@ from django.test import Client
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
+from agentops.confirmations import services as confirmations
 from agentops.confirmations.models import Confirmation
+from agentops.confirmations.policies.rules import RuleTerms
 from agentops.runtime import services
 from tests.runtime.guarded import Caller, Run, answered, apply, early_in_a_minute, manifest, shift
 from tests.world import OPERATOR, World
@@ -32,6 +34,14 @@ def test_the_portal_makes_the_id_and_says_what_holds(acme: Caller) -> None:
         ("refund", 3),
     ]
     assert made["models"][0] == "gpt-4o-mini-2024-07-18"
+
+
+def test_a_run_is_told_the_tier_below_which_the_organisation_lets_nothing_pass(acme: Caller) -> None:
+    with tenant_scope(acme.organisation.id):
+        terms = RuleTerms(tool="look_up_order", tier_floor=2)
+        confirmations.set_rule(tenant=acme.organisation.id, terms=terms, by=OPERATOR, at=clock.now())
+    told = {tool["name"]: tool["tier"] for tool in acme.start()["tools"]}
+    assert told == {"look_up_order": 2, "search_help": 1, "refund": 3}
 
 
 def test_the_smallest_cap_of_agent_organisation_and_plan_holds(acme: Caller, globex: Caller) -> None:
@@ -126,6 +136,17 @@ def test_a_child_that_is_past_its_own_time_ends_alone(acme: Caller) -> None:
     assert (answer["decision"], answer["code"]) == ("abort", "run_finished")
     assert "its own deadline" in answer["detail"]
     assert parent.look_up("ord_2")["decision"] == "allow"
+
+
+def test_what_a_child_began_ends_with_it_and_its_parent_goes_on(acme: Caller) -> None:
+    parent = acme.run()
+    child, other = acme.run(parent_run_id=parent.id), acme.run(parent_run_id=parent.id)
+    below = acme.run(parent_run_id=child.id)
+    held = below.model_call()["call_id"]
+    child.finish("error")
+    assert below.look_up(status=409)["code"] == "run_finished"
+    assert below.settle(held, input_tokens=10, output_tokens=1)["state"] == "settled"
+    assert [parent.look_up()["decision"], other.look_up("ord_2")["decision"]] == ["allow", "allow"]
 
 
 def test_waiting_for_people_is_given_back_to_children_too(acme: Caller) -> None:

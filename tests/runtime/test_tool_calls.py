@@ -75,6 +75,15 @@ def test_the_same_refusal_again_and_again_ends_the_run(acme: Caller) -> None:
     assert run.refund(status=409)["code"] == "run_finished"
 
 
+def test_asking_for_one_tool_after_another_that_there_is_not_ends_the_run(acme: Caller) -> None:
+    run = acme.run()
+    answers = [run.tool_call(f"delete_{number}", {}) for number in range(2)]
+    run.look_up()  # on its way again
+    answers += [run.tool_call(f"drop_{number}", {}) for number in range(3)]
+    assert [each["attempts_left"] for each in answers] == [2, 1, 2, 1, 0]
+    assert (answers[-1]["decision"], answers[-1]["code"]) == ("abort", "repetition")
+
+
 def test_an_accepted_call_forgives_earlier_refusals(acme: Caller) -> None:
     run = acme.run()
     for turn in range(5):
@@ -311,6 +320,13 @@ def test_call_ids_of_frameworks_are_taken_as_they_are(acme: Caller, call_id: str
     run = acme.run()
     run.look_up(call_id=call_id)
     assert run.result(quote(call_id, safe=""), external_id="1")["recorded"] is True
+
+
+@pytest.mark.parametrize("call_id", ["a\nb", ".."])
+def test_an_id_that_no_address_carries_is_refused_before_anything_is_held_for_it(acme: Caller, call_id: str) -> None:
+    run = acme.run()
+    for refused in (run.look_up(call_id=call_id, status=400), run.model_call(call_id=call_id, status=400)):
+        assert [(each["pointer"], each["code"]) for each in refused["errors"]] == [("/call_id", "form")]
 
 
 def test_a_resend_is_the_same_decision_and_another_body_is_refused(acme: Caller) -> None:

@@ -52,6 +52,7 @@ class StubPortal:
         self.got: list[Got] = []
         self.tools: list[dict[str, Any]] = [tool("lookup", "read", 1), tool("refund", "charge", 1)]
         self.reads_when_offline = False
+        self.deadline = "2099-01-01T00:00:00Z"
         self.key = Ed25519PrivateKey.generate()
         self.consumed: set[str] = set()
         self._script: dict[str, list[Said]] = {}
@@ -113,7 +114,7 @@ class StubPortal:
     def _runs(self, got: Got) -> Said:
         body = {
             "run_id": RUN_ID,
-            "deadline": "2099-01-01T00:00:00Z",
+            "deadline": self.deadline,
             "caps": {"llm_calls": 20},
             "tools": self.tools,
             "models": ["gpt-4o-2024-08-06"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +11,14 @@ from typing import Any
 import cel
 import jsonschema_rs
 
-from agentops.catalog.checks import cel_text
+from agentops.catalog.checks import cel_text, patterns
 from agentops.catalog.checks.cel_text import LATE, MATCHES, Reading, Unacceptable
 from agentops.catalog.types import Rejection
 
 BUDGET_SECONDS = 0.05  # CPU time of one check, all rules together
 MAX_VALUES = 2_000  # values that are handed to the evaluator: each costs some microseconds
 TOLD_MOST = 5
-# Linear in the text: no look-around, no back-references. Bytes of the compiled pattern.
-_PATTERNS = jsonschema_rs.RegexOptions(size_limit=100_000, dfa_size_limit=500_000)
+_PATTERN_BYTES = 100_000  # of a compiled pattern
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +132,9 @@ class _Conditions:
 
     def evaluated(self, knowledge: Mapping[str, Any]) -> list[str | None]:
         """For each expression: None where it holds, "" where it does not, a reason where it could not be decided."""
-        deadline = time.thread_time() + BUDGET_SECONDS
+        box = _Box()
         try:
-            context = self._context(knowledge, deadline)
+            context = self._context(knowledge, box)
         except _TooMuch as error:
             reason = str(error)
             return [reason for _ in self._programs]
@@ -145,11 +145,11 @@ class _Conditions:
                 found.append("the rules before it took too long")
                 continue
             answer = _answer(program, context)
-            is_late = time.thread_time() > deadline
+            is_late = box.is_over()
             found.append("it took too long" if is_late else answer)
         return found
 
-    def _context(self, knowledge: Mapping[str, Any], deadline: float) -> cel.Context:
+    def _context(self, knowledge: Mapping[str, Any], box: _Box) -> cel.Context:
         variables = {
             name: _narrowed(knowledge.get(name), members)
             for name, members in self._members.items()
@@ -165,14 +165,17 @@ class _Conditions:
             variables["contacts"] = self._contacts(knowledge.get("contacts") or {}, texts, left)
         functions: dict[str, Callable[..., Any]] = {}
         if self._loops:
-            functions[LATE] = lambda: time.thread_time() > deadline
+            functions[LATE] = box.is_over
         if self._patterns:
-            functions[MATCHES] = self._matches
+            functions[MATCHES] = functools.partial(self._matches, box)
         return cel.Context(variables, functions=functions) if functions else cel.Context(variables)
 
-    def _matches(self, text: Any, pattern: str) -> bool | None:
-        """None, which is neither true nor false, where there is no text: the evaluator tells exceptions to the log."""
-        return self._patterns[pattern].is_valid(text) if isinstance(text, str) else None
+    def _matches(self, box: _Box, text: Any, pattern: str) -> bool | None:
+        """None, which is neither true nor false, where there is no text, or no time for it: the evaluator tells exceptions
+        to the log."""
+        if not isinstance(text, str) or not box.has_time_for(text, pattern):
+            return None
+        return self._patterns[pattern].is_valid(text)
 
     def _contacts(self, known: Mapping[str, Any], texts: set[str] | None, left: int) -> dict[str, Any]:
         """The sets that are looked at: as far as an answer can depend on it, or wholly where it may depend on all.
@@ -193,6 +196,21 @@ class _Conditions:
                 )
             found[name] = kept
         return found
+
+
+class _Box:
+    """The time of one check. A pattern is looked at before it runs, as nothing interrupts it then."""
+
+    def __init__(self) -> None:
+        self._deadline = time.thread_time() + BUDGET_SECONDS
+        self._left = patterns.MOST_COST // 3  # about the same time
+
+    def is_over(self) -> bool:
+        return self._left < 0 or time.thread_time() > self._deadline
+
+    def has_time_for(self, text: str, pattern: str) -> bool:
+        self._left -= len(text) * patterns.compiled_bytes(pattern)
+        return not self.is_over()
 
 
 def _answer(program: cel.Program, context: cel.Context) -> str | None:
@@ -228,7 +246,9 @@ def _compiled_patterns(readings: Sequence[Reading]) -> dict[str, jsonschema_rs.D
     for literal in {literal for reading in readings for literal in reading.patterns}:
         try:
             pattern = cel.compile(literal).execute()
-            found[pattern] = jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=_PATTERNS)
+            found[pattern] = jsonschema_rs.Draft202012Validator(
+                {"pattern": pattern}, pattern_options=patterns.options(_PATTERN_BYTES)
+            )
         except _ENDS:
             raise
         except BaseException as error:

@@ -7,11 +7,13 @@ bounds what a check can cost; without that, twenty `anyOf` of two `$ref`s each a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
 from agentops.catalog import pointers
+from agentops.catalog.checks import patterns
 from agentops.common.errors import InputProblem
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -112,6 +114,44 @@ def problems(schema: Any, *, at: str) -> list[InputProblem]:
 def breadth(schema: Any) -> int:
     """How many schemas may have to be tried on one value, at most: what a check costs is this by the number of values."""
     return _Inspection(schema, "").breadth()
+
+
+def weights(schema: Any) -> Weights:
+    """How dear the schema's patterns are, for a schema that compiles."""
+    return _Inspection(schema, "").weights()
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Bytes of compiled patterns that one text may have to fit, at most: inside each named argument, and anywhere."""
+
+    named: Mapping[str, int]
+    anywhere: int
+
+    def cost(self, arguments: Any) -> int:
+        """Characters by bytes."""
+        if not isinstance(arguments, dict) or not (self.anywhere or any(self.named.values())):
+            return 0
+        return sum(
+            weight * (len(name) + _characters(value))
+            for name, value in arguments.items()
+            if (weight := self.named.get(name, 0) + self.anywhere)
+        )
+
+
+def _characters(value: Any) -> int:
+    """Of all texts in a value, names of members included."""
+    count, stack = 0, [value]
+    while stack:
+        found = stack.pop()
+        if isinstance(found, str):
+            count += len(found)
+        elif isinstance(found, dict):
+            count += sum(map(len, found))
+            stack.extend(found.values())
+        elif isinstance(found, list):
+            stack.extend(found)
+    return count
 
 
 class _Inspection:
@@ -236,17 +276,34 @@ class _Inspection:
         self._sizes = sizes
 
     def breadth(self) -> int:
-        """By depth: w[k] of a schema is the most schemas that it puts on any one value k levels below its own.
+        """The most schemas that may be tried on any one value."""
+        return max(_sum(*self._widths(_trials)))
+
+    def weights(self) -> Weights:
+        widths: dict[str, list[int]] = {}
+        anywhere, _ = self._widths(_pattern_bytes, widths)
+        named = {
+            pointers.parts(part)[1]: max(widths[part])
+            for part in self._children.get("", ())
+            if part.startswith("/properties/")
+        }
+        return Weights(named, max(anywhere))
+
+    def _widths(
+        self, own: Callable[[Mapping[str, Any]], list[int]], widths: dict[str, list[int]] | None = None
+    ) -> tuple[list[int], list[int]]:
+        """By depth: w[k] of a schema is the most that it puts on any one value k levels below its own, in what `own`
+        counts. Answers the root's in two parts: what holds for any member, and what its named properties add.
 
         What stands in place (`anyOf`, `$ref`) adds up; of named properties, a value has one; what goes for all members
         or items adds to that.
         """
-        widths: dict[str, list[int]] = {}
+        widths = {} if widths is None else widths
+        here, named = [0], [0]
         for pointer in self._sizes:
-            if isinstance(self._schemas[pointer], bool):
-                widths[pointer] = [0]  # nothing to try
-                continue
-            here, named = [1], [0]
+            here, named = [0], [0]
+            if not isinstance(self._schemas[pointer], bool):  # else there is nothing to try
+                here = own(self._schemas[pointer])
             for part in [*self._children[pointer], *([self._refs[pointer]] if pointer in self._refs else [])]:
                 keyword = part[len(pointer) + 1 :].partition("/")[0] if part.startswith(f"{pointer}/") else "$ref"
                 if keyword == "$defs" or part not in widths:
@@ -256,7 +313,7 @@ class _Inspection:
                 else:
                     here = _sum(here, [0, *widths[part]] if keyword in _BELOW else widths[part])
             widths[pointer] = _sum(here, named)
-        return max(widths.get("", [1]))
+        return here, named
 
     def _problem(self, pointer: str, code: str, detail: str) -> None:
         self.found.append(InputProblem(f"{self._at}{pointer}", code, detail))
@@ -268,6 +325,22 @@ def _sum(one: list[int], other: list[int]) -> list[int]:
 
 def _most(one: list[int], other: list[int]) -> list[int]:
     return [max(a, b) for a, b in zip_longest(one, other, fillvalue=0)]
+
+
+def _trials(schema: Mapping[str, Any]) -> list[int]:
+    """One, and what is gone through one by one: choices, unless all are texts or all are whole numbers."""
+    enum, dependent = schema.get("enum"), schema.get("dependentRequired")
+    count = 1 + (len(dependent) if isinstance(dependent, dict) else 0)
+    if isinstance(enum, list) and {type(each) for each in enum} not in ({str}, {int}):
+        count += len(enum) + 3 * sum(isinstance(each, float) for each in enum)  # compared to the last digit
+    return [count]
+
+
+def _pattern_bytes(schema: Mapping[str, Any]) -> list[int]:
+    """Of a text's own pattern, and of those that the names of members are compared with."""
+    pattern = schema.get("pattern")
+    of_names = sum(map(patterns.compiled_bytes, _names(schema.get("patternProperties"))))
+    return [patterns.compiled_bytes(pattern) if isinstance(pattern, str) else 0, of_names]
 
 
 def _names(value: Any) -> list[str]:

@@ -9,16 +9,13 @@ import jsonschema_rs
 import orjson
 
 from agentops.catalog import digests, pointers
-from agentops.catalog.checks import schema_safety
+from agentops.catalog.checks import patterns, schema_safety
 from agentops.catalog.types import Rejection
 from agentops.common.errors import InputProblem
 
 TOLD_MOST = 5  # rejections of one call
 _VALUES_MOST = 20  # of an enum, in a sentence
 _VALUE_LENGTH = 80
-# Linear in the text: no look-around, no back-references. An engine that backtracks gives up at some limit, and what it
-# gave up on would count as fitting under a `not`. Bytes of the compiled pattern.
-_PATTERNS = jsonschema_rs.RegexOptions(size_limit=200_000, dfa_size_limit=500_000)
 _NO_PATTERN = "is no regular expression that is taken: look-around, back-references and huge repetitions are not"
 _CODE = "arguments_invalid"
 # What a check may cost, in values of the arguments by schemas that may have to be tried on each: half a microsecond each
@@ -41,15 +38,20 @@ class SchemaCheck:
                 validate_formats=True,
                 ignore_unknown_formats=False,
                 retriever=_refuse_to_retrieve,
-                pattern_options=_PATTERNS,
+                pattern_options=patterns.options(),
             )
         except jsonschema_rs.ValidationError as error:
             raise _Unfit(error) from error
+        self._weights = schema_safety.weights(schema)
 
     def check(self, arguments: Any) -> list[Rejection]:
         """Everything wrong with the arguments, the first few; empty when they fit."""
         if self._breadth > _NARROW and _has_more_values(arguments, _TRIALS_MOST // self._breadth):
             return [_rejection("", "fewer values in one call", "split the work into several calls")]
+        if self._weights.cost(arguments) > patterns.MOST_COST:
+            return [
+                _rejection("", "shorter texts in one call", "they take too long to be compared with their patterns")
+            ]
         if self._compiled.is_valid(arguments):
             return []
         found: list[Rejection] = []

@@ -2,7 +2,8 @@
 
 Model requests are reserved and settled in a wrapper around the model of each attempt, tools are asked for in a wrapper
 around the assembled toolset: both lie inside all other capabilities, so nothing changes a request or arguments behind
-the guard's back. A refusal goes to the model as the tool's failure, and costs it no retry: the portal counts attempts.
+the guard's back. Output functions, which no toolset shows, do not run. A refusal goes to the model as the tool's failure,
+and costs it no retry: the portal counts attempts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic_ai.exceptions import ApprovalRequired, ModelConnectionError, Model
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
+from pydantic_ai.output import OutputContext
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import RunContext
 from pydantic_ai.toolsets import AbstractToolset, WrapperToolset
@@ -70,6 +72,11 @@ class Guard(AbstractCapability[Any]):
 
     def get_wrapper_toolset(self, toolset: AbstractToolset[Any]) -> AbstractToolset[Any]:
         return _GuardedToolset(toolset, self)
+
+    async def before_output_process(self, ctx: RunContext[Any], *, output_context: OutputContext, output: Any) -> Any:
+        if output_context.has_function:  # called as tools are, by the model, and no toolset shows it
+            raise beyond_the_guard(f"the output function {output_context.function_name or ''}".rstrip())
+        return output
 
 
 @dataclass(init=False)

@@ -119,7 +119,7 @@ class ModelCallsView(GuardView):
         run = run_uuid(run_id)
         read, digest = self.reading()
         proposal = ModelProposal(
-            call_id=read.text("call_id", required=True),
+            call_id=_call_id(read),
             model=read.text("model"),
             provider=read.text("provider"),
             task_class=read.text("task_class"),
@@ -157,7 +157,7 @@ class ToolCallsView(GuardView):
         read, digest = self.reading()
         value = read.anything("arguments", required=True)
         proposal = ToolProposal(
-            call_id=read.text("call_id", required=True),
+            call_id=_call_id(read),
             tool=read.text("tool", required=True),
             arguments=strictjson.canonical(value),
             value=value,
@@ -253,6 +253,16 @@ def _optional(request: Request) -> Reading:
     if not raw or is_form:
         return Reading({})
     return Reading(strictjson.loads(raw, max_bytes=MAX_BYTES, max_depth=bodies.MAX_DEPTH))
+
+
+def _call_id(read: Reading) -> str:
+    """The id of a call, which the address of its settlement or its result has to carry."""
+    found = read.text("call_id", required=True)
+    if found in (".", "..") or any(char < " " for char in found):
+        read.problem(
+            "call_id", "form", "no control characters are taken, and no . or .. alone: it is part of an address"
+        )
+    return found
 
 
 def _args_digest(read: Reading) -> str:

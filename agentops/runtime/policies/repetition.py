@@ -75,7 +75,8 @@ class History:
         return None
 
     def add_refusal(self, tool: str, why: str, limits: Limits) -> int:
-        """Note that a proposal was refused; answers how often more the same may happen. 0: the run ends."""
+        """Note that a proposal was refused; answers how often more the same may happen. 0: the run ends. "" stands for
+        every tool that the agent does not have."""
         return self._add_error(f"{_REFUSED}{tool}\n{why}", limits)
 
     def add_failure(self, tool: str, error: str, limits: Limits) -> int:
@@ -84,7 +85,8 @@ class History:
 
     def note_accepted(self, tool: str) -> None:
         """A proposal was accepted: earlier refusals were on the way there."""
-        self._forgive(f"{_REFUSED}{tool}\n")
+        for name in (tool, ""):
+            self._forgive(f"{_REFUSED}{name}\n")
 
     def note_success(self, tool: str) -> None:
         """A call went well: what made earlier ones fail is over."""

@@ -18,7 +18,7 @@ from agentops.confirmations import queries as confirming
 from agentops.runtime import rows
 from agentops.runtime.errors import RunUnknown
 from agentops.runtime.services import answers, approvals, entry
-from agentops.runtime.services.settlements import forget_expired
+from agentops.runtime.services.settlements import forget_expired, note_settled
 from agentops.runtime.types import Answer, Asker, RunStatus, Verb, Verdict
 from agentops.traces import services as traces
 
@@ -124,10 +124,12 @@ def _expire_hold(facts: rows.Facts) -> None:
     if expired is None:
         return
     traces.add_guard_charge(tenant=tenant, run=run, amount_nano_usd=expired)
-    forget_expired(facts, hold_nano_usd=expired)
-    verdict = Verdict(Answer.ALLOW, data={"outcome": "unknown", "state": "unknown"}, amount_nano_usd=expired)
+    model = forget_expired(facts, hold_nano_usd=expired)
+    said = {"outcome": "unknown", "state": "unknown"}
+    verdict = Verdict(Answer.ALLOW, data=dict(said), model=model, amount_nano_usd=expired)
     verdict.detail = "Nobody settled this call, so it is charged at what was held for it."
     rows.write(facts, verb=Verb.SETTLEMENT, verdict=verdict, by=_SYSTEM)
+    note_settled(facts, model=model, cost_nano_usd=expired, reason=verdict.detail, **said)
 
 
 def _expire_run(facts: rows.Facts) -> None:

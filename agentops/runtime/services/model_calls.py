@@ -154,17 +154,23 @@ def _choice(facts: Facts, policy: AgentPolicy, proposal: ModelProposal) -> Choic
 
 
 def _plan(facts: Facts, proposal: ModelProposal, choice: Choice) -> _Plan | None:
-    """The call with its cost as a function of its output; None for a model without a price."""
-    cost = worst_case(
-        proposal.provider,
-        choice.model,
-        input_tokens=proposal.input_tokens,
-        at=facts.now,
-        overrides=budgeting.overrides(tenant=facts.tenant_id, since=facts.now),
-    )
-    if cost(proposal.max_output_tokens) is None:
-        return None
-    return _Plan(choice.model, proposal.provider, proposal.max_output_tokens, cost, choice.because)
+    """The call with its cost as a function of its output; None for a model without a price.
+
+    The provider that was named is that of the model that was asked for. Another one may be another provider's: where the
+    named one does not have it, its name decides.
+    """
+    is_asked_for = choice.model == proposal.model
+    for provider in (proposal.provider,) if is_asked_for else dict.fromkeys((proposal.provider, "")):
+        cost = worst_case(
+            provider,
+            choice.model,
+            input_tokens=proposal.input_tokens,
+            at=facts.now,
+            overrides=budgeting.overrides(tenant=facts.tenant_id, since=facts.now),
+        )
+        if cost(proposal.max_output_tokens) is not None:
+            return _Plan(choice.model, provider, proposal.max_output_tokens, cost, choice.because)
+    return None
 
 
 def _afforded(facts: Facts, policy: AgentPolicy, proposal: ModelProposal, plan: _Plan) -> Verdict:

@@ -293,6 +293,7 @@ def consume(*, tenant: uuid.UUID, jti: str, args_digest: str = "", by: Asker) ->
         cursor.execute(_CONSUME, params | {"key": by.key_id})
         consumed = cursor.fetchone()
         if consumed is not None:
+            _note_used(facts, row[1], by)
             if row[3] is not None and args_digest:
                 confirmations.note_executed(
                     tenant=tenant, confirmation=row[3], executed_digest=bytes.fromhex(args_digest)
@@ -303,6 +304,20 @@ def consume(*, tenant: uuid.UUID, jti: str, args_digest: str = "", by: Asker) ->
     if row[0] is not None:
         raise AlreadyConsumed(f"This permit was used at {row[0]:%H:%M:%S} UTC; a permit works once.")
     raise PermitExpired("This permit has expired; permits live a minute.")
+
+
+def _note_used(facts: Facts, tool: str, by: Asker) -> None:
+    audit.record(
+        tenant=facts.tenant_id,
+        action="permit.used",
+        actor=entry.actor(facts),
+        target=Target(type="tool", id=tool),
+        outcome=Outcome.SUCCESS,
+        data={"call": facts.call_id, "key": by.key_name},
+        at=facts.now,
+        run=facts.run_id,
+        on_behalf_of=facts.user_id,
+    )
 
 
 def _require_same_arguments(facts: Facts, row: tuple[Any, ...], args_digest: str) -> None:

@@ -19,7 +19,7 @@ from agentops.runtime.services import entry
 from agentops.runtime.types import Answer, Asker, CallState, Verb, Verdict
 from agentops.traces import services as traces
 from audit import services as audit
-from audit.types import Outcome, Target
+from audit.types import SYSTEM, Outcome, Target
 
 _OUTCOMES = {"ok": Outcome.SUCCESS, "unknown": Outcome.UNKNOWN}
 _TASK_CLASS = """
@@ -88,23 +88,24 @@ def _settle(facts: Facts, outcome: str, usage: Usage | None, digest: bytes, by: 
     with scope.last_statements():
         prepared.run(_CLOSE, [*closed, tenant, rows.began(run), run, call_id])
         rows.write(facts, verb=Verb.SETTLEMENT, verdict=verdict, by=by)
-        audit.record(
-            tenant=tenant,
-            action="model_call.settled",
-            actor=entry.actor(facts),
-            target=Target(type="model", id=model),
-            outcome=_OUTCOMES.get(outcome, Outcome.FAILURE),
-            data={
-                "call": call_id,
-                "outcome": outcome,
-                "cost_nano_usd": str(settled.cost_nano_usd),
-                "state": settled.state,
-            },
-            at=facts.now,
-            run=run,
-            on_behalf_of=facts.user_id,
-        )
+        note_settled(facts, model=model, outcome=outcome, state=settled.state, cost_nano_usd=settled.cost_nano_usd)
     return answer
+
+
+def note_settled(facts: Facts, *, model: str, outcome: str, state: str, cost_nano_usd: int, reason: str = "") -> None:
+    """The entry of what a call was charged in the end; with a reason it was we who charged it."""
+    audit.record(
+        tenant=facts.tenant_id,
+        action="model_call.settled",
+        actor=SYSTEM if reason else entry.actor(facts),
+        target=Target(type="model", id=model),
+        outcome=_OUTCOMES.get(outcome, Outcome.FAILURE),
+        data={"call": facts.call_id, "outcome": outcome, "cost_nano_usd": str(cost_nano_usd), "state": state},
+        at=facts.now,
+        run=facts.run_id,
+        on_behalf_of=facts.user_id,
+        reason=reason,
+    )
 
 
 def _tokens(usage: Usage | None, state: str, held: int) -> int:
@@ -123,17 +124,18 @@ def _note_outcome(facts: Facts, call_id: str, model: str, outcome: str) -> None:
     prepared.run(_NOTE_OUTCOME, [facts.tenant_id, facts.agent, task_class, model, facts.now, int(outcome == "error")])
 
 
-def forget_expired(facts: Facts, *, hold_nano_usd: int) -> None:
-    """A hold that nobody settled was charged: move it from held to used in the run's counters, too."""
+def forget_expired(facts: Facts, *, hold_nano_usd: int) -> str:
+    """A hold that nobody settled was charged: move it from held to used in the run's counters, too. Answers the model."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT hold_tokens FROM runtime_guardcall WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s "
+            "SELECT hold_tokens, answer FROM runtime_guardcall WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s "
             "AND call_id = %s",
             [facts.tenant_id, rows.began(facts.run_id), facts.run_id, facts.call_id],
         )
         row = cursor.fetchone()
-    held = row[0] if row else 0
+    held, answer = row or (0, "{}")
     facts.root.tokens_held -= held
     facts.root.tokens_used += held
     facts.root.nano_held -= hold_nano_usd
     facts.root.nano_used += hold_nano_usd
+    return str(orjson.loads(answer).get("model", ""))

@@ -19,6 +19,7 @@ from agentops.catalog.types import AgentPolicy
 from agentops.common import clock
 from agentops.common.ids import new_id
 from agentops.common.money import usd_text
+from agentops.confirmations import queries as confirming
 from agentops.runtime import rows
 from agentops.runtime.errors import IdempotencyMismatch, RunFinished, RunRefused, RunThrottled
 from agentops.runtime.policies import rates
@@ -209,7 +210,7 @@ def _begin(
     if parent is not None:
         deadline = min(deadline, parent.deadline)
     scope = narrowed(request.scope, within=parent.scope if parent else None)
-    answer = _answer(run, deadline, caps, policy, scope)
+    answer = _answer(tenant, run, deadline, caps, policy, scope)
     params: dict[str, Any] = {
         "tenant": tenant,
         "run": run,
@@ -281,9 +282,15 @@ def _record_start(
 
 
 def _answer(
-    run: uuid.UUID, deadline: datetime, caps: EffectiveCaps, policy: AgentPolicy, scope: Mapping[str, Any]
+    tenant: uuid.UUID,
+    run: uuid.UUID,
+    deadline: datetime,
+    caps: EffectiveCaps,
+    policy: AgentPolicy,
+    scope: Mapping[str, Any],
 ) -> dict[str, Any]:
     allowed = scope.get("tools")
+    rules = confirming.rules_for(tenant=tenant, agent=policy.agent, policy_version=policy.policy_version)
     return {
         "run_id": run.hex,
         "deadline": clock.rfc3339(deadline),
@@ -300,7 +307,9 @@ def _answer(
                 "name": tool.name,
                 "version": tool.version,
                 "effect": str(tool.effect),
-                "tier": tool.tier,
+                "tier": max(
+                    tool.tier, rules.floor(tool.name)
+                ),  # by it a client knows what may be read while we are away
                 "schema_digest": tool.schema_digest,
                 "arguments_schema": tool.arguments_schema,
             }

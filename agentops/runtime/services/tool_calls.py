@@ -145,7 +145,8 @@ def _refused(
     """A rejection the agent can plan around; the same one again and again ends the run."""
     first = wrong[0]
     why = hashlib.sha256(f"{first.code} {first.pointer}".encode()).hexdigest()[:16]  # a pointer may be of any length
-    left = facts.root.history.add_refusal(proposal.tool, why, _limits(policy))
+    # Names that are no tools of the agent are one and the same: else there was always another one to try.
+    left = facts.root.history.add_refusal(proposal.tool if tool else "", why, _limits(policy))
     errors = [
         {
             "code": r.code,
@@ -158,7 +159,8 @@ def _refused(
     version = tool.version if tool else ""
     detail = _sentence(proposal.tool, first)
     if left == 0:
-        detail = f"Stopped: {proposal.tool} was refused again and again for the same reason. {detail}"
+        what = f"{proposal.tool} was refused" if tool else "what may not be called was asked for"
+        detail = f"Stopped: {what} again and again for the same reason. {detail}"
         entry.end(facts, status=RunStatus.ABORTED, code="repetition", detail=detail, whole_family=True)
         verdict = Verdict(Answer.ABORT, "repetition", detail, {"errors": errors, "attempts_left": 0})
         verdict.data = {"errors": errors, "detector": "same_error"}
