@@ -307,9 +307,8 @@ def _answer(
                 "name": tool.name,
                 "version": tool.version,
                 "effect": str(tool.effect),
-                "tier": max(
-                    tool.tier, rules.floor(tool.name)
-                ),  # by it a client knows what may be read while we are away
+                # By it a client knows what may be read while we are away.
+                "tier": max(tool.tier, rules.floor(tool.name)),
                 "schema_digest": tool.schema_digest,
                 "arguments_schema": tool.arguments_schema,
             }
