@@ -75,6 +75,11 @@ RETURNING tenant_id, recorded_at, id, nonce
 INSERT INTO audit_pending (tenant_id, recorded_at, entry_id, leaf_hash)
 SELECT tenant_id, recorded_at, id, sha256(nonce) FROM written
 """
+# Their runs are made up, too, and the workers beside would write a manifest for each.
+_NO_MANIFESTS = """
+INSERT INTO audit_manifestcursor (tenant_id, next_leaf) SELECT tenant_id, tree_size FROM audit_head WHERE tenant_id = %s
+ON CONFLICT (tenant_id) DO UPDATE SET next_leaf = excluded.next_leaf
+"""
 
 
 def filled_tenants() -> list[tuple[uuid.UUID, str]]:
@@ -149,6 +154,7 @@ def _fill_tenant(cursor: CursorWrapper, tenant: uuid.UUID, slug: str, count: int
     for low in range(1, count + 1, SLICE):
         cursor.execute(_ENTRIES, {**shared, "low": low, "high": min(count, low + SLICE - 1)})
         services.seal_all(tenant=tenant, at=now)
+    cursor.execute(_NO_MANIFESTS, [tenant])
 
 
 def _places() -> tuple[list[str], list[int]]:
