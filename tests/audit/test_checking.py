@@ -342,6 +342,12 @@ def test_an_erasure_that_two_agreed_to_is_sound_and_counted(log: Log) -> None:
     assert report.counts["erased_values"] == 4
     log.execute("UPDATE audit_erasedfields SET names = names || ',reason' WHERE tenant_id = %s", log.id)
     assert kinds(check(log)) == {"erasure_unlisted"}
+    log.execute(
+        "UPDATE audit_entry SET on_behalf_of_id = 'u-2' WHERE tenant_id = %s AND on_behalf_of_id = '' "
+        "AND commitments LIKE '%%on_behalf_of_id%%'",
+        log.id,
+    )
+    assert kinds(check(log)) == {"erasure_unlisted", "private_edited"}, "a name in the place of the one that was erased"
 
 
 def test_pruning_as_the_log_says_is_sound(log: Log) -> None:

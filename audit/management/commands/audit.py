@@ -21,7 +21,7 @@ from agentops.confirmations import queries as confirmations
 from audit import bundles, checking, keys, services, verifier
 from audit.bundles import Plan, Sink
 from audit.errors import KeyMissing, NotSealedYet
-from audit.queries.exports import first_vote
+from audit.queries.exports import first_vote, until
 from audit.searching import NAMES, Filters
 from audit.services.sealing import key_name
 from audit.types import Outcome, Target
@@ -84,20 +84,16 @@ class Command(BaseCommand):
     def _export(self, **options: Any) -> tuple[dict[str, Any], bool]:
         tenant = tenants.tenant_called(options["tenant"])
         asked = {name: options[f"filter_{name}"] for name in NAMES if options[f"filter_{name}"]}
-        filters, held = Filters.parse(asked), _held(options)
+        filters, held = until(Filters.parse(asked), clock.now()), _held(options)
         with tenant_scope(tenant.id):
-            # What one of two people said is told to nobody before the other has spoken.
-            held_back = first_vote(tenant=tenant.id, confirmations=confirmations.half_agreed(tenant=tenant.id))
-            made = bundles.plan(tenant=tenant.id, slug=tenant.slug, filters=filters, before_leaf=held_back)
+            made = bundles.plan(tenant=tenant.id, slug=tenant.slug, filters=filters, before_leaf=_held_back(tenant.id))
             _tell(made)
         with _sink(Path(options["out"])) as sink:
             manifest = _write(made, sink, held)
         what = f"{manifest['leaf_count']} entries of {tenant.slug}"
         self.stdout.write(self.style.SUCCESS(f"{options['out']}: {what}, proves {manifest['proves']}"))
-        if made.end == held_back:
-            self.stdout.write(
-                f"It ends before leaf {held_back}: there, one of two has agreed and the other has not yet."
-            )
+        if manifest["is_cut"]:
+            self.stdout.write("It ends early: there, one of two has agreed and the other has not yet.")
         if made.only:
             self.stdout.write("Filtered: it proves that these entries are genuine, not that no other one fits.")
         return manifest, True
@@ -172,9 +168,14 @@ def _add_checkpoint(parser: CommandParser, what: str) -> None:
 
 def _held(options: dict[str, Any]) -> list[str]:
     try:
-        return [Path(name).read_text() for name in options["checkpoint"]]
+        return [Path(name).read_text("utf-8-sig") for name in options["checkpoint"]]
     except OSError as error:
         raise CommandError(f"a checkpoint cannot be read: {error}") from error
+
+
+def _held_back(tenant: uuid.UUID) -> int | None:
+    """What one of two people said is told to nobody before the other has spoken."""
+    return first_vote(tenant=tenant, confirmations=confirmations.half_agreed(tenant=tenant))
 
 
 def _tell(made: Plan) -> None:
@@ -200,7 +201,8 @@ def _write(made: Plan, sink: Sink, held: list[str]) -> dict[str, Any]:
     while True:
         try:
             with tenant_scope(made.tenant):
-                return bundles.finish(made, files, sink, at=clock.now(), held=held)
+                before = _held_back(made.tenant)
+                return bundles.finish(made, files, sink, at=clock.now(), held=held, before_leaf=before)
         except NotSealedYet:
             if time.monotonic() > until:
                 raise
