@@ -13,6 +13,8 @@ together with its size and its name: a checkpoint (C2SP tlog-checkpoint, signed-
 reorders entries gets another root, and cannot sign it. A value that is about a person stands beside the entry; in the entry
 there is its commitment, SHA-256(0x02 ‖ salt ‖ name ‖ 0x00 ‖ value), so it can be erased and the rest still be checked.
 
+A bundle of a time is all of it: the leaf before its first was recorded before that time, the one behind its last after it.
+
 What is not proven: that what was never recorded did not happen; what entries that are not sealed yet say; and, of a bundle
 that was filtered, that no other entry fits the filter. `proves` in the result says which of the two a bundle is.
 """
@@ -31,7 +33,7 @@ import sys
 import zipfile
 import zlib
 from array import array
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -1502,6 +1504,7 @@ class Opened:
     def claims(self, report: Report) -> Claims:
         """What the manifest, the checkpoint and the proofs say. The other files are read as they are needed."""
         said = self.manifest
+        self._check_names(report)
         for item in self.files:
             if not item["name"].endswith(".gz"):
                 self._check_digest(item, report)
@@ -1564,6 +1567,14 @@ class Opened:
         for raw in self.lines("erasures", report):
             line = _rest_of(raw)
             yield str(line.get("erasure")), str(line.get("entry")), str(line.get("names"))
+
+    def _check_names(self, report: Report) -> None:
+        """What else is in a .zip was checked by nobody, and of two files of one name programs unpack the one or the other."""
+        found = Counter(self.zip.namelist() if self.zip else [])
+        named = {"manifest.json", *(item["name"] for item in self.files)}
+        for name in sorted(name for name, count in found.items() if name not in named or count > 1):
+            what = "is there twice" if name in named else "is not a file that the manifest names"
+            report.find("file_changed", None, f"{name} {what}")
 
     def _check_digest(self, item: Mapping[str, Any], report: Report) -> None:
         try:
@@ -1652,13 +1663,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         keys = public_keys(json.loads(Path(options.keys).read_text("utf-8-sig")))
-        held = [Path(name).read_text("utf-8-sig") for name in options.checkpoint]
+        held = [kept_checkpoint(name) for name in options.checkpoint]
         report = verify(options.bundle, keys=keys, held=held, origin=options.origin, jobs=options.jobs)
     except (NotABundle, OSError, ValueError, zipfile.BadZipFile) as error:
         print(f"Nothing was checked: {error}", file=sys.stderr)
         return 2
     print(json.dumps(report.as_json()) if options.json else in_words(report))
     return 0 if report.is_sound else 1
+
+
+def kept_checkpoint(name: str | Path) -> str:
+    """A checkpoint as people keep it: copied from a page or a mail, by an editor that left its last line break out, put blank
+    lines around it, or a mark before it. Raises OSError and ValueError."""
+    return Path(name).read_text("utf-8-sig").strip() + "\n"
 
 
 def in_words(report: Report) -> str:

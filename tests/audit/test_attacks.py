@@ -10,6 +10,8 @@ import base64
 import gzip
 import json
 import shutil
+import warnings
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -633,3 +635,10 @@ def test_a_zip_is_checked_like_a_directory(small: Directory, tmp_path: Path) -> 
     small.write_lines([*lines[:5], *lines[6:]])
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", small.place))
     assert kinds(verifier.verify(packed, keys=public_keys())) == {"dropped"}
+    small.write_lines(lines)
+    again, more = (ENTRIES, (small.place / ENTRIES).read_bytes()), ("entries-000002.ndjson.gz", b"of the next week")
+    for name, content in (again, more):
+        packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", small.place))
+        with zipfile.ZipFile(packed, "a") as archive, warnings.catch_warnings(action="ignore"):
+            archive.writestr(name, content)
+        assert kinds(verifier.verify(packed, keys=public_keys())) == {"file_changed"}, name

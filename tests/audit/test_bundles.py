@@ -105,6 +105,10 @@ def test_the_verifier_in_the_bundle_runs_alone(log: Log, tmp_path: Path) -> None
 
     done = run(bundle.place, "--keys", trusted, "--checkpoint", bundle.place / "checkpoint.txt")
     assert done.returncode == 0 and "SOUND, complete" in done.stdout, done.stderr
+    kept = tmp_path / "pasted.txt"
+    kept.write_bytes(b"\xef\xbb\xbf\r\n" + bundle.note().strip().replace("\n", "\r\n").encode())
+    done = run(bundle.place, "--keys", trusted, "--checkpoint", kept)
+    assert done.returncode == 0, done.stdout
     said = run(bundle.place, "--keys", trusted, "--json")
     assert json.loads(said.stdout)["is_sound"] is True
     assert run(bundle.place).returncode == 2, "a bundle cannot vouch for its own keys"

@@ -84,10 +84,11 @@ class Command(BaseCommand):
     def _export(self, **options: Any) -> tuple[dict[str, Any], bool]:
         tenant = tenants.tenant_called(options["tenant"])
         asked = {name: options[f"filter_{name}"] for name in NAMES if options[f"filter_{name}"]}
-        filters, held = until(Filters.parse(asked), clock.now()), _held(options)
+        filters, held = Filters.parse(asked), _held(options)
+        fixed = until(filters, clock.now())
         with tenant_scope(tenant.id):
-            made = bundles.plan(tenant=tenant.id, slug=tenant.slug, filters=filters, before_leaf=_held_back(tenant.id))
-            _tell(made)
+            made = bundles.plan(tenant=tenant.id, slug=tenant.slug, filters=fixed, before_leaf=_held_back(tenant.id))
+            _tell(made, filters)
         with _sink(Path(options["out"])) as sink:
             manifest = _write(made, sink, held)
         what = f"{manifest['leaf_count']} entries of {tenant.slug}"
@@ -168,8 +169,8 @@ def _add_checkpoint(parser: CommandParser, what: str) -> None:
 
 def _held(options: dict[str, Any]) -> list[str]:
     try:
-        return [Path(name).read_text("utf-8-sig") for name in options["checkpoint"]]
-    except OSError as error:
+        return [verifier.kept_checkpoint(name) for name in options["checkpoint"]]
+    except (OSError, ValueError) as error:
         raise CommandError(f"a checkpoint cannot be read: {error}") from error
 
 
@@ -178,7 +179,7 @@ def _held_back(tenant: uuid.UUID) -> int | None:
     return first_vote(tenant=tenant, confirmations=confirmations.half_agreed(tenant=tenant))
 
 
-def _tell(made: Plan) -> None:
+def _tell(made: Plan, asked: Filters) -> None:
     """To export is an act that the log tells of, like any other."""
     services.record(
         tenant=made.tenant,
@@ -186,7 +187,7 @@ def _tell(made: Plan) -> None:
         actor=DomainCommand.by(),
         target=Target("audit_log", made.slug),
         outcome=Outcome.SUCCESS,
-        data={"export": "", "format": "bundle", "filters": made.filters.as_json()},
+        data={"export": "", "format": "bundle", "filters": asked.as_json()},
         at=clock.now(),
     )
 
