@@ -1365,6 +1365,9 @@ _STEPS = {
     "approval.failed": "executed",
     "approval.outcome_unknown": "executed",
 }
+_ONCE = frozenset(
+    {"shown", "permitted", "executed"}
+)  # two may approve; all else happens once, or something hides behind it
 
 
 class _Joined:
@@ -1383,6 +1386,8 @@ class _Joined:
         if action not in _STEPS and action not in _ENDS:
             return
         known = self.ended.get(of) or self.open.setdefault(of, {})
+        if (step := _STEPS.get(action)) in _ONCE and step in known:
+            self.report.find("mismatch", leaf, f"an action was {step} twice")
         arguments = data.get("executed_digest") or data.get("args_digest") or ""
         known[action if action in _APPROVALS else _STEPS.get(action, action)] = (
             leaf,

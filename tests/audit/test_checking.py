@@ -380,6 +380,7 @@ def test_changed_or_missing_large_data_is_found(log: Log) -> None:
         (STEPS, {"approval.executed": {"executed_digest": digest("another")}}, "the arguments differ"),
         ((STEPS[0], *STEPS[2:]), {}, "nobody approved"),
         ((*STEPS[:2], STEPS[3]), {}, "not permitted"),
+        ((*STEPS, *STEPS[2:]), {}, "was permitted twice"),
     ],
 )
 def test_what_was_shown_approved_permitted_and_executed_must_be_one(
