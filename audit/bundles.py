@@ -11,7 +11,7 @@ import hashlib
 import io
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,6 +57,7 @@ class Plan:
     end: int
     tree_size: int
     note: str
+    is_cut: bool = False  # it ends before what one of two people said
     filters: Filters = field(default_factory=Filters)
 
     @property
@@ -97,22 +98,26 @@ def plan(*, tenant: uuid.UUID, slug: str, filters: Filters | None = None, before
     if last is None:
         raise NotSealedYet("Nothing of this log has been sealed yet. Entries are sealed within a minute.")
     first, end = ranges.leaves_of_time(tenant=tenant, since=filters.since, until=filters.until, size=last.tree_size)
-    return Plan(
-        tenant=tenant,
-        slug=slug,
-        first=first,
-        end=end if before_leaf is None else max(first, min(end, before_leaf)),
-        tree_size=last.tree_size,
-        note=last.note,
-        filters=filters,
+    made = Plan(
+        tenant=tenant, slug=slug, first=first, end=end, tree_size=last.tree_size, note=last.note, filters=filters
     )
+    return _cut(made, before_leaf)
+
+
+def _cut(made: Plan, before_leaf: int | None) -> Plan:
+    if before_leaf is None or before_leaf > made.end:
+        return made
+    return replace(made, end=max(made.first, before_leaf), is_cut=True)
 
 
 def write_part(made: Plan, number: int, sink: Sink) -> list[File]:
     """Write the files of one part, 0 to `parts` - 1, in the tenant's scope; answers them."""
     require_tenant(made.tenant)
     first = made.first + number * PART_LEAVES
-    end = min(first + PART_LEAVES, made.end)
+    return _write_leaves(made, first, min(first + PART_LEAVES, made.end), number, sink)
+
+
+def _write_leaves(made: Plan, first: int, end: int, number: int, sink: Sink) -> list[File]:
     entries, large = _Writer(sink, "entries", number), _Writer(sink, "blobs", number)
     stored = StoredTree(made.tenant)
     batch: list[Placed] = []
@@ -127,9 +132,18 @@ def write_part(made: Plan, number: int, sink: Sink) -> list[File]:
     return [*entries.close(), *large.close()]
 
 
-def finish(made: Plan, files: Sequence[File], sink: Sink, *, at: datetime, held: Sequence[str] = ()) -> dict[str, Any]:
+def finish(
+    made: Plan,
+    files: Sequence[File],
+    sink: Sink,
+    *,
+    at: datetime,
+    held: Sequence[str] = (),
+    before_leaf: int | None = None,
+) -> dict[str, Any]:
     """Write what proves the parts, and the manifest, which it answers. In the tenant's scope.
 
+    What was recorded in the filters' time and sealed since the plan was made is one part more, before `before_leaf`.
     `held` are checkpoints that the reader has; where they lie outside of the range, their proofs go with the bundle.
     Raises NotSealedYet while an erasure or the like has no place in the tree: what it did could not be told apart from
     tampering. It takes some seconds.
@@ -139,6 +153,8 @@ def finish(made: Plan, files: Sequence[File], sink: Sink, *, at: datetime, held:
         raise NotSealedYet("An erasure, pruning or rotation is just being sealed. Try again in a minute.")
     last = last_checkpoint(tenant=made.tenant)
     assert last is not None, "the plan was made under one"
+    made, late = _with_late(made, last, sink, before_leaf)
+    files = [*files, *late]
     rest = _Files(sink)
     stored = StoredTree(made.tenant)
     rest.put("checkpoint.txt", last.note.encode())
@@ -147,6 +163,7 @@ def finish(made: Plan, files: Sequence[File], sink: Sink, *, at: datetime, held:
     rest.put("verifier.py", source_of_verifier())
     support = list(_support(made, last, stored))
     rest.put_lines("support.ndjson.gz", support)
+    rest.put_lines("beside.ndjson.gz", list(_beside(made, last, stored)))
     rest.put_lines("erasures.ndjson.gz", list(_erasures(made)))
     lines = sum(file.rows for file in files if file.name.startswith("entries-"))
     manifest = {
@@ -159,6 +176,7 @@ def finish(made: Plan, files: Sequence[File], sink: Sink, *, at: datetime, held:
         "filters": made.filters.as_json(),
         "from": rfc3339(made.filters.since) if made.filters.since else None,
         "to": rfc3339(made.filters.until) if made.filters.until else None,
+        "is_cut": made.is_cut,
         "proves": made.proves,
         "first_leaf": made.first,
         "leaf_count": lines,
@@ -229,6 +247,24 @@ def _support(made: Plan, last: Checkpoint, stored: StoredTree) -> Iterator[bytes
                 yield line(one, proof=path, checkpoint=vouches.note)
         elif made.only or not made.first <= one.leaf < made.end:
             yield line(one, proof=tree.inclusion_proof(one.leaf, last.tree_size, stored))
+
+
+def _with_late(made: Plan, last: Checkpoint, sink: Sink, before_leaf: int | None) -> tuple[Plan, list[File]]:
+    if made.only or made.is_cut:
+        return made, []
+    since, until = made.filters.since, made.filters.until
+    _, end = ranges.leaves_of_time(tenant=made.tenant, since=since, until=until, size=last.tree_size)
+    grown = _cut(replace(made, end=max(made.end, end)), None if before_leaf is None else max(made.end, before_leaf))
+    return grown, _write_leaves(made, made.end, grown.end, made.parts, sink)
+
+
+def _beside(made: Plan, last: Checkpoint, stored: StoredTree) -> Iterator[bytes]:
+    """The leaves before and behind a range, which are of other times: that is how a reader knows that the range is whole."""
+    before = [made.first - 1] if made.first and not (made.is_cut and made.end == made.first) else []
+    behind = [made.end] if made.end < last.tree_size and not made.is_cut else []
+    for leaf in [] if made.only else [*before, *behind]:
+        [one] = ranges.placed(tenant=made.tenant, first=leaf, end=leaf + 1)
+        yield line(one, proof=tree.inclusion_proof(leaf, last.tree_size, stored))
 
 
 def _last_of_key(tenant: uuid.UUID, key_id: str, leaf: int) -> Checkpoint | None:

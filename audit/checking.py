@@ -15,6 +15,7 @@ from django.db import connections, transaction
 
 from agentops.common.errors import NotFound
 from audit import bundles, canonical, keys, notes, tree, verifier
+from audit.canonical import Row
 from audit.errors import NotANote, TreeIncomplete
 from audit.models import Checkpoint, Head
 from audit.queries import ranges
@@ -118,9 +119,18 @@ class _Live:
         if one.row is None:
             if one.leaf >= self.head.pruned_below:
                 self._note_missing(one.leaf, one.entry_id)
-        elif bundles.is_large(one.row.data):
+            return bundles.line(one)
+        if bundles.is_large(one.row.data):
             self.large.append(one.entry_id)
+        if one.row.commitments != "{}":
+            self._check_erased(one.leaf, one.row)
         return bundles.line(one)
+
+    def _check_erased(self, leaf: int, row: Row) -> None:
+        """What was erased leaves its column empty. A value there is in no bundle, but pages and tables would show it."""
+        for name in canonical.erased(row):
+            if name in canonical.PERSONAL_COLUMNS and getattr(row, name):
+                self._find("private_edited", leaf, f"{name} was erased, and another value stands in its place")
 
     def _note_missing(self, leaf: int, entry: uuid.UUID) -> None:
         if len(self.missing) < verifier.MAX_FINDINGS:

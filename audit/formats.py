@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,6 +27,8 @@ COLUMNS = (
 # What spreadsheets take for the beginning of a formula, their wide forms as well.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BREAKS = ("\t", "\r", "\n")
+# Where a comma is the decimal point, spreadsheets split rows at the semicolon, and take no notice of the quotes of a comma's cells.
+_INSIDE = re.compile(f"([;\t\r\n][^\\S\r\n]*)(?=[{re.escape(''.join(_FORMULA))}])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +214,9 @@ def _cells(found: dict[str, Any]) -> Sequence[str]:
 
 
 def defused(cell: str) -> str:
-    """A text that no spreadsheet runs: what could begin a formula is led by a quote. NUL, which ends texts, is replaced."""
-    cell = cell.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    """A text that no spreadsheet runs: what could begin a formula is led by a quote, also inside of the text, where another
+    spreadsheet may begin a cell. NUL, which ends texts, is replaced."""
+    cell = _INSIDE.sub(r"\1'", cell.replace("\x00", "\N{REPLACEMENT CHARACTER}"))
     if cell.startswith(_BREAKS) or cell.lstrip().startswith(_FORMULA):
         return f"'{cell}"
     return cell

@@ -16,7 +16,7 @@ from audit.queries import Listed
 from audit.registry import ACTIONS
 from audit.searching import ACTOR_TYPES, CATEGORY_NAMES, OUTCOME_NAMES, Filters
 from audit.sentences import Piece, Tellable, plain, value_words, words_of
-from audit.types import Category, Outcome
+from audit.types import Outcome
 
 LABELS = {
     "q": "Text", "from": "From", "to": "To", "category": "Kind", "outcome": "Outcome", "action": "Action",
@@ -44,6 +44,7 @@ QUESTIONS = (
     ("What staff of agentops looked at", "action=staff.read"),
     ("Who was let in", "category=auth"),
     ("Kill switches", "action=kill_switch."),
+    ("Alerts and incidents", "category=incident"),
     ("Exports, retention, erasures", "category=integrity"),
 )
 
@@ -112,7 +113,7 @@ class Field:
 def fields(given: Mapping[str, str], *, without: Collection[str] = ()) -> dict[str, list[Field]]:
     """The filter bar: what stands in its line, and what is behind "More filters"."""
     options: dict[str, Sequence[tuple[str, str]]] = {
-        "category": [(name, one.label) for name, one in CATEGORY_NAMES.items() if one is not Category.INCIDENT],
+        "category": [(name, one.label) for name, one in CATEGORY_NAMES.items()],
         "outcome": [(name, one.label) for name, one in OUTCOME_NAMES.items()],
         "actor_type": [(name, _ACTOR_TYPES[name].capitalize()) for name in ACTOR_TYPES],
         "sensitive": [("1", SENSITIVE_WORDS.capitalize())],

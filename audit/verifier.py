@@ -13,6 +13,8 @@ together with its size and its name: a checkpoint (C2SP tlog-checkpoint, signed-
 reorders entries gets another root, and cannot sign it. A value that is about a person stands beside the entry; in the entry
 there is its commitment, SHA-256(0x02 ‖ salt ‖ name ‖ 0x00 ‖ value), so it can be erased and the rest still be checked.
 
+A bundle of a time is all of it: the leaf before its first was recorded before that time, the one behind its last after it.
+
 What is not proven: that what was never recorded did not happen; what entries that are not sealed yet say; and, of a bundle
 that was filtered, that no other entry fits the filter. `proves` in the result says which of the two a bundle is.
 """
@@ -31,7 +33,7 @@ import sys
 import zipfile
 import zlib
 from array import array
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -91,6 +93,9 @@ class Report:
     tree_size: int = 0
     root: str = ""
     first_leaf: int = 0
+    since: str = ""
+    until: str = ""
+    is_cut: bool = False
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
     findings: list[Finding] = field(default_factory=list)
     more_findings: int = 0
@@ -134,6 +139,9 @@ class Claims:
     checkpoints: Iterable[str] = ()  # ascending
     consistency: Mapping[int, list[bytes]] = field(default_factory=dict)
     lines_note: str = ""  # of a filtered bundle: the checkpoint that the proofs of its lines lead to
+    since: str = ""  # the time that was asked for, from here; empty: from the first entry on
+    until: str = ""  # to before here; empty: to the last
+    is_cut: bool = False  # does it end early, before what one of two people said?
 
 
 @dataclass
@@ -167,6 +175,7 @@ def check(
     held: Iterable[str] = (),
     blobs: Iterable[tuple[str, bytes]] = (),
     support: Iterable[bytes] = (),
+    beside: Iterable[bytes] = (),
     erasures: Iterable[tuple[str, str, str]] = (),
     origin: str = "",
     report: Report | None = None,
@@ -175,9 +184,10 @@ def check(
 
     `keys` are raw public keys (32 bytes each) that the caller trusts; `held` are checkpoints that the caller has from
     elsewhere; `blobs` are (entry id, content) in the order of the leaves; `support` are lines of entries from elsewhere in
-    the tree with their proofs (rotations of keys, erasures, prunings); `erasures` are (erasure, entry id, names).
+    the tree with their proofs (rotations of keys, erasures, prunings), `beside` those of the leaf before the range and of the one
+    behind it; `erasures` are (erasure, entry id, names).
     """
-    return _Check(claims, keys, held, origin, report or Report()).run(parts, blobs, support, erasures)
+    return _Check(claims, keys, held, origin, report or Report()).run(parts, blobs, support, beside, erasures)
 
 
 class _Check:
@@ -191,7 +201,9 @@ class _Check:
         is_whole = claims.proves == "complete" and claims.first_leaf == 0
         self.joined = _Joined(report, is_complete=claims.proves == "complete", is_whole=is_whole)
         self.runs = _Runs(report, is_whole=is_whole)
+        self.beside: dict[int, str] = {}  # before and behind the range: when recorded; "" if pruned
         report.proves, report.first_leaf = claims.proves, claims.first_leaf
+        report.since, report.until, report.is_cut = claims.since, claims.until, claims.is_cut
         if self.final:
             report.origin, report.tree_size, report.root = self.final.origin, self.final.size, self.final.root.hex()
             self._check_origin(origin)
@@ -201,10 +213,12 @@ class _Check:
         parts: Iterable[Part],
         blobs: Iterable[tuple[str, bytes]],
         support: Iterable[bytes],
+        beside: Iterable[bytes],
         erasures: Iterable[tuple[str, str, str]],
     ) -> Report:
         erased = _Erasures(erasures)
         self._take_support(support)
+        self._take_beside(beside)
         is_whole = self.claims.proves == "complete"
         walk = _Walk(self) if is_whole else _Genuine(self)
         waiting_blobs = _Blobs(blobs, self.report)
@@ -215,6 +229,8 @@ class _Check:
         waiting_blobs.finish()
         self.joined.finish()
         self._judge_prunings()
+        if isinstance(walk, _Walk) and walk.is_proven:
+            self._judge_edges()
         erased.judge(self.authority, self.report)
         if self.final:
             self._judge_signature(self.final, None, "the checkpoint of the bundle")
@@ -307,6 +323,7 @@ class _Check:
             part = read_lines([raw], tenant=self.claims.tenant)
             line = _rest_of(raw)
             size, root = (self.final.size, self.final.root) if self.final else (0, b"")
+            note = None
             if "checkpoint" in line:
                 note = self._read_note(str(line["checkpoint"]), "the checkpoint under which a key was rotated")
                 if note is None or not self._judge_signature(note, None, "the one under which a key was rotated"):
@@ -322,12 +339,28 @@ class _Check:
                 continue
             for told in part.told:
                 self.authority.take(told)
-                if "checkpoint" in line:  # only what a trusted key has signed can make another key trusted
-                    self._take_rotation(told, size)
+                if note is not None:  # only what a trusted key has signed can make another key trusted
+                    self._take_rotation(told, note)
 
-    def _take_rotation(self, told: Told, size: int) -> None:
+    def _take_beside(self, lines: Iterable[bytes]) -> None:
+        """The leaf before a range and the one behind it, each with its proof."""
+        for raw in lines:
+            part, line = read_lines([raw], tenant=self.claims.tenant), _rest_of(raw)
+            for finding in part.findings:
+                self.find(*finding)
+            if part.findings or self.final is None:
+                continue
+            leaf = part.numbers[0]
+            proof = _hashes(line.get("proof"))
+            if root_from_inclusion(bytes(part.hashes), leaf, self.final.size, proof) != self.final.root:
+                self.find("inserted", leaf, "an entry beside the range is not in the tree")
+                continue
+            self.beside[leaf] = str((line.get("entry") or {}).get("recorded_at", ""))
+
+    def _take_rotation(self, told: Told, note: Note) -> None:
         """A key hands over to the next. That the entry is in the log is not enough: the key itself must have signed it,
-        or whoever can write an entry could make their own key trusted."""
+        or whoever can write an entry could make their own key trusted; and it must have signed the checkpoint that holds
+        it, or whoever found a key that was replaced could."""
         leaf, _, action, _, _, data = told
         if action != "audit.key_rotated":
             return
@@ -336,7 +369,7 @@ class _Check:
             signature = base64.b64decode(str(data.get("signature")), validate=True)
         except (binascii.Error, ValueError):
             public = signature = b""
-        if not self.trust.rotate(self.claims.tenant, leaf, size, str(data.get("old")), public, signature):
+        if not self.trust.rotate(self.claims.tenant, leaf, note, str(data.get("old")), public, signature):
             self.find("unknown_key", leaf, "another key is named that the one before it has not signed")
 
     def _judge_prunings(self) -> None:
@@ -350,12 +383,46 @@ class _Check:
                 )
                 self.find("dropped", leaf, f"{which} gone, and the log says nothing of its being pruned")
 
+    def _judge_edges(self) -> None:
+        """A range whose leaves are all there may still have been made smaller than what was asked for. So the leaf before
+        it must be from before that time, and the one behind it from after."""
+        claims, authority, end = self.claims, self.authority, self.end
+        assert self.final
+        if claims.is_cut and end == claims.first_leaf:
+            return
+        before, behind = self.beside.get(claims.first_leaf - 1), self.beside.get(end)
+        since, until = _moment(claims.since), _moment(claims.until)
+        if before == "":
+            is_first = claims.first_leaf <= authority.pruned_below
+        else:
+            is_first = before is not None and _moment(before) < since
+        if claims.first_leaf and not is_first:
+            self.find(
+                "dropped",
+                claims.first_leaf - 1,
+                f"the bundle begins at leaf {claims.first_leaf}, and nothing shows that this is the first that was recorded "
+                f"from {claims.since or 'the first entry'} on",
+            )
+        if behind == "":
+            is_last = end < authority.pruned_below and bool(until) and until <= authority.pruned_before
+        else:
+            is_last = behind is not None and bool(until) and _moment(behind) >= until
+        if end < self.final.size and not claims.is_cut and not is_last:
+            self.find(
+                "truncated",
+                end,
+                f"the bundle ends at leaf {end}, and nothing shows that no later one was recorded "
+                f"before {claims.until or 'it was made'}",
+            )
+
 
 # -- lines ------------------------------------------------------------------------------------------------------------
 
 # {"leaf":12,"hash":"…","entry":{…},"private":{"reason":["salt","value"]}}, or ,"pruned":true in place of the entry
 _LINE = re.compile(r'\{"leaf":(0|[1-9]\d{0,17}),"hash":"([0-9a-f]{64})",')
 _ENTRY = '"entry":'
+_BESIDE = frozenset({"private", "proof", "checkpoint"})  # what may stand in a line with an entry
+_INSTEAD = frozenset({"pruned", "proof", "checkpoint"})  # and without one
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # where a value ends, found while reading it
 _text = encode_basestring  # of a text, what RFC 8785 has: only what must be escaped is
 _JOINED = frozenset({"tool_call.redeemed", "audit.key_rotated", "audit.pruned", "privacy.erased", "run.manifest"})
@@ -420,7 +487,7 @@ def _read_line(raw: bytes) -> tuple[int, bytes, dict[str, Any] | None, dict[str,
     start = head.end()
     if not text.startswith(_ENTRY, start):
         rest = _object("{" + text[start:])
-        if rest is None or rest.get("pruned") is not True:
+        if rest is None or rest.get("pruned") is not True or not rest.keys() <= _INSTEAD:
             return leaf, stated, None, {}, "the line has no entry"
         return leaf, stated, None, rest, ""
     start += len(_ENTRY)
@@ -434,9 +501,16 @@ def _read_line(raw: bytes) -> tuple[int, bytes, dict[str, Any] | None, dict[str,
         return leaf, stated, None, {}, "the entry is not the one that was hashed"
     end = text[stop:]
     rest = {} if end in ("}\n", "}") else _object("{" + end[1:]) if end.startswith(",") else None
-    if rest is None or not isinstance(entry, dict):
-        return leaf, stated, None, {}, "the line cannot be read"
+    # Whoever reads the line with another program must find in it what was hashed, and nothing that takes its place.
+    if rest is None or not isinstance(entry, dict) or not rest.keys() <= _BESIDE:
+        return leaf, stated, None, {}, "the line cannot be read, or holds more than an entry and what belongs to it"
     return leaf, stated, entry, rest, ""
+
+
+def _moment(text: str) -> str:
+    """A time of the log in one form, to be compared as text; empty where it is none."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z", text)
+    return f"{found[1]}.{found[2] or '':0<6}" if found else ""
 
 
 def _rest_of(raw: bytes) -> dict[str, Any]:
@@ -444,11 +518,22 @@ def _rest_of(raw: bytes) -> dict[str, Any]:
 
 
 def _object(text: str) -> dict[str, Any] | None:
+    """An object, in which no name stands twice: readers differ on which of the two counts."""
     try:
-        found, end = _scan(text, 0)
+        found, end = _scan_once_each(text, 0)
     except (ValueError, StopIteration, RecursionError):
         return None
     return found if isinstance(found, dict) and not text[end:].strip() else None
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return found
+
+
+_scan_once_each = json.JSONDecoder(object_pairs_hook=_once_each).scan_once  # type: ignore[attr-defined]
 
 
 def _check_private(
@@ -458,7 +543,7 @@ def _check_private(
         for name, (salt, value) in private.items():
             if commitment(_unhex(salt), name, value).hex() != commitments.get(name):
                 part.findings.append(("private_edited", leaf, f"{name} is not the value that was committed to"))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         part.findings.append(("private_edited", leaf, "a personal value cannot be read"))
         return
     if len(private) < len(commitments):
@@ -889,11 +974,12 @@ class _Walk:
             return
         if not self.owner._judge_signature(note, None, "a checkpoint inside"):
             return
-        rotations, self.rotations = self.rotations, []
+        rotations = [told for told in self.rotations if told[0] < note.size]
+        self.rotations = [told for told in self.rotations if told[0] >= note.size]
         if note.root in roots:
             self.good = note.size if self.bad < 0 else self.good
             for told in rotations:
-                self.owner._take_rotation(told, note.size)
+                self.owner._take_rotation(told, note)
         elif roots:
             self.bad = note.size if self.bad < 0 else self.bad
             if len(self.disputed) < MAX_FINDINGS:
@@ -918,7 +1004,7 @@ class _Walk:
             self.seen[end] = roots
         if final.root in roots and not self.owner.trust.why_not(final):
             for rotation in self.rotations:
-                self.owner._take_rotation(rotation, final.size)
+                self.owner._take_rotation(rotation, final)
         self.is_proven = final.root in roots
         if not self.is_proven:
             self._name(self.bad if self.bad >= 0 else end)
@@ -1083,33 +1169,46 @@ class _Trust:
 
     def why_not(self, note: Note) -> tuple[str, str] | None:
         """Why a checkpoint is not to be believed: the kind of the finding and the rest of its sentence; None if it is."""
-        for name, value in note.signatures:
-            for public, key in self.keys.items():
-                if len(value) != 68 or value[:4] != _key_hash(name, public):
-                    continue
-                try:
-                    key.verify(value[4:], note.text.encode())
-                except InvalidSignature:
-                    return "bad_signature", "is not what the key signed"
-                _, last = self.ended.get(_key_id(public), (0, note.size))
-                if note.size > last:
-                    return "unknown_key", f"is signed by a key that was replaced at {last} leaves"
-                return None
+        for public in self.keys:
+            is_right = self._is_signed_by(note, public)
+            if is_right is None:
+                continue
+            if not is_right:
+                return "bad_signature", "is not what the key signed"
+            _, last = self.ended.get(_key_id(public), (0, note.size))
+            if note.size > last:
+                return "unknown_key", f"is signed by a key that was replaced at {last} leaves"
+            return None
         return "unknown_key", "is not signed by a key that you trust"
 
-    def rotate(self, tenant: str, leaf: int, size: int, old: str, public: bytes, signature: bytes) -> bool:
-        """Trust the key that a trusted one has signed over to, in an entry that a checkpoint of `size` leaves holds."""
-        key = next((key for known, key in self.keys.items() if _key_id(known) == old), None)
-        if key is None or len(public) != 32:
+    def rotate(self, tenant: str, leaf: int, note: Note, old: str, public: bytes, signature: bytes) -> bool:
+        """Trust the key that a trusted one has signed over to, once, in an entry that a checkpoint of that one holds."""
+        by = next((known for known in self.keys if _key_id(known) == old), None)
+        if by is None or len(public) != 32:
             return False
         try:
-            key.verify(signature, rotation_text(tenant, public))
+            self.keys[by].verify(signature, rotation_text(tenant, public))
         except InvalidSignature:
             return False
+        known, last = self.ended.get(old, (leaf, 0))
+        if known != leaf:
+            return False
+        if not self._is_signed_by(note, by):
+            return old in self.ended and public in self.keys  # an earlier checkpoint has shown it
         self.keys.setdefault(public, Ed25519PublicKey.from_public_bytes(public))
-        known, last = self.ended.get(old, (leaf, size))
-        self.ended[old] = (leaf, max(last, size) if known == leaf else last)
+        self.ended[old] = (leaf, max(last, note.size))
         return True
+
+    def _is_signed_by(self, note: Note, public: bytes) -> bool | None:
+        """Is the note signed by this key? None where no signature says that it is by it."""
+        for name, value in note.signatures:
+            if len(value) == 68 and value[:4] == _key_hash(name, public):
+                try:
+                    self.keys[public].verify(value[4:], note.text.encode())
+                except InvalidSignature:
+                    return False
+                return True
+        return None
 
 
 def rotation_text(tenant: str, public: bytes) -> bytes:
@@ -1133,7 +1232,7 @@ class _Authority:
 
     def __init__(self) -> None:
         self.erased: dict[str, str] = {}  # erasure: digest of its list
-        self.pruned_below = 0
+        self.pruned_below, self.pruned_before = 0, ""
         self.gone: list[list[int]] = []
 
     def take(self, told: Told) -> None:
@@ -1143,6 +1242,7 @@ class _Authority:
         elif action == "audit.pruned":
             below = str(data.get("below_leaf"))
             self.pruned_below = max(self.pruned_below, int(below) if below.isdigit() else 0)
+            self.pruned_before = max(self.pruned_before, _moment(str(data.get("before"))))
 
 
 class _Erasures:
@@ -1265,6 +1365,9 @@ _STEPS = {
     "approval.failed": "executed",
     "approval.outcome_unknown": "executed",
 }
+_ONCE = frozenset(
+    {"shown", "permitted", "executed"}
+)  # two may approve; all else happens once, or something hides behind it
 
 
 class _Joined:
@@ -1283,6 +1386,8 @@ class _Joined:
         if action not in _STEPS and action not in _ENDS:
             return
         known = self.ended.get(of) or self.open.setdefault(of, {})
+        if (step := _STEPS.get(action)) in _ONCE and step in known:
+            self.report.find("mismatch", leaf, f"an action was {step} twice")
         arguments = data.get("executed_digest") or data.get("args_digest") or ""
         known[action if action in _APPROVALS else _STEPS.get(action, action)] = (
             leaf,
@@ -1355,6 +1460,7 @@ def verify(
             held=held,
             blobs=opened.blobs(report),
             support=opened.lines("support", report),
+            beside=opened.lines("beside", report),
             erasures=opened.erasures(report),
             origin=origin,
             report=report,
@@ -1403,6 +1509,7 @@ class Opened:
     def claims(self, report: Report) -> Claims:
         """What the manifest, the checkpoint and the proofs say. The other files are read as they are needed."""
         said = self.manifest
+        self._check_names(report)
         for item in self.files:
             if not item["name"].endswith(".gz"):
                 self._check_digest(item, report)
@@ -1426,9 +1533,12 @@ class Opened:
                 after=_hashes(proof["after"]),
                 nodes_first=int(nodes["first"]),
                 nodes=_hashes(nodes["hashes"]),
-                checkpoints=proof["checkpoints"],
+                checkpoints=[str(text) for text in proof["checkpoints"]],
                 consistency={int(size): _hashes(path) for size, path in proof["consistency"].items()},
                 lines_note=str(proof["lines_checkpoint"]),
+                since=str(said["from"] or ""),
+                until=str(said["to"] or ""),
+                is_cut=said["is_cut"] is True,
             )
         except (*_UNREADABLE, ValueError, TypeError, AttributeError) as error:
             raise NotABundle(f"the proofs of {self.place} cannot be read ({error})") from error
@@ -1462,6 +1572,14 @@ class Opened:
         for raw in self.lines("erasures", report):
             line = _rest_of(raw)
             yield str(line.get("erasure")), str(line.get("entry")), str(line.get("names"))
+
+    def _check_names(self, report: Report) -> None:
+        """What else is in a .zip was checked by nobody, and of two files of one name programs unpack the one or the other."""
+        found = Counter(self.zip.namelist() if self.zip else [])
+        named = {"manifest.json", *(item["name"] for item in self.files)}
+        for name in sorted(name for name, count in found.items() if name not in named or count > 1):
+            what = "is there twice" if name in named else "is not a file that the manifest names"
+            report.find("file_changed", None, f"{name} {what}")
 
     def _check_digest(self, item: Mapping[str, Any], report: Report) -> None:
         try:
@@ -1549,14 +1667,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("--keys is missing: a bundle cannot vouch for its own keys.", file=sys.stderr)
         return 2
     try:
-        keys = public_keys(json.loads(Path(options.keys).read_text()))
-        held = [Path(name).read_text() for name in options.checkpoint]
+        keys = public_keys(json.loads(Path(options.keys).read_text("utf-8-sig")))
+        held = [kept_checkpoint(name) for name in options.checkpoint]
         report = verify(options.bundle, keys=keys, held=held, origin=options.origin, jobs=options.jobs)
     except (NotABundle, OSError, ValueError, zipfile.BadZipFile) as error:
         print(f"Nothing was checked: {error}", file=sys.stderr)
         return 2
     print(json.dumps(report.as_json()) if options.json else in_words(report))
     return 0 if report.is_sound else 1
+
+
+def kept_checkpoint(name: str | Path) -> str:
+    """A checkpoint as people keep it: copied from a page or a mail, by an editor that left its last line break out, put blank
+    lines around it, or a mark before it. Raises OSError and ValueError."""
+    return Path(name).read_text("utf-8-sig").strip() + "\n"
 
 
 def in_words(report: Report) -> str:
@@ -1579,7 +1703,12 @@ def in_words(report: Report) -> str:
         what = (
             f"complete: of {report.tree_size} leaves, {report.first_leaf} to {last} are all here, unchanged, in order."
         )
-        what = what if total else "complete: no leaf was asked for."
+        what = what if total else "complete: no leaf is of the time that was asked for."
+        what += f" Asked for: recorded from {report.since or 'the first entry'} to {report.until or 'the last'}."
+        if report.is_cut:
+            what += (
+                f" IT ENDS EARLY, before leaf {last + 1}: there one of two people agreed to what waits for the other."
+            )
     else:
         what = "genuine: each entry here is in the log, unchanged. The bundle was filtered: others may fit as well."
     return "\n".join([*lines, "", f"SOUND, {what}"])

@@ -18,11 +18,27 @@ from audit.searching import Filters
 
 _COLUMNS = ", ".join(f"e.{name}" for name in COLUMNS)
 _FETCHED = 2_000
+# From behind the last leaf of before, to the first of after: what was committed late stands among others. So a reader can be
+# shown, by those two, that nothing of the time was left out.
 _OF_TIME = """
-SELECT min(leaf_index), max(leaf_index) + 1 FROM audit_leaf
-WHERE tenant_id = %(tenant)s AND leaf_index < %(size)s
-  AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)
-  AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s)
+WITH inside AS (
+    SELECT min(leaf_index) AS first, max(leaf_index) + 1 AS upto FROM audit_leaf
+    WHERE tenant_id = %(tenant)s AND leaf_index < %(size)s
+      AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)
+      AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s)
+), begun AS (
+    SELECT upto, coalesce((
+        SELECT leaf_index + 1 FROM audit_leaf
+        WHERE tenant_id = %(tenant)s AND leaf_index < coalesce(inside.first, %(size)s) AND recorded_at < %(since)s
+        ORDER BY leaf_index DESC LIMIT 1
+    ), 0) AS first FROM inside
+)
+SELECT first, coalesce((
+    SELECT leaf_index FROM audit_leaf
+    WHERE tenant_id = %(tenant)s AND leaf_index >= greatest(begun.first, begun.upto) AND leaf_index < %(size)s
+      AND recorded_at >= %(until)s
+    ORDER BY leaf_index LIMIT 1
+), %(size)s) FROM begun
 """
 _ON = "ON e.tenant_id = l.tenant_id AND e.recorded_at = l.recorded_at AND e.id = l.entry_id"
 _LEAVES = f"""
@@ -86,13 +102,14 @@ class Placed:
 
 
 def leaves_of_time(*, tenant: uuid.UUID, since: datetime | None, until: datetime | None, size: int) -> tuple[int, int]:
-    """The smallest range of leaves below `size` that holds every entry recorded from `since` to before `until`."""
+    """The range of leaves below `size` that holds every entry recorded from `since` to before `until`: between one that was
+    recorded before, and one that was recorded after (or the ends of the log)."""
     if since is None and until is None:
         return 0, size
     with connections["default"].cursor() as cursor:
         cursor.execute(_OF_TIME, {"tenant": tenant, "size": size, "since": since, "until": until})
         first, end = cursor.fetchone()
-    return (first, end) if first is not None else (0, 0)
+    return first, end
 
 
 def placed(

@@ -195,7 +195,7 @@ def write_export(
     if cursor["next"] < plan.end:
         rows = _write_part(found, plan, cursor, sink, frozenset(map(str, held)))
         return _advance(tenant, claim, cursor, rows, plan.end)
-    _finish(found, plan, cursor, sink, at)
+    _finish(found, plan, cursor, sink, held, at)
     _end(tenant, claim, ExportState.DONE, at, "")
     return None
 
@@ -241,14 +241,14 @@ def _begun(found: Export, slug: str, held: Collection[uuid.UUID], at: datetime) 
         "end": made.end,
         "tree_size": made.tree_size,
         "note": made.note,
-        "is_cut": before is not None and made.end == max(made.first, before),
+        "is_cut": made.is_cut,
         "next": made.first,
         "files": [],
     }
 
 
 def _plan_of(found: Export, slug: str, cursor: dict[str, Any]) -> Plan:
-    kept = {name: cursor[name] for name in ("first", "end", "tree_size", "note")}
+    kept = {name: cursor[name] for name in ("first", "end", "tree_size", "note", "is_cut")}
     return Plan(tenant=found.tenant_id, slug=slug, filters=Filters.from_json(found.filters), **kept)
 
 
@@ -309,10 +309,19 @@ def _loaded(tenant: uuid.UUID, batch: list[Placed], made: Writer) -> Iterator[tu
         yield one, blobs.get(one.entry_id)
 
 
-def _finish(found: Export, plan: Plan, cursor: dict[str, Any], sink: _Parts, at: datetime) -> None:
+def _finish(
+    found: Export, plan: Plan, cursor: dict[str, Any], sink: _Parts, held: Collection[uuid.UUID], at: datetime
+) -> None:
     files = [File(**kept) for kept in cursor["files"]]
     if found.format == ExportFormat.BUNDLE:
-        bundles.finish(plan, files, sink, at=at)
+        before = exports.first_vote(tenant=found.tenant_id, confirmations=held)
+        made = bundles.finish(plan, files, sink, at=at, before_leaf=before)
+        cursor |= {
+            "files": [file for file in made["files"] if file["first_leaf"] is not None],
+            "is_cut": made["is_cut"],
+        }
+        kept = Export.objects.filter(tenant_id=found.tenant_id, id=found.id)
+        kept.update(cursor=cursor, rows_written=made["leaf_count"])
         return
     manifest = {
         "format": f"agentops-audit-{found.format}/1",

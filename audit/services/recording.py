@@ -17,6 +17,7 @@ from typing import Any
 
 from celery import signature
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from agentops.common import prepared, scope, strictjson
 from agentops.common.bulk import Staging
@@ -76,8 +77,9 @@ def record(
     run: uuid.UUID | None = None,
     on_behalf_of: str = "",
     reason: str = "",
+    cursor: CursorWrapper | None = None,
 ) -> uuid.UUID:
-    """Append one entry inside the caller's transaction; answers its id.
+    """Append one entry inside the caller's transaction, which is that of `cursor` where one is given; answers its id.
 
     Data of more than 16 KiB is kept as a blob beside the entry, which then holds its digest. Raises AuditRefused for
     an unknown action, data that is not of the action's form or over 8 MiB, and ScopeError outside the tenant's scope.
@@ -93,14 +95,15 @@ def record(
         on_behalf_of=on_behalf_of,
         reason=reason,
     )
-    record_many(tenant=tenant, entries=[entry])
+    record_many(tenant=tenant, entries=[entry], cursor=cursor)
     return entry.id
 
 
-def record_many(*, tenant: uuid.UUID, entries: Iterable[NewEntry]) -> int:
+def record_many(*, tenant: uuid.UUID, entries: Iterable[NewEntry], cursor: CursorWrapper | None = None) -> int:
     """Append entries in one go; answers how many. Refuses as `record` does, all or none. Call it once a transaction for
     more than a few: many rows travel by COPY, through a table of the transaction."""
     scope.require_tenant(tenant)
+    run = cursor.execute if cursor else prepared.run
     where, made = origin.current(), []
     is_urgent = False
     for entry in entries:
@@ -111,14 +114,14 @@ def record_many(*, tenant: uuid.UUID, entries: Iterable[NewEntry]) -> int:
         made.append((row.values(), (tenant, row.recorded_at, row.id, leaf)))
         is_urgent = is_urgent or action.is_sealed_at_once
         if blob:
-            prepared.run(_BLOB, (tenant, row.recorded_at, row.id, blob))
-    if len(made) < MANY:
+            run(_BLOB, (tenant, row.recorded_at, row.id, blob))
+    if cursor or len(made) < MANY:
         for values, pending in made:
-            prepared.run(_INSERT, (*values, *pending))
+            run(_INSERT, (*values, *pending))
     else:
-        with connection.cursor() as cursor:
-            _ENTRIES.insert(cursor, (values for values, _ in made))
-            _PENDING.insert(cursor, (pending for _, pending in made))
+        with connection.cursor() as bulk:
+            _ENTRIES.insert(bulk, (values for values, _ in made))
+            _PENDING.insert(bulk, (pending for _, pending in made))
     if is_urgent:
         ring_on_commit(signature(SEAL, queue=Queue.MAINTENANCE.value), tenant_id=str(tenant))
     return len(made)

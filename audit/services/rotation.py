@@ -12,11 +12,12 @@ import uuid
 from datetime import datetime
 
 from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
 
 from agentops.common.scope import tenant_scope
 from audit import keys
 from audit.keys import SignsAs
-from audit.models import Entry, Head
+from audit.models import Head, Leaf
 from audit.services import sealing
 from audit.services.recording import record
 from audit.types import SYSTEM, Outcome, Target
@@ -36,23 +37,23 @@ WHERE k.retired_at IS NULL AND k.key_id <> %s AND NOT EXISTS (SELECT FROM audit_
 def rotate_key(*, tenant: uuid.UUID, new_key_id: str, at: datetime) -> bool:
     """Have a tenant's checkpoints signed by another key; False where they are already, or nothing was sealed yet.
 
-    It opens the tenant's scope itself: the entry must be committed before the sealer can place it. What was killed
-    half-way is finished by the next call, which writes no second entry. Raises KeyMissing where one of the two keys is
-    not here.
+    One transaction of the owner: the entry, the checkpoint that holds it, and the change of keys. Once a checkpoint of the
+    old key holds the entry, no larger one of that key is believed; so nobody who is killed, and no entry that comes
+    meanwhile, may leave the old key at work behind it. Raises KeyMissing where one of the two keys is not here.
     """
     new = keys.get(new_key_id)
-    head = Head.objects.using(OWNER).filter(tenant_id=tenant).first()
-    if head is None or head.key_id == new.id:
+    if not Head.objects.using(OWNER).filter(tenant_id=tenant).exists():
         return False
-    old = keys.get(head.key_id)
-    _tell(tenant, old, new, at)
     with transaction.atomic(using=OWNER, durable=True), connections[OWNER].cursor() as cursor:
-        locked = sealing.lock_head(cursor, tenant)
-        if locked.key.id != old.id:  # somebody else's rotation came between
+        head = sealing.lock_head(cursor, tenant)
+        if head.key.id == new.id:
             return False
-        # Everything that waits, and so the entry, which was committed before the head was locked.
-        while sealing.place(cursor, tenant, locked, at, sealing.BATCH) is not None:
-            locked = sealing.lock_head(cursor, tenant)
+        while sealing.place(cursor, tenant, head, at, sealing.BATCH) is not None:
+            head = sealing.lock_head(cursor, tenant)
+        entry = _tell(cursor, tenant, head.key, new, at)
+        sealing.place(cursor, tenant, head, at, sealing.BATCH)
+        if not Leaf.objects.using(OWNER).filter(tenant_id=tenant, entry_id=entry).exists():
+            raise RuntimeError(f"the rotation of tenant {tenant} found no place among what waits; run it again")
         sealing.publish(cursor, new)
         cursor.execute(_TAKE_KEY, [new.id, tenant])
     return True
@@ -68,12 +69,9 @@ def rotate_keys(*, new_key_id: str, at: datetime) -> int:
     return count
 
 
-def _tell(tenant: uuid.UUID, old: SignsAs, new: SignsAs, at: datetime) -> None:
+def _tell(cursor: CursorWrapper, tenant: uuid.UUID, old: SignsAs, new: SignsAs, at: datetime) -> uuid.UUID:
     with tenant_scope(tenant):
-        last = Entry.objects.filter(tenant_id=tenant, action=ROTATED).order_by("-recorded_at", "-id").first()
-        if last is not None and (last.told()["old"], last.told()["new"]) == (old.id, new.id):
-            return
-        record(
+        return record(
             tenant=tenant,
             action=ROTATED,
             actor=SYSTEM,
@@ -86,4 +84,5 @@ def _tell(tenant: uuid.UUID, old: SignsAs, new: SignsAs, at: datetime) -> None:
                 "signature": base64.b64encode(old.sign(rotation_text(str(tenant), new.public))).decode(),
             },
             at=at,
+            cursor=cursor,
         )

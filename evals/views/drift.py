@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch
 from django.views.decorators.http import require_GET, require_POST
 
 from agentops.common import clock, paging
@@ -82,7 +81,6 @@ def drift_finding(request: TenantRequest, finding: uuid.UUID) -> HttpResponse:
             for dimension, value, effect in found.after.get("worst", [])
         ],
         "runs": queries.quality.judged_runs(tenant=found.tenant_id, runs=found.worst_runs),
-        "case_url": _place(request, "eval-case-new"),
         "compare_url": _compare_url(request, found),
         "is_slide": found.kind == DriftKind.SLIDE,
         "may_see": request.access.may(Permission.QUALITY_LABEL) or _may_as_staff(request),
@@ -191,13 +189,6 @@ def _compare_url(request: TenantRequest, found: DriftFinding) -> str:
     else:
         query |= {"date": found.after.get("from", "")}
     return f"{place(request, 'quality-compare')}?{urlencode(query)}"
-
-
-def _place(request: TenantRequest, name: str) -> str:
-    try:
-        return place(request, name)
-    except NoReverseMatch:
-        return ""
 
 
 def _may_as_staff(request: TenantRequest) -> bool:

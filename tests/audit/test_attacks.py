@@ -10,13 +10,17 @@ import base64
 import gzip
 import json
 import shutil
+import warnings
+import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentops.common import clock
+from agentops.common.clock import rfc3339
 from agentops.common.scope import tenant_scope
 from audit import keys, notes, services, tree, verifier
 from audit.canonical import leaf_hash
@@ -222,6 +226,30 @@ def test_a_line_that_is_no_line_is_found(small: Directory) -> None:
         assert only(small.verify(), "edited") == [5]
 
 
+def test_what_another_reader_of_a_line_would_take_for_the_entry_is_found(small: Directory) -> None:
+    """Of two values of one name most programs take the last: the entry that was checked must be the one that they show."""
+    lines, leaf = small.lines(), _of_a_person(small)
+    forged = json.loads(lines[leaf])["entry"] | {"outcome": "failure"}
+    private = json.loads(lines[leaf])["private"]
+    for more in (
+        {"entry": forged},
+        {"leaf": 0},
+        {"hash": "00" * 32},
+        {"private": {**private, "actor_label": ["00" * 16, "somebody@else.example"]}},
+        {"note": "seen and approved"},
+    ):
+        small.write_lines([*lines[:leaf], beside(lines[leaf], more), *lines[leaf + 1 :]])
+        assert only(small.verify(), "edited") == [leaf], more
+    gone = lines[leaf][: lines[leaf].index(b'"entry":')] + b'"pruned":true}\n'
+    small.write_lines([*lines[:leaf], beside(gone, {"entry": forged}), *lines[leaf + 1 :]])
+    assert only(small.verify(), "edited") == [leaf]
+
+
+def beside(line: bytes, more: dict[str, Any]) -> bytes:
+    """A line with more members behind those that it has."""
+    return line[:-2] + b"," + json.dumps(more)[1:].encode() + b"\n"
+
+
 def test_an_entry_that_is_said_to_be_pruned_and_is_not_in_the_log_as_pruned_is_found(small: Directory) -> None:
     lines = small.lines()
     lines[5] = lines[5][: lines[5].index(b'"entry":')] + b'"pruned":true}\n'
@@ -239,6 +267,58 @@ def test_a_cut_off_end_is_found(small: Directory, large: Directory) -> None:
         assert only(bundle.verify(), "truncated") == [len(lines) - 3]
         bundle.change_manifest(lambda manifest: manifest.update(leaf_count=manifest["leaf_count"] - 3))
         assert only(bundle.verify(), "truncated") == [len(lines) - 3]
+
+
+def test_a_bundle_that_was_made_smaller_is_found_although_it_is_right_in_itself(world: World, tmp_path: Path) -> None:
+    """Whoever has a bundle has the hashes that stand in for what they take out of it, at either end."""
+    log, at = Log(world.acme), clock.now() + timedelta(days=1)
+    log.seal()
+    begin = log.head().tree_size
+    log.write(20, at=at)
+    log.write(9, at=at + timedelta(hours=1))
+    log.seal()
+    hashes, hour = log.hashes(), Filters.parse({"from": rfc3339(at), "to": rfc3339(at + timedelta(minutes=1))})
+    for name, filters, first, end in (("whole", Filters(), 0, len(hashes)), ("hour", hour, begin, begin + 20)):
+        made = export(log, tmp_path / name, filters)
+        assert made.verify().findings == []
+        for place, (start, stop, kind, leaf) in enumerate(
+            ((first + 3, end, "dropped", first + 2), (first, end - 3, "truncated", end - 3))
+        ):
+            cut = Directory(tmp_path / f"{name}-{place}")
+            shutil.copytree(made.place, cut.place)
+            make_smaller(cut, hashes, first, start, stop)
+            assert only(cut.verify(), kind) == [leaf]
+    words = verifier.in_words(made.verify())
+    assert f"Asked for: recorded from {rfc3339(at)} to {rfc3339(at + timedelta(minutes=1))}." in words
+
+
+def make_smaller(bundle: Directory, hashes: list[bytes], first: int, start: int, stop: int) -> None:
+    """Only the leaves `start` to before `stop` of a bundle that begins at `first`, with all that proves them."""
+    lines, subtree, proof = bundle.lines(), _subtrees(hashes), bundle.json("proof.json")
+
+    def cover(begin: int, end: int) -> list[str]:
+        return [subtree(level, position).hex() for level, position in tree.cover(begin, end)]
+
+    bundle.write_json("proof.json", {**proof, "before": cover(0, start), "after": cover(stop, len(hashes))})
+    around = [
+        lines[leaf - first][:-2]
+        + b',"proof":'
+        + json.dumps([one.hex() for one in tree.inclusion_proof(leaf, len(hashes), subtree)]).encode()
+        + b"}\n"
+        for leaf in (start - 1, stop)
+        if 0 <= leaf - first < len(lines)
+    ]
+    kept = bundle.lines("beside.ndjson.gz") if (bundle.place / "beside.ndjson.gz").exists() else []
+    (bundle.place / "beside.ndjson.gz").write_bytes(gzip.compress(b"".join([*kept, *around])))
+    bundle.write_lines(lines[start - first : stop - first])
+
+    def told(manifest: dict[str, Any]) -> None:
+        manifest.update(first_leaf=start, leaf_count=stop - start)
+        if not kept:
+            manifest["files"].append({"name": "beside.ndjson.gz"})
+
+    bundle.change_manifest(told)
+    bundle.change_manifest(lambda _: None)
 
 
 def test_a_file_that_was_cut_off_or_taken_away_is_found(large: Directory) -> None:
@@ -555,3 +635,10 @@ def test_a_zip_is_checked_like_a_directory(small: Directory, tmp_path: Path) -> 
     small.write_lines([*lines[:5], *lines[6:]])
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", small.place))
     assert kinds(verifier.verify(packed, keys=public_keys())) == {"dropped"}
+    small.write_lines(lines)
+    again, more = (ENTRIES, (small.place / ENTRIES).read_bytes()), ("entries-000002.ndjson.gz", b"of the next week")
+    for name, content in (again, more):
+        packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", small.place))
+        with zipfile.ZipFile(packed, "a") as archive, warnings.catch_warnings(action="ignore"):
+            archive.writestr(name, content)
+        assert kinds(verifier.verify(packed, keys=public_keys())) == {"file_changed"}, name

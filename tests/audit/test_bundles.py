@@ -24,6 +24,7 @@ from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from audit import bundles, canonical, keys, notes, services, tree, verifier
 from audit.errors import NotSealedYet
+from audit.queries.proofs import StoredTree
 from audit.searching import Filters
 from audit.types import Actor, Outcome, Target
 from tests.audit.acting import act, erase
@@ -104,6 +105,10 @@ def test_the_verifier_in_the_bundle_runs_alone(log: Log, tmp_path: Path) -> None
 
     done = run(bundle.place, "--keys", trusted, "--checkpoint", bundle.place / "checkpoint.txt")
     assert done.returncode == 0 and "SOUND, complete" in done.stdout, done.stderr
+    kept = tmp_path / "pasted.txt"
+    kept.write_bytes(b"\xef\xbb\xbf\r\n" + bundle.note().strip().replace("\n", "\r\n").encode())
+    done = run(bundle.place, "--keys", trusted, "--checkpoint", kept)
+    assert done.returncode == 0, done.stdout
     said = run(bundle.place, "--keys", trusted, "--json")
     assert json.loads(said.stdout)["is_sound"] is True
     assert run(bundle.place).returncode == 2, "a bundle cannot vouch for its own keys"
@@ -168,6 +173,26 @@ def test_a_time_in_which_nothing_was_recorded_is_an_empty_bundle_that_is_sound(l
     bundle = export(log, tmp_path / "b", Filters.parse({"from": "2031-01-01", "to": "2031-01-02"}))
     report = bundle.verify()
     assert report.findings == [] and report.counts["entries"] == 0
+
+
+def test_what_was_sealed_while_the_bundle_was_written_is_in_it(log: Log, tmp_path: Path) -> None:
+    """What was recorded in time and committed late has a later leaf: a bundle of the time without it would not be whole."""
+    end = clock.now()
+    with tenant_scope(log.id):
+        made = bundles.plan(tenant=log.id, slug="acme", filters=Filters.parse({"to": clock.rfc3339(end)}))
+    log.write(2, at=end + timedelta(seconds=1))
+    log.seal()
+    log.write(3, at=end - timedelta(milliseconds=1))
+    log.seal()
+    log.write(1, at=end + timedelta(seconds=2))
+    log.seal()
+    sink = Directory(tmp_path)
+    with tenant_scope(log.id):
+        files = bundles.write_part(made, 0, sink)
+        manifest = bundles.finish(made, files, sink, at=clock.now())
+    report = sink.verify()
+    assert report.findings == []
+    assert report.counts["entries"] == manifest["leaf_count"] == made.end + 5
 
 
 def test_a_checkpoint_outside_of_the_range_is_proven_where_the_bundle_was_made_with_it(
@@ -247,6 +272,38 @@ def test_a_key_that_was_replaced_signs_nothing_more(log: Log, tmp_path: Path, se
     report = bundle.verify(keys=[first.public])
     assert [found.kind for found in report.findings] == ["unknown_key"]
     assert "was replaced" in report.findings[0].detail
+
+
+def test_a_key_that_was_replaced_hands_over_to_nobody_else(log: Log, tmp_path: Path, second_key: keys.SignsAs) -> None:
+    """Whoever finds the old key can sign with it; but it has handed over already, and signs no checkpoint any more."""
+    first, theirs = keys.all_keys()[0], keys.make(name="x/audit", at=clock.now(), where=tmp_path / "theirs")
+    services.rotate_key(tenant=log.id, new_key_id=second_key.id, at=clock.now())
+    log.write(3)
+    log.seal()
+    with tenant_scope(log.id):
+        services.record(
+            tenant=log.id, action="audit.key_rotated", actor=Actor("system", "agentops", "agentops"),
+            target=Target("signing_key", theirs.id), outcome=Outcome.SUCCESS, at=clock.now(),
+            data={
+                "old": first.id, "new": theirs.id, "public_key": base64.b64encode(theirs.public).decode(),
+                "signature": base64.b64encode(
+                    first.sign(verifier.rotation_text(str(log.id), theirs.public))
+                ).decode(),
+            },
+        )  # fmt: skip
+    log.seal()
+    bundle = export(log, tmp_path / "b")
+    head = notes.read(bundle.note())
+    bundle.write("checkpoint.txt", notes.signed(head, theirs).encode())
+    assert {found.kind for found in bundle.verify(keys=[first.public]).findings} == {"unknown_key"}
+    stored = StoredTree(log.id)
+    with tenant_scope(log.id):
+        path = tree.inclusion_proof(head.size - 1, head.size, stored)
+    # Their own checkpoint by the old key, before the true rotation is read.
+    support = bundle.lines()[-1][:-2] + b',"proof":' + json.dumps([one.hex() for one in path]).encode()
+    support += b',"checkpoint":' + json.dumps(notes.signed(head, first)).encode() + b"}\n"
+    bundle.write_lines([support, *bundle.lines("support.ndjson.gz")], "support.ndjson.gz")
+    assert {found.kind for found in bundle.verify(keys=[first.public]).findings} == {"unknown_key"}
 
 
 def test_whoever_can_write_entries_cannot_make_their_own_key_trusted(

@@ -342,6 +342,12 @@ def test_an_erasure_that_two_agreed_to_is_sound_and_counted(log: Log) -> None:
     assert report.counts["erased_values"] == 4
     log.execute("UPDATE audit_erasedfields SET names = names || ',reason' WHERE tenant_id = %s", log.id)
     assert kinds(check(log)) == {"erasure_unlisted"}
+    log.execute(
+        "UPDATE audit_entry SET on_behalf_of_id = 'u-2' WHERE tenant_id = %s AND on_behalf_of_id = '' "
+        "AND commitments LIKE '%%on_behalf_of_id%%'",
+        log.id,
+    )
+    assert kinds(check(log)) == {"erasure_unlisted", "private_edited"}, "a name in the place of the one that was erased"
 
 
 def test_pruning_as_the_log_says_is_sound(log: Log) -> None:
@@ -374,6 +380,7 @@ def test_changed_or_missing_large_data_is_found(log: Log) -> None:
         (STEPS, {"approval.executed": {"executed_digest": digest("another")}}, "the arguments differ"),
         ((STEPS[0], *STEPS[2:]), {}, "nobody approved"),
         ((*STEPS[:2], STEPS[3]), {}, "not permitted"),
+        ((*STEPS, *STEPS[2:]), {}, "was permitted twice"),
     ],
 )
 def test_what_was_shown_approved_permitted_and_executed_must_be_one(

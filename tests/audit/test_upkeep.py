@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import shutil
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from django.db import IntegrityError
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
-from audit import keys, notes, queries, services, tasks, verifier
+from audit import checking, keys, notes, queries, services, tasks, verifier
 from audit.errors import KeyMissing
 from audit.keys import SignsAs
 from audit.models import Entry, SigningKey
@@ -75,7 +77,7 @@ def test_rotating_again_changes_nothing(log: Log, new_key: SignsAs) -> None:
     assert len(entries(log, "audit.key_rotated")) == 1
 
 
-def test_a_rotation_that_was_killed_after_its_entry_goes_on_without_a_second_one(
+def test_a_rotation_that_is_killed_or_raced_leaves_the_old_key_nothing_to_sign_behind_its_entry(
     log: Log, new_key: SignsAs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -84,14 +86,35 @@ def test_a_rotation_that_was_killed_after_its_entry_goes_on_without_a_second_one
     def killed(*_: object) -> None:
         raise Killed
 
+    def raced(*given: Any) -> Any:
+        placed = place(*given)
+        if placed is not None:
+            log.write(2)
+        return placed
+
+    place = rotation.sealing.place
     with monkeypatch.context() as patch:
-        patch.setattr(rotation.sealing, "lock_head", killed)
+        patch.setattr(rotation.sealing, "publish", killed)
         with pytest.raises(Killed):
             services.rotate_key(tenant=log.id, new_key_id=new_key.id, at=clock.now())
-    assert log.head().key_id != new_key.id and len(log.pending()) == 1
-    log.seal()  # the sweep comes between
-    assert services.rotate_key(tenant=log.id, new_key_id=new_key.id, at=clock.now())
+    for _ in range(2):
+        log.write(3)
+        log.seal()
+    assert log.head().key_id != new_key.id and entries(log, "audit.key_rotated") == []
+    log.write(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(rotation.sealing, "BATCH", 2)
+        patch.setattr(rotation.sealing, "place", _at_most(3, raced, place))
+        assert services.rotate_key(tenant=log.id, new_key_id=new_key.id, at=clock.now())
+    log.seal()
     assert len(entries(log, "audit.key_rotated")) == 1 and log.head().key_id == new_key.id
+    assert checking.check(tenant=log.id).findings == []
+
+
+def _at_most(times: int, first: Callable[..., Any], then: Callable[..., Any]) -> Callable[..., Any]:
+    """One function for so many calls, and another one for those that follow."""
+    calls = itertools.count()
+    return lambda *given: (first if next(calls) < times else then)(*given)
 
 
 def test_all_organisations_rotate_and_the_old_key_is_retired(log: Log, new_key: SignsAs, world: World) -> None:

@@ -71,7 +71,7 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
         name: _url(request, f"confirmation-{name}", detail.id)
         for name in ("approve", "refuse", "cancel", "edit", "code", "proof", "correctness")
     }
-    made |= {"self": _url(request, "confirmation", detail.id), "inbox": _place(request, "inbox")}
+    made |= {"self": _url(request, "confirmation", detail.id), "inbox": _place(request, "inbox"), "inbox_name": "Inbox"}
     made["standing"] = f"{made['self']}?part=standing&seen={detail.state}{'&asks=yes' if found.asks else ''}"
     if found.has_receipt:
         made["receipt"] = _url(request, "confirmation-receipt", detail.id)
@@ -82,7 +82,7 @@ def urls(request: TenantRequest, found: Sheet) -> Mapping[str, str]:
     if may(Permission.RUNS_READ):
         made["run"] = reverse("run", kwargs={"slug": request.access.tenant.slug, "run_id": detail.run_id.hex})
     if not may(Permission.CONFIRM):
-        made["inbox"] = _place(request, "approvals")
+        made |= {"inbox": _place(request, "approvals"), "inbox_name": "Approvals"}
     return made
 
 

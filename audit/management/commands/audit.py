@@ -21,7 +21,7 @@ from agentops.confirmations import queries as confirmations
 from audit import bundles, checking, keys, services, verifier
 from audit.bundles import Plan, Sink
 from audit.errors import KeyMissing, NotSealedYet
-from audit.queries.exports import first_vote
+from audit.queries.exports import first_vote, until
 from audit.searching import NAMES, Filters
 from audit.services.sealing import key_name
 from audit.types import Outcome, Target
@@ -85,19 +85,16 @@ class Command(BaseCommand):
         tenant = tenants.tenant_called(options["tenant"])
         asked = {name: options[f"filter_{name}"] for name in NAMES if options[f"filter_{name}"]}
         filters, held = Filters.parse(asked), _held(options)
+        fixed = until(filters, clock.now())
         with tenant_scope(tenant.id):
-            # What one of two people said is told to nobody before the other has spoken.
-            held_back = first_vote(tenant=tenant.id, confirmations=confirmations.half_agreed(tenant=tenant.id))
-            made = bundles.plan(tenant=tenant.id, slug=tenant.slug, filters=filters, before_leaf=held_back)
-            _tell(made)
+            made = bundles.plan(tenant=tenant.id, slug=tenant.slug, filters=fixed, before_leaf=_held_back(tenant.id))
+            _tell(made, filters)
         with _sink(Path(options["out"])) as sink:
             manifest = _write(made, sink, held)
         what = f"{manifest['leaf_count']} entries of {tenant.slug}"
         self.stdout.write(self.style.SUCCESS(f"{options['out']}: {what}, proves {manifest['proves']}"))
-        if made.end == held_back:
-            self.stdout.write(
-                f"It ends before leaf {held_back}: there, one of two has agreed and the other has not yet."
-            )
+        if manifest["is_cut"]:
+            self.stdout.write("It ends early: there, one of two has agreed and the other has not yet.")
         if made.only:
             self.stdout.write("Filtered: it proves that these entries are genuine, not that no other one fits.")
         return manifest, True
@@ -172,12 +169,17 @@ def _add_checkpoint(parser: CommandParser, what: str) -> None:
 
 def _held(options: dict[str, Any]) -> list[str]:
     try:
-        return [Path(name).read_text() for name in options["checkpoint"]]
-    except OSError as error:
+        return [verifier.kept_checkpoint(name) for name in options["checkpoint"]]
+    except (OSError, ValueError) as error:
         raise CommandError(f"a checkpoint cannot be read: {error}") from error
 
 
-def _tell(made: Plan) -> None:
+def _held_back(tenant: uuid.UUID) -> int | None:
+    """What one of two people said is told to nobody before the other has spoken."""
+    return first_vote(tenant=tenant, confirmations=confirmations.half_agreed(tenant=tenant))
+
+
+def _tell(made: Plan, asked: Filters) -> None:
     """To export is an act that the log tells of, like any other."""
     services.record(
         tenant=made.tenant,
@@ -185,7 +187,7 @@ def _tell(made: Plan) -> None:
         actor=DomainCommand.by(),
         target=Target("audit_log", made.slug),
         outcome=Outcome.SUCCESS,
-        data={"export": "", "format": "bundle", "filters": made.filters.as_json()},
+        data={"export": "", "format": "bundle", "filters": asked.as_json()},
         at=clock.now(),
     )
 
@@ -200,7 +202,8 @@ def _write(made: Plan, sink: Sink, held: list[str]) -> dict[str, Any]:
     while True:
         try:
             with tenant_scope(made.tenant):
-                return bundles.finish(made, files, sink, at=clock.now(), held=held)
+                before = _held_back(made.tenant)
+                return bundles.finish(made, files, sink, at=clock.now(), held=held, before_leaf=before)
         except NotSealedYet:
             if time.monotonic() > until:
                 raise
