@@ -58,7 +58,7 @@ def with_run(tenant: uuid.UUID, run: uuid.UUID, call_id: str, verb: Callable[[Fa
     """The same for a verb of a run, which it gets under its lock. Raises RunUnknown, also for the runs of others."""
     return _once_more(
         lambda: tenant_scope(tenant, first=rows.locking(tenant, run, call_id)),
-        lambda found: verb(_known(rows.facts_of(tenant, run, call_id, *found))),
+        lambda found: verb(_known(rows.facts_of(tenant, run, call_id, found))),
     )
 
 
@@ -74,7 +74,7 @@ def _once_more(scope: Callable[[], AbstractContextManager[Any]], verb: Callable[
 def found(tenant: uuid.UUID, run: uuid.UUID, call_id: str, *, unknown: str = _UNKNOWN) -> Facts:
     """A run under its lock, in a scope that is open. Raises RunUnknown, also for the runs of others."""
     locked = prepared.run_all(rows.locking(tenant, run, call_id))
-    return _known(rows.facts_of(tenant, run, call_id, *locked), unknown)
+    return _known(rows.facts_of(tenant, run, call_id, locked), unknown)
 
 
 def _known(facts: Facts | None, unknown: str = _UNKNOWN) -> Facts:
