@@ -20,7 +20,7 @@ LINES_MOST, BYTES_MOST = 20_000, 4_000_000
 SOURCE_MOST = 100
 PROBLEMS_MOST = 100
 MOST_NANO_USD = 1_000_000_000 * NANO
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 NANO = 1_000_000_000
 _NANO_DECIMAL = Decimal(NANO)
+_MOST_DIGITS = (
+    18  # before the point: 10^27 nano-dollars; "1e999999" is no amount, and would be a number of a million digits
+)
 
 
 def usd_text(nano_usd: int | None) -> str | None:
@@ -33,7 +36,7 @@ def nano_usd(amount: Decimal | str) -> int:
     """
     try:
         value = Decimal(amount)
-        if not value.is_finite():
+        if not value.is_finite() or value.adjusted() >= _MOST_DIGITS:
             raise ValueError("an amount is a finite decimal number of dollars")
         return int((value * _NANO_DECIMAL).to_integral_value(rounding=ROUND_HALF_EVEN))
     except InvalidOperation as error:

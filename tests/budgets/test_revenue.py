@@ -86,9 +86,12 @@ def test_a_file_is_booked_and_the_same_file_again_changes_nothing(
         (",2026-09,1,x", "It names no organisation"),
         ("acme,2026-9,1,x", "&#x27;2026-9&#x27; is no month"),
         ("acme,2026-13,1,x", "is no month"),
+        ("acme,0000-05,1,x", "is no month"),
+        ("acme,٢٠٢٦-05,1,x", "is no month"),
         ("acme,2026-09,\"1,200\",x", "is no amount"),
         ("acme,2026-09,NaN,x", "is no amount"),
         ("acme,2026-09,1e400,x", "is no amount"),
+        ("acme,2026-09,1e999999999,x", "is no amount"),
         ("acme,2026-09,1_000,x", "is no amount"),
         ("acme,2026-09,,x", "is no amount"),
         ("acme,2026-09,1," + "s" * 101, "A source has at most 100 characters"),
@@ -96,7 +99,7 @@ def test_a_file_is_booked_and_the_same_file_again_changes_nothing(
         ("globex,2026-09,2,good", "The same organisation, month and source stand at line 2 already"),
     ],
     ids=[
-        "unknown", "unnamed", "month of one digit", "month 13", "separators", "not a number", "endless", "underscore",
+        "unknown", "unnamed", "month of one digit", "month 13", "year 0", "digits of another script", "separators", "not a number", "endless", "beyond decimals", "underscore",
         "empty amount", "long source", "short line", "twice",
     ],
 )  # fmt: skip
