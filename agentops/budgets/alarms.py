@@ -19,6 +19,9 @@ NEW_USUAL = timedelta(hours=6)  # what has gone on so long is the level now, and
 DAY_PERCENT = 150  # of the mean of the days before
 BASELINE_DAYS = 7
 BASELINE_LEAST = 3  # days of them with spend, or nothing is known
+DAYS_LOOKED_AT = (
+    13  # before today: whether anything was spent before the baseline's days tells a new product from a pause
+)
 DAY_FLOOR = 10 * NANO
 
 NEAR_PERCENT = 80  # of what the plan gives for the month
@@ -49,12 +52,27 @@ def spike(minutes: Sequence[int], *, bound: int, hour_nano_usd: int) -> Excess |
 
 
 def day_above_baseline(today: int, before: Sequence[int]) -> Excess | None:
-    """Is a day (as far as it has come) above 1.5 times the mean of the seven before? `before` are those, 0 where nothing."""
-    if sum(1 for amount in before if amount) < BASELINE_LEAST:
+    """Is a day (as far as it has come) above 1.5 times the mean of the seven before?
+
+    `before` are DAYS_LOOKED_AT days, the latest first, 0 where nothing.
+    """
+    if sum(1 for amount in before[:BASELINE_DAYS] if amount) < BASELINE_LEAST:
         return None
-    baseline = sum(before) // len(before)
+    baseline = usual_day(before)
     bound = max(DAY_FLOOR, baseline * DAY_PERCENT // 100)
     return Excess(today, bound, baseline) if today > bound else None
+
+
+def baseline_days(before: Sequence[int]) -> int:
+    """How many of the seven days before count: those before the first spend do not, as nobody was there yet."""
+    known = max((place for place, amount in enumerate(before, start=1) if amount), default=0)
+    return min(known, BASELINE_DAYS)
+
+
+def usual_day(before: Sequence[int]) -> int:
+    """The mean of the days of the baseline."""
+    days = baseline_days(before)
+    return sum(before[:days]) // days if days else 0
 
 
 def week_above_plan(week: int, planned: int | None) -> Excess | None:

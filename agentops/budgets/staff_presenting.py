@@ -63,10 +63,10 @@ def _month(found: Spending) -> dict[str, Any]:
 def _today(found: Spending) -> dict[str, Any]:
     today = found.month.today
     amount = _of_day(found, today)
-    before = [_of_day(found, today - back * _DAY) for back in range(1, alarms.BASELINE_DAYS + 1)]
+    before = [_of_day(found, today - back * _DAY) for back in range(1, alarms.DAYS_LOOKED_AT + 1)]
     excess = alarms.day_above_baseline(amount, before)
-    usual = sum(before) // len(before)
-    note = f"{money_text(usual)} a day in the seven before"
+    usual, days = alarms.usual_day(before), alarms.baseline_days(before)
+    note = f"{money_text(usual)} a day in the {count(days)} before" if days > 1 else "nothing to compare it with yet"
     return {
         "label": "Today so far",
         "value": money(amount),

@@ -45,10 +45,21 @@ def days(*dollars: int, today: date = WEDNESDAY) -> dict[date, int]:
         ((151, *[100] * 7), True),
         ((151, 100, 100), False),
         ((151, 100, 100, 100), True),
+        ((149, 100, 100, 100), False),
+        ((110, 100, 0, 100, 0, 0, 100, *[0] * 5, 100), True),
         ((9, 1, 1, 1, 1, 1, 1, 1), False),
         ((151, *[0] * 7), False),
     ],
-    ids=["at the bound", "above", "two days known", "three days known", "small money", "nothing before"],
+    ids=[
+        "at the bound",
+        "above",
+        "two days known",
+        "three days known",
+        "a new product goes on as it began",
+        "days of nothing count",
+        "small money",
+        "nothing before",
+    ],
 )
 @pytest.mark.django_db
 def test_a_day_above_half_as_much_again(dollars: Sequence[int], is_found: bool) -> None:
@@ -62,7 +73,7 @@ def test_a_day_is_found_once_and_ends_with_it() -> None:
         watch(WEDNESDAY, days(more, *[100] * 7))
     [finding] = ProductFinding.objects.all()
     assert finding.detail == (
-        "Wednesday, 25 November has cost $300.00 so far; the seven days before cost $100.00 each, and $150.00 is the bound"
+        "Wednesday, 25 November has cost $300.00 so far; the 7 days before cost $100.00 each, and $150.00 is the bound"
     )
     watch(WEDNESDAY + DAY, days(10, 300, *[100] * 6, today=WEDNESDAY + DAY))
     assert open_kinds() == []

@@ -44,14 +44,15 @@ def set_week_plan(*, starts_on: date, weekly_nano_usd: int, by: Actor, at: datet
 
 def watch_product_days(*, by_day: Mapping[date, int], today: date, planned: int | None, at: datetime) -> None:
     """Note a day above its baseline and a week above its plan, or that they are so no more; `by_day` of the last 14 days."""
-    before = [by_day.get(today - timedelta(days=back), 0) for back in range(1, alarms.BASELINE_DAYS + 1)]
+    before = [by_day.get(today - timedelta(days=back), 0) for back in range(1, alarms.DAYS_LOOKED_AT + 1)]
     monday = today - timedelta(days=today.weekday())
     week = sum(amount for day, amount in by_day.items() if monday <= day <= today)
-    _note(DAY_ABOVE, today, alarms.day_above_baseline(by_day.get(today, 0), before), at)
+    day, days = alarms.day_above_baseline(by_day.get(today, 0), before), alarms.baseline_days(before)
+    _note(DAY_ABOVE, today, day, at, days=days)
     _note(WEEK_ABOVE, monday, alarms.week_above_plan(week, planned), at)
 
 
-def _note(kind: str, since: date, excess: alarms.Excess | None, at: datetime) -> None:
+def _note(kind: str, since: date, excess: alarms.Excess | None, at: datetime, *, days: int = 0) -> None:
     """One finding per day or week; that of an earlier one ends with it."""
     for found in ProductFinding.objects.filter(kind=kind, ended_at__isnull=True):
         if excess is None or found.fingerprint != since.isoformat():
@@ -62,7 +63,7 @@ def _note(kind: str, since: date, excess: alarms.Excess | None, at: datetime) ->
         dollars_text(each) for each in (excess.amount_nano_usd, excess.bound_nano_usd, excess.baseline_nano_usd)
     )
     detail = (
-        f"{since:%A, %d %B} has cost {spent} so far; the seven days before cost {baseline} each, and {bound} is the bound"
+        f"{since:%A, %d %B} has cost {spent} so far; the {days} days before cost {baseline} each, and {bound} is the bound"
         if kind == DAY_ABOVE
         else f"The week from {since:%d %B} has cost {spent}; {bound} were planned"
     )

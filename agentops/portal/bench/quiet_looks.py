@@ -90,7 +90,7 @@ def days(agents: Sequence[Agent]) -> Iterator[Told]:
     """A day of the whole product above the seven before it."""
     by_day = total(agents).reshape(-1, DAY).sum(axis=1)
     for day in range(WARM_UP_DAYS, len(by_day)):
-        excess = alarms.day_above_baseline(int(by_day[day]), [int(each) for each in by_day[day - 7 : day]])
+        excess = alarms.day_above_baseline(int(by_day[day]), [int(each) for each in by_day[day - 7 : day][::-1]])
         if excess is not None:
             at = at_minute((day + 1) * DAY)
             plan = money.OverPlan(id=uuid.uuid4(), kind="day_above_baseline", detail="A day", found_at=at)
