@@ -67,12 +67,13 @@ class BudgetForm(forms.Form):
 
     @classmethod
     def showing(cls, terms: BudgetTerms, *, limit_usd: str = "") -> BudgetForm:
-        """The form with what is in force; with another limit where one is proposed."""
+        """The form with what is in force; with another limit where one is proposed, and no ceiling that is below it."""
         own = ceiling_of(limit_nano_usd=terms.limit_nano_usd, action=terms.action)
+        is_usual = terms.ceiling_nano_usd == own or terms.ceiling_nano_usd < nano_usd(limit_usd or "0")
         initial: dict[str, Any] = {
             "limit_usd": limit_usd or plain_usd(terms.limit_nano_usd),
             "action": terms.action.value,
-            "ceiling_usd": "" if terms.ceiling_nano_usd == own else plain_usd(terms.ceiling_nano_usd),
+            "ceiling_usd": "" if is_usual else plain_usd(terms.ceiling_nano_usd),
             "thresholds": ", ".join(map(str, terms.thresholds)),
         }
         return cls(initial=initial, of=terms)

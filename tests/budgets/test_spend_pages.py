@@ -331,7 +331,9 @@ def test_an_auditor_reads_and_changes_nothing(world: World, acme: Purse, client_
 
 
 def test_a_limit_is_raised_from_the_notice(world: World, acme: Purse, ben: Client) -> None:
-    each = acme.budget(10, scope=Scope.USER, period=Period.MONTH)
+    each = acme.budget(10, scope=Scope.USER, period=Period.MONTH, action=Action.BLOCK)
+    acme.budget("0.003", scope=Scope.USER, of="tiny", period=Period.MONTH, action=Action.THROTTLE, ceiling=0.004)
+    spent(acme, "0.0023", user="tiny")
     spent(acme, "7.6", user="keen")
     page = ben.get(world.acme.url("budgets/notices/"))
     assert re.search(r"75 % · End user keen of \$10\.00 a month \$7\.60 Spent", words(page))
@@ -339,9 +341,15 @@ def test_a_limit_is_raised_from_the_notice(world: World, acme: Purse, ben: Clien
     assert address
     form = ben.get(address[1].replace("&amp;", "&")).content.decode()
     assert 'value="keen"' in form and 'value="15.00"' in form, "for them alone, half as much again"
+    assert re.search(r'value="block"[^>]* checked', form), "what stops at its limit still does"
+    address = re.search(r'href="([^"]+)" aria-label="Raise the limit: End user tiny"', page.content.decode())
+    assert address
+    form = ben.get(address[1].replace("&amp;", "&")).content.decode()
+    assert 'name="limit_usd" value="0.01"' in form, "cents are rounded up: nothing is raised to less than it was"
+    assert 'value="0.004"' not in form, "a ceiling below the new limit would refuse it"
 
     acme._do(services.remove_budget, budget_id=each, by=world.ben.actor, at=NOW)
-    assert "Raise" not in words(ben.get(world.acme.url("budgets/notices/")))
+    assert "Raise the limit: End user keen" not in ben.get(world.acme.url("budgets/notices/")).content.decode()
 
 
 # -- my usage ---------------------------------------------------------------------------------------------------------
@@ -361,7 +369,7 @@ def test_an_end_user_sees_what_is_theirs_and_nothing_else(world: World, acme: Pu
     spent(acme, "400", user="somebody-else", agent="secret-agent")
     page = words(uma.get(world.acme.url("usage/")))
     assert "$1.50 left of $10.00 a month Near its limit" in page
-    assert "85 % used: $8.50 . It begins anew" in page
+    assert "85 % used: $8.50 , with what calls in progress hold. It begins anew" in page
     assert "desk 1 $8.50" in page
     for hidden in ("somebody-else", "secret-agent", "$400.00", "$1,000.00", "$408.50"):
         assert hidden not in page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -30,6 +30,7 @@ NEAR_NAMES = 3
 NOTICES = 50
 RAISED = Decimal("1.5")  # what a notice proposes: half as much again
 _PREVIEW = "preview"
+_ASKED = ("whose_choice", "name", "period", "limit_usd", "action", "thresholds")  # of a new budget, by its address
 
 
 @require_GET
@@ -74,7 +75,7 @@ def budget_change(request: TenantRequest, budget_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def budget_new(request: TenantRequest) -> HttpResponse:
     """A budget of somebody; the address may say of whom."""
-    asked = {name: request.GET.get(name, "") for name in ("whose_choice", "name", "period", "limit_usd")}
+    asked = {name: request.GET.get(name, "") for name in _ASKED}
     initial = {name: value for name, value in asked.items() if value}
     form = NewBudgetForm(request.POST if request.method == "POST" else None, initial=initial)
     return _edited(request, form, None)
@@ -206,14 +207,24 @@ def _proposed(request: TenantRequest) -> str:
 
 
 def _raise_url(request: TenantRequest, state: BudgetState, subject: str) -> str:
-    """Where the limit of who passed a threshold is raised: their own, or one of their own beside that of all."""
-    limit = f"{(Decimal(state.terms.limit_nano_usd) * RAISED / 10**9).quantize(Decimal('0.01')):f}"
+    """Where the limit of who passed a threshold is raised: their own, or one of their own beside that of all.
+
+    Only the limit is another one: what happens there, and when people are told, stays.
+    """
+    limit = f"{(Decimal(state.terms.limit_nano_usd) * RAISED / 10**9).quantize(Decimal('0.01'), rounding=ROUND_UP):f}"
     slug = request.access.tenant.slug
     if state.terms.scope_id or state.terms.scope is Scope.TENANT:
         address = reverse("budget-change", kwargs={"slug": slug, "budget_id": state.id})
         return f"{address}?{urlencode({'limit_usd': limit})}"
     whose = USER if state.terms.scope is Scope.USER else AGENT
-    query = {"whose_choice": whose, "name": subject, "period": state.terms.period.value, "limit_usd": limit}
+    query = {
+        "whose_choice": whose,
+        "name": subject,
+        "period": state.terms.period.value,
+        "limit_usd": limit,
+        "action": state.terms.action.value,
+        "thresholds": ", ".join(map(str, state.terms.thresholds)),
+    }
     return f"{reverse('budget-new', kwargs={'slug': slug})}?{urlencode(query)}"
 
 
