@@ -89,6 +89,8 @@ def test_an_answer_serves_only_its_user_unless_the_manifest_says_everybody(desk:
     apply(world.acme, manifest(output_cache={"seconds": 60, "for": "everybody"}))
     answer(desk)
     assert ask(desk, user="u-2")["stored_answer"]["output"] == ANSWER
+    other = ask(desk, user="u-2", scope={"user": {"order_ids": ["ord_9"]}})
+    assert "stored_answer" not in other, "what is not theirs to look up does not come to them as an answer either"
 
 
 def test_another_organisation_has_its_own(desk: Caller, globex: Caller, world: World) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,7 +46,13 @@ _PURGE = (
 
 
 def serve_or_want(
-    *, tenant: uuid.UUID, request: StartRequest, policy: AgentPolicy, run: uuid.UUID, at: datetime
+    *,
+    tenant: uuid.UUID,
+    request: StartRequest,
+    policy: AgentPolicy,
+    run: uuid.UUID,
+    run_scope: Mapping[str, Any],
+    at: datetime,
 ) -> dict[str, Any] | None:
     """The stored answer for a run that has just begun, charged at nothing; else note that its answer is wanted.
 
@@ -55,7 +62,7 @@ def serve_or_want(
     key = request.answer_key
     if key is None or not policy.output_cache.seconds:
         return None
-    digest = _digest(policy, key, request.user)
+    digest = _digest(policy, key, request.user, run_scope)
     with connection.cursor() as cursor:
         cursor.execute(_SERVE, {"tenant": tenant, "digest": digest, "now": at})
         row = cursor.fetchone()
@@ -153,12 +160,13 @@ def purge_answers(*, tenant: uuid.UUID, at: datetime) -> None:
             cursor.execute(statement, [tenant, at])
 
 
-def _digest(policy: AgentPolicy, key: AnswerKey, user: str) -> bytes:
+def _digest(policy: AgentPolicy, key: AnswerKey, user: str, run_scope: Mapping[str, Any]) -> bytes:
     of = {
         "agent": policy.agent,
         "version": policy.version,
         "content": policy.policy_version,  # whatever is changed about the agent, its earlier answers serve no more
         "user": None if policy.output_cache.is_for_everybody else user,
+        "scope": run_scope,  # what one run may look up is in its answer, and no business of a run that may not
         "prompt_hash": key.prompt_hash,
         "model": key.model,
         "tools": key.tool_definitions_hash,

@@ -243,7 +243,7 @@ def _begin(
             cursor.execute(_MINUTE, minute)
         rows.decide(cursor, _decision(tenant, request, by, now, policy) | {"run": run, "decision": Answer.ALLOW.value})
     _record_start(tenant, request, by, now, policy, parent, run)
-    stored = answers.serve_or_want(tenant=tenant, request=request, policy=policy, run=run, at=now)
+    stored = answers.serve_or_want(tenant=tenant, request=request, policy=policy, run=run, run_scope=scope, at=now)
     if stored is not None:
         answer["stored_answer"] = stored
         facts = entry.found(tenant, run, "")
