@@ -49,6 +49,7 @@ _SUMS_OF_ROWS = (
     "count(*) FILTER (WHERE kind = 4) AS cached_answers"
 )
 _KEY = ("agent", "user_id", "provider", "model")
+_MONTH = "date_trunc('month', day::timestamp)::date"
 _ZONE = "coalesce(time_zone, 'UTC')"
 _ENTRIES = "budgets_ledgerentry LEFT JOIN budgets_calendar USING (tenant_id)"
 
@@ -73,6 +74,54 @@ def folded_days_are_the_ledger(*, show: int = 20) -> Check:
     )
     stored = f"SELECT tenant_id, {', '.join(('day', *_KEY, *SUMS))} FROM budgets_usageday"
     return compare("folded days and ledger", rows=rows, stored=stored, key=("day", *_KEY), fields=SUMS, show=show)
+
+
+def agents_days_are_the_days(*, show: int = 20) -> Check:
+    """What pages over all organisations read of each day against its sums by user. Needs staff's scope."""
+    key = ("day", "agent", "provider", "model")
+    rows = (
+        f"SELECT tenant_id, {', '.join(key)}, {sums_of(SUMS)} FROM budgets_usageday u WHERE EXISTS "
+        "(SELECT 1 FROM budgets_agentdaydone d WHERE d.tenant_id = u.tenant_id AND d.day = u.day) GROUP BY 1, 2, 3, 4, 5"
+    )
+    stored = f"SELECT tenant_id, {', '.join((*key, *SUMS))} FROM budgets_agentday"
+    return compare("agents' days and folded days", rows=rows, stored=stored, key=key, fields=SUMS, show=show)
+
+
+def agents_months_are_their_days(*, show: int = 20) -> Check:
+    """The months that such pages read against their days. Needs staff's scope."""
+    key = ("month", "agent", "provider", "model")
+    rows = f"SELECT tenant_id, {_MONTH} AS month, agent, provider, model, {sums_of(SUMS)} FROM budgets_agentday GROUP BY 1, 2, 3, 4, 5"
+    stored = f"SELECT tenant_id, {', '.join((*key, *SUMS))} FROM budgets_agentmonth"
+    return compare("agents' months and days", rows=rows, stored=stored, key=key, fields=SUMS, show=show)
+
+
+def whole_days_are_their_agents(*, show: int = 20) -> Check:
+    """The totals of such days against their agents. Needs staff's scope."""
+    rows = f"SELECT tenant_id, day, {sums_of(SUMS)} FROM budgets_agentday GROUP BY 1, 2"
+    stored = f"SELECT tenant_id, day, {', '.join(SUMS)} FROM budgets_agentdaydone"
+    return compare("whole days and their agents", rows=rows, stored=stored, key=("day",), fields=SUMS, show=show)
+
+
+def whole_months_are_their_days(*, show: int = 20) -> Check:
+    """The totals of such months, and how many days they have, against their days. Needs staff's scope."""
+    rows = f"SELECT tenant_id, {_MONTH} AS month, count(*) AS days, {sums_of(SUMS)} FROM budgets_agentdaydone GROUP BY 1, 2"
+    stored = f"SELECT tenant_id, month, days, {', '.join(SUMS)} FROM budgets_agentmonthdone"
+    return compare("whole months and days", rows=rows, stored=stored, key=("month",), fields=("days", *SUMS), show=show)
+
+
+def outcomes_are_their_tools(*, show: int = 20) -> Check:
+    """What runs that ended in one way cost in each month against the same by day and tool. Needs staff's scope."""
+    key, fields = ("month", "agent", "outcome"), ("runs", "amount_nano_usd", "of_days")
+    rows = (
+        f"SELECT tenant_id, {_MONTH} AS month, agent, outcome, {sums_of(fields[:2])}, sum(amount_nano_usd) AS of_days "
+        "FROM budgets_spendday GROUP BY 1, 2, 3, 4"
+    )
+    days = f"SELECT tenant_id, {_MONTH} AS month, agent, outcome, sum(amount_nano_usd) AS of_days FROM budgets_outcomeday GROUP BY 1, 2, 3, 4"
+    stored = (
+        "SELECT tenant_id, month, agent, outcome, runs, amount_nano_usd, of_days FROM budgets_outcomemonth "
+        f"FULL JOIN ({days}) d USING (tenant_id, month, agent, outcome)"
+    )
+    return compare("outcomes and tools", rows=rows, stored=stored, key=key, fields=fields, show=show)
 
 
 def calendars_are_the_settings(*, show: int = 20) -> Check:

@@ -119,6 +119,17 @@ class RevenueLine:
     amount_nano_usd: int
 
 
+@dataclass(frozen=True, slots=True)
+class SpentOn:
+    """The spend of one agent's runs that ended in one way, as far as one tool has part in it."""
+
+    agent: str
+    outcome: str  # running, ok, error, refused (or handed to a person), aborted
+    tool: str
+    runs: int
+    amount_nano_usd: int
+
+
 class HoldState(models.TextChoices):
     """A hold ends once: a late settlement may still correct `unknown`, nothing else moves."""
 

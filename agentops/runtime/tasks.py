@@ -33,9 +33,8 @@ def compute_baselines() -> int:
 
 @task(Queue.INGEST)
 def add_up_spend() -> int:
-    """Add up what the spend of today, of yesterday and of days that were charged late was for."""
+    """Add up what the spend of today, of yesterday, since the last round and of days that were charged late was for."""
     count = 0
     for tenant_id in tenants.active_tenant_ids():
-        with tenant_scope(tenant_id):
-            count += services.add_up_days(tenant=tenant_id, at=clock.now())
+        count += services.add_up_days(tenant=tenant_id, at=clock.now())
     return count

@@ -80,6 +80,7 @@ def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Writt
     charges = [_charge(counted) for found in batch.values() for counted in found.values() if _is_charge(counted)]
     charges += [charge for found in corrections.values() for charge in found]
     budgets.charge_many(tenant=tenant, charges=charges, at=at)
+    budgets.look_again(tenant=tenant, began=_began(changed), at=at)
     entries = [
         audited.entry_of(one, runs[run_id], at=at)
         for run_id, found in batch.items()
@@ -412,7 +413,12 @@ def close_idle(*, tenant: uuid.UUID, run_ids: Sequence[uuid.UUID], at: datetime)
             [at, [*runs], [int(RunStatus(run.status)) for run in runs.values()], tenant],
         )
         facets.write(cursor, tenant, list(runs.values()), before)
+    budgets.look_again(tenant=tenant, began=_began(runs.values()), at=at)
     return len(runs)
+
+
+def _began(runs: Iterable[RunState]) -> dict[uuid.UUID, datetime]:
+    return {run.run_id: clock.from_ns(run.started_ns) for run in runs}
 
 
 def forget(*, tenant: uuid.UUID, run_ids: Sequence[uuid.UUID]) -> int:

@@ -24,13 +24,16 @@ def spent(
     tenant: uuid.UUID, usd: float, *, at: datetime, agent: str = "bot", user: str = "u1", told: datetime | None = None
 ) -> None:
     """One observed call, charged as ingest charges it, at once or when it was `told`."""
-    charge = Charge(
+    with tenant_scope(tenant):
+        services.charge_many(tenant=tenant, charges=[one_call(usd, at=at, agent=agent, user=user)], at=told or at)
+
+
+def one_call(usd: float, *, at: datetime, agent: str = "bot", user: str = "u1") -> Charge:
+    return Charge(
         kind=EntryKind.CHARGE, occurred_at=at, run_id=new_id(), span_id=7, call_id="", agent=agent, user_id=user,
         model="m", provider="p", input_tokens=10, output_tokens=5, cache_read_tokens=0, cache_write_tokens=0,
         reasoning_tokens=0, amount_nano_usd=int(usd * 1000) * NANO // 1000, price_version="1",
     )  # fmt: skip
-    with tenant_scope(tenant):
-        services.charge_many(tenant=tenant, charges=[charge], at=told or at)
 
 
 def watch(tenant: uuid.UUID, at: datetime) -> list[str]:

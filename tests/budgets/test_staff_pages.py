@@ -6,17 +6,19 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 
 from agentops.budgets import across, queries, services
 from agentops.budgets.across import Month, Quarter
-from agentops.budgets.types import SUMS
+from agentops.budgets.types import SUMS, SpentOn
 from agentops.common import clock
 from agentops.common.scope import staff_scope, tenant_scope
+from agentops.runtime import services as runtime
 from tenants import services as tenant_services
 from tenants.models import Tenant
 from tests.budgets.test_minutes import spent
+from tests.ingest.test_ledger_check import check
 from tests.world import MADE_AT, OPERATOR, PASSWORD, Person, World
 
 Clients = Callable[..., Client]
@@ -118,6 +120,33 @@ def test_sums_over_all_are_the_ledger_folded_or_not_and_after_a_late_charge(worl
         assert by_organisation(first, end, world) == expected, "whole months and days add up to the same"
 
 
+@pytest.mark.parametrize(
+    ("damage", "where"),
+    [
+        ("UPDATE budgets_agentday SET amount_nano_usd = amount_nano_usd + 1", "agents' days and folded days"),
+        ("UPDATE budgets_agentmonth SET saved_nano_usd = saved_nano_usd + 1", "agents' months and days"),
+        ("UPDATE budgets_agentdaydone SET amount_nano_usd = amount_nano_usd + 1", "whole days and their agents"),
+        ("UPDATE budgets_agentmonthdone SET days = days - 1", "whole months and days"),
+        ("UPDATE budgets_outcomemonth SET amount_nano_usd = amount_nano_usd + 1", "outcomes and tools"),
+        ("UPDATE budgets_outcomeday SET amount_nano_usd = amount_nano_usd - 1", "outcomes and tools"),
+    ],
+    ids=["agent's day", "agent's month", "whole day", "whole month", "month's outcome", "day's outcome"],
+)
+def test_the_ledgers_check_reads_what_these_pages_read(world: World, damage: str, where: str) -> None:
+    now = clock.now()
+    for back in (3, 40):
+        spent(world.acme.id, 1.5, at=now - back * DAY)
+        spent(world.acme.id, 0.5, at=now - back * DAY, agent="cat", user="u2")
+    fold(world)
+    runtime.add_up_days(tenant=world.acme.id, at=now)
+    spent(world.acme.id, 2, at=now - 3 * DAY, told=now)  # takes a day away
+    assert check()["equal"]
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(damage)
+        assert cursor.rowcount
+    assert {each["what"] for each in check()["checks"] if each["differing"]} >= {where}
+
+
 def test_days_are_those_of_each_organisations_own_calendar(world: World) -> None:
     at = (clock.now() - 5 * DAY).replace(hour=20, minute=0)
     for organisation in (world.acme, world.globex):
@@ -159,9 +188,9 @@ def test_orders_put_the_right_organisation_first(world: World, client_for: Clien
 def test_failed_and_aborted_runs_and_what_a_success_costs(world: World, client_for: Clients) -> None:
     today = clock.now().date()
     rows = [
-        services.SpentOn("bot", "ok", "", 4, 6_000_000_000),
-        services.SpentOn("bot", "error", "", 1, 1_000_000_000),
-        services.SpentOn("bot", "aborted", "refund", 1, 3_000_000_000),
+        SpentOn("bot", "ok", "", 4, 6_000_000_000),
+        SpentOn("bot", "error", "", 1, 1_000_000_000),
+        SpentOn("bot", "aborted", "refund", 1, 3_000_000_000),
     ]
     spent(world.acme.id, 10, at=clock.now())
     with tenant_scope(world.acme.id):

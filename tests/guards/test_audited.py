@@ -75,8 +75,10 @@ WITHOUT_ENTRY = {
         [
             "agentops.budgets.services.add_up_agent_days",
             "agentops.budgets.services.add_up_minutes",
+            "agentops.budgets.services.clear_stale",
             "agentops.budgets.services.fold_days",
             "agentops.budgets.services.forget_old",
+            "agentops.budgets.services.look_again",
             "agentops.budgets.services.write_spend_day",
             "agentops.confirmations.services.purge",
             "agentops.outbox.services.purge",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -14,11 +15,14 @@ from agentops.budgets import services as budgets
 from agentops.budgets.errors import AlreadySettled
 from agentops.budgets.types import Action, Hold, Refused, Scope, Settled, Usage
 from agentops.common import clock
+from agentops.common.money import NANO
 from agentops.common.scope import staff_scope, tenant_scope
+from agentops.runtime import services as runtime
 from agentops.traces import policy
 from agentops.traces import services as traces
 from tenants import machines
 from tests.budgets.money import MODEL, TOKEN, Purse
+from tests.budgets.test_minutes import one_call, spent
 from tests.ingest.test_ledger_check import check
 from tests.ingest.wire import Sender, native
 from tests.races.test_ingest_races import at_once, deadlocks, post
@@ -236,3 +240,26 @@ def test_one_call_that_jumps_over_thresholds_tells_each_in_order(purse: Purse) -
     assert rows == [(50, "spent"), (75, "spent"), (100, "refused")]
     assert isinstance(purse.reserve("r4", "c1", 100), Refused)
     assert len(purse.rows("SELECT 1 FROM budgets_notice")) == 3
+
+
+def test_a_day_that_is_charged_while_it_is_added_up_is_added_up_again(purse: Purse) -> None:
+    """Its mark is there already, so whoever charges it adds none; the sweep must not take it away with what it has not seen."""
+    day = clock.now() - timedelta(days=4)
+    spent(purse.tenant, 4, at=clock.now())
+    spent(purse.tenant, 1, at=day, told=clock.now())
+    charged, reading = threading.Event(), threading.Event()
+
+    def charge() -> None:
+        with tenant_scope(purse.tenant):
+            budgets.charge_many(tenant=purse.tenant, charges=[one_call(2, at=day)], at=clock.now())
+            charged.set()
+            reading.wait(1)  # the sweep comes by before this commits
+
+    def sweep() -> None:
+        charged.wait(10)
+        runtime.add_up_days(tenant=purse.tenant, at=clock.now())
+        reading.set()
+
+    at_once([charge, sweep])
+    runtime.add_up_days(tenant=purse.tenant, at=clock.now())
+    assert purse.sum("SELECT sum(amount_nano_usd) FROM budgets_spendday") == 7 * NANO

@@ -121,7 +121,7 @@ class OutcomeMonth(TenantOwned):
 
 
 class StaleDay(TenantOwned):
-    """A day whose `SpendDay` rows are not those of the ledger any more."""
+    """A day whose `SpendDay` rows are not those of the ledger, or of how its runs ended, any more."""
 
     pk = models.CompositePrimaryKey("tenant_id", "day")
     day = models.DateField()

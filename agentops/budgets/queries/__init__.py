@@ -11,7 +11,7 @@ from agentops.budgets.queries.budgets import (
 )
 from agentops.budgets.queries.calendar import calendar, period_around
 from agentops.budgets.queries.calls import charged_calls, next_calls, saved_by_spans
-from agentops.budgets.queries.due import spending_in_slices, stale_days, tenants_with_new_counters
+from agentops.budgets.queries.due import days_since_added_up, spending_in_slices, stale_days, tenants_with_new_counters
 from agentops.budgets.queries.listing import BudgetPage, budget_page
 from agentops.budgets.queries.notices import NoticePage, notices
 from agentops.budgets.queries.plans import behind_plan, tenants_behind_plan
@@ -41,6 +41,7 @@ from agentops.budgets.queries.spending import (
     near_limits,
     outlook,
     ranking,
+    spend_day,
     tools,
 )
 from agentops.budgets.queries.sums import Only, SumRow, sums, total
@@ -99,6 +100,7 @@ __all__ = [
     "calendar",
     "came_to",
     "charged_calls",
+    "days_since_added_up",
     "discount",
     "discount_histories",
     "due_holds",
@@ -130,6 +132,7 @@ __all__ = [
     "revenue_lines",
     "saved_by_spans",
     "spend",
+    "spend_day",
     "spending_in_slices",
     "spikes_between",
     "stale_days",

@@ -7,6 +7,8 @@ from datetime import date, datetime
 
 from django.db import connection
 
+from agentops.budgets.queries.calendar import ZONE_OF
+
 _NEW = "SELECT DISTINCT tenant_id FROM budgets_counter WHERE NOT is_based AND period_end > %s"
 _SPENT_IN_SLICES = """
 SELECT c.tenant_id, c.id FROM budgets_lease l
@@ -15,6 +17,15 @@ WHERE l.is_open AND l.spent_nano_usd > 0 AND c.next_notice_nano_usd IS NOT NULL
 GROUP BY c.tenant_id, c.id, c.charged_nano_usd, c.next_notice_nano_usd
 HAVING c.charged_nano_usd + sum(l.spent_nano_usd) >= c.next_notice_nano_usd
 """
+
+
+# From the last day on that was added up, which may have gone on since; all of them, where none was.
+_SINCE_ADDED_UP = f"""
+WITH last AS (SELECT {ZONE_OF.format(tenant="%(tenant)s")} AS zone, (
+    SELECT max(day)::timestamp FROM budgets_outcomeday WHERE tenant_id = %(tenant)s) AS day)
+SELECT DISTINCT (hour AT TIME ZONE zone)::date FROM budgets_usagehour, last
+WHERE tenant_id = %(tenant)s AND hour >= coalesce(last.day AT TIME ZONE zone, '-infinity')
+"""  # noqa: S608  our own names
 
 
 def tenants_with_new_counters(at: datetime) -> list[uuid.UUID]:
@@ -35,7 +46,14 @@ def spending_in_slices() -> dict[uuid.UUID, list[uuid.UUID]]:
 
 
 def stale_days(*, tenant: uuid.UUID, most: int) -> list[date]:
-    """Days that were charged after they were over, the oldest first."""
+    """Days that were charged, or whose runs ended, after they were over: the oldest first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT day FROM budgets_staleday WHERE tenant_id = %s ORDER BY day LIMIT %s", [tenant, most])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def days_since_added_up(*, tenant: uuid.UUID) -> list[date]:
+    """The last day whose spend was added up by what it was for, and those with calls since."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SINCE_ADDED_UP, {"tenant": tenant})
         return [row[0] for row in cursor.fetchall()]

@@ -15,10 +15,11 @@ from datetime import date, datetime, timedelta, tzinfo
 from django.db import connection
 
 from agentops.budgets.forecast import HISTORY_DAYS, WHOLE_DAY, Forecast, forecast
+from agentops.budgets.models import SpendDay
 from agentops.budgets.policies import bounds, start_of
 from agentops.budgets.queries.calendar import calendar
 from agentops.budgets.queries.sums import ADDED, Only, SumRow, source, sums
-from agentops.budgets.types import SUMS, Action, Period, Scope
+from agentops.budgets.types import SUMS, Action, Period, Scope, SpentOn
 
 _DAY = timedelta(days=1)
 SUBJECT_OF = {Scope.TENANT: "''", Scope.USER: "user_id", Scope.AGENT: "agent"}
@@ -107,6 +108,12 @@ def tools(*, tenant: uuid.UUID, first: date, end: date, most: int, skip: int = 0
         )
         found = cursor.fetchall()
     return Tools([ToolRow(*row[:3]) for row in found], *(found[0][3:] if found else (0, 0)))
+
+
+def spend_day(*, tenant: uuid.UUID, day: date) -> list[SpentOn]:
+    """What a day's spend was for, as it was last added up."""
+    rows = SpendDay.objects.filter(tenant_id=tenant, day=day).order_by("agent", "outcome", "tool")
+    return [SpentOn(row.agent, row.outcome, row.tool, row.runs, row.amount_nano_usd) for row in rows]
 
 
 def near_limits(

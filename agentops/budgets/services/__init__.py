@@ -2,7 +2,7 @@
 
 from agentops.budgets.services.agent_days import add_up_agent_days
 from agentops.budgets.services.budgets import remove_budget, set_budget
-from agentops.budgets.services.days import adopt_calendar, fold_days
+from agentops.budgets.services.days import adopt_calendar, fold_days, look_again
 from agentops.budgets.services.discounts import end_discount, remove_discount, set_discount
 from agentops.budgets.services.findings import end_finding, end_product_finding, note_finding, note_product_finding
 from agentops.budgets.services.holds import reserve
@@ -23,7 +23,7 @@ from agentops.budgets.services.retention import forget_old
 from agentops.budgets.services.revenue import book_revenue
 from agentops.budgets.services.settling import expire_hold, guarded_calls, settle
 from agentops.budgets.services.slices import close_lease, close_leases
-from agentops.budgets.services.spend_days import SpentOn, write_spend_day
+from agentops.budgets.services.spend_days import clear_stale, write_spend_day
 from agentops.budgets.services.sweeping import begin_counters
 from agentops.budgets.services.tiers import watch_tier
 
@@ -31,7 +31,6 @@ __all__ = [
     "BEGINS_AFTER",
     "LOOK_BACK",
     "MOST_USD",
-    "SpentOn",
     "add_up_agent_days",
     "add_up_minutes",
     "adopt_calendar",
@@ -41,6 +40,7 @@ __all__ = [
     "book_revenue",
     "charge_many",
     "claim_repricing",
+    "clear_stale",
     "close_lease",
     "close_leases",
     "end_discount",
@@ -51,6 +51,7 @@ __all__ = [
     "fold_days",
     "forget_old",
     "guarded_calls",
+    "look_again",
     "look_at_slices",
     "note_finding",
     "note_product_finding",

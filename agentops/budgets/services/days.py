@@ -7,7 +7,7 @@ then on whoever charges it adds to its hours and to its day (ledger.py). Folded 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,14 +40,24 @@ _NOTE = """
 INSERT INTO budgets_foldedday (tenant_id, day)
 SELECT %(tenant)s, d::date FROM generate_series(%(first)s::date, %(last)s::date, interval '1 day') AS d
 """
-_STALE = """
-INSERT INTO budgets_staleday (tenant_id, day) SELECT %s, d FROM unnest(%s::date[]) AS d ORDER BY d ON CONFLICT DO NOTHING
-"""
+# A day that is marked already is locked, too: the sweep, which takes the mark away and then adds up, waits for this commit.
+_MARK = "ON CONFLICT (tenant_id, day) DO UPDATE SET day = excluded.day"
+# One transaction of a tenant at a time marks days: two that mark some twice would wait in a circle.
+_MARKING = "SELECT pg_advisory_xact_lock(hashtextextended('stale days:' || %s, 12))"
+_STALE = f"INSERT INTO budgets_staleday (tenant_id, day) SELECT %s, d FROM unnest(%s::date[]) AS d ORDER BY d {_MARK}"  # noqa: S608
+_STALE_OF_RUNS = f"""
+INSERT INTO budgets_staleday (tenant_id, day) SELECT %(tenant)s, d FROM (
+    SELECT (occurred_at AT TIME ZONE %(zone)s)::date AS d FROM budgets_ledgerentry
+    WHERE tenant_id = %(tenant)s AND run_id = ANY(%(runs)s) AND occurred_at < %(before)s
+    UNION SELECT (began AT TIME ZONE %(zone)s)::date FROM unnest(%(began)s::timestamptz[]) AS began WHERE began < %(before)s
+) AS days ORDER BY d {_MARK}
+"""  # noqa: S608
 _BY_DAY = (
     "budgets_usageday", "budgets_foldedday", "budgets_staleday", "budgets_spendday", "budgets_agentdaydone",
     "budgets_agentday", "budgets_agentmonth", "budgets_agentmonthdone", "budgets_outcomeday", "budgets_outcomemonth",
 )  # fmt: skip
 _DAYS_AT_ONCE = 31
+_ADDED_UP_ANYWAY = timedelta(hours=23)  # at least, as today and yesterday are; a day may have 23
 # By the minutes that the clocks show past the hour: hours that clocks show twice stay two (policies.hour_of).
 HOUR_IN_ZONE = """
 occurred_at - ((occurred_at AT TIME ZONE {zone}) - date_trunc('hour', occurred_at AT TIME ZONE {zone}))
@@ -123,8 +133,28 @@ def folded_among(cursor: CursorWrapper, tenant: uuid.UUID, wanted: Collection[da
 
 def mark_stale(cursor: CursorWrapper, tenant: uuid.UUID, wanted: Collection[date]) -> None:
     """These days were charged after they were over: what they were for is to be added up anew."""
-    cursor.execute(_STALE, [tenant, list(wanted)])
+    cursor.execute(f"{_MARKING}; {_STALE}", [str(tenant), tenant, list(wanted)])
     agent_days.take_away(cursor, tenant, wanted)
+
+
+def look_again(*, tenant: uuid.UUID, began: Mapping[uuid.UUID, datetime], at: datetime) -> None:
+    """Runs that began at these times ended, or turned out otherwise: what their days were for is added up anew.
+
+    Today and yesterday are added up anyway. Late in the caller's transaction, as other writers of these days wait.
+    """
+    scope.require_tenant(tenant)
+    if any(moment < at - _ADDED_UP_ANYWAY for moment in began.values()):
+        zone = calendar(tenant=tenant)
+        params: dict[str, Any] = {
+            "tenant": tenant,
+            "zone": str(zone),
+            "runs": list(began),
+            "began": list(began.values()),
+            "before": start_of(at.astimezone(zone).date() - timedelta(days=1), zone),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_MARKING, [str(tenant)])
+            cursor.execute(_STALE_OF_RUNS, params)
 
 
 def adopt_calendar(*, tenant: uuid.UUID, time_zone: str, at: datetime) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from django.db import connection
 
 from agentops.budgets.models import OutcomeDay, SpendDay
+from agentops.budgets.types import SpentOn
 from agentops.common import scope
 
 _ALONE = (
@@ -23,15 +23,11 @@ WHERE tenant_id = %(tenant)s AND day >= %(month)s::date AND day < %(month)s::dat
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SpentOn:
-    """The spend of one agent's runs that ended in one way, as far as one tool has part in it."""
-
-    agent: str
-    outcome: str  # running, ok, error, refused (or handed to a person), aborted
-    tool: str
-    runs: int
-    amount_nano_usd: int
+def clear_stale(*, tenant: uuid.UUID, day: date) -> None:
+    """A day is about to be added up. Whoever charges it meanwhile is waited for, or marks it again."""
+    scope.require_tenant(tenant)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM budgets_staleday WHERE tenant_id = %s AND day = %s", [tenant, day])
 
 
 def write_spend_day(*, tenant: uuid.UUID, day: date, rows: Sequence[SpentOn]) -> None:
@@ -39,7 +35,6 @@ def write_spend_day(*, tenant: uuid.UUID, day: date, rows: Sequence[SpentOn]) ->
     scope.require_tenant(tenant)
     with connection.cursor() as cursor:
         cursor.execute(_ALONE, [str(tenant)])
-        cursor.execute("DELETE FROM budgets_staleday WHERE tenant_id = %s AND day = %s", [tenant, day])
         cursor.execute("DELETE FROM budgets_spendday WHERE tenant_id = %s AND day = %s", [tenant, day])
         cursor.execute("DELETE FROM budgets_outcomeday WHERE tenant_id = %s AND day = %s", [tenant, day])
     by_outcome: dict[tuple[str, str], OutcomeDay] = {}

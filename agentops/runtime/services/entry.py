@@ -239,6 +239,7 @@ def end(facts: Facts, *, status: RunStatus, code: str, detail: str, whole_family
     """End a run (or its family): give its money back, take what waits for people off their lists, write it down."""
     ended = rows.end(facts, status=status, code=code, detail=detail, whole_family=whole_family)
     budgets.close_leases(tenant=facts.tenant_id, runs=ended, at=facts.now)
+    budgets.look_again(tenant=facts.tenant_id, began={run: rows.began(run) for run in ended}, at=facts.now)
     for run in ended:
         confirmations.invalidate(tenant=facts.tenant_id, run=run, at=facts.now)
         audit.record(

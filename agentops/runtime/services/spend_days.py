@@ -7,6 +7,9 @@ equal parts; what does not divide goes to the first. So the rows of a day add up
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -15,8 +18,8 @@ from django.db import connection
 from agentops.budgets import queries as budgets
 from agentops.budgets import services as money
 from agentops.budgets.policies import start_of
-from agentops.budgets.services import SpentOn
-from agentops.common import scope
+from agentops.budgets.types import SpentOn
+from agentops.common.scope import tenant_scope
 
 DAYS_AT_ONCE = 14
 _OUTCOME = """
@@ -51,15 +54,18 @@ GROUP BY 1, 2, 3
 
 
 def add_up_days(*, tenant: uuid.UUID, at: datetime) -> int:
-    """Add up today, yesterday, and days that were charged late, some at a time; answers how many. In one transaction."""
-    scope.require_tenant(tenant)
-    zone = budgets.calendar(tenant=tenant)
-    today = at.astimezone(zone).date()
-    late = budgets.stale_days(tenant=tenant, most=DAYS_AT_ONCE)
-    wanted = sorted({*late, today, today - timedelta(days=1)})
-    for day in wanted:
-        money.write_spend_day(tenant=tenant, day=day, rows=spent_on(tenant=tenant, day=day, zone=zone))
-    return len(wanted)
+    """Add up what is due, the oldest day first; answers how many. Opens its own scope, one a day: whoever charges a day late
+    waits for one that is being added up, and whoever is cut off goes on there."""
+    with tenant_scope(tenant):
+        due = _due(tenant, at)
+    for day in due:
+        with tenant_scope(tenant):
+            money.clear_stale(tenant=tenant, day=day)  # before anything is read
+            zone = budgets.calendar(tenant=tenant)
+            rows = spent_on(tenant=tenant, day=day, zone=zone)
+            before = budgets.spend_day(tenant=tenant, day=day)
+            money.write_spend_day(tenant=tenant, day=day, rows=_as_known_before(before, rows))
+    return len(due)
 
 
 def spent_on(*, tenant: uuid.UUID, day: date, zone: tzinfo) -> list[SpentOn]:
@@ -77,3 +83,30 @@ def spent_on(*, tenant: uuid.UUID, day: date, zone: tzinfo) -> list[SpentOn]:
                 before = found.get((agent, outcome, tool), (0, 0))
                 found[agent, outcome, tool] = (before[0] + runs, before[1] + amount)
     return [SpentOn(*key, runs, amount) for key, (runs, amount) in sorted(found.items())]
+
+
+def _due(tenant: uuid.UUID, at: datetime) -> list[date]:
+    """Today, yesterday, days since the last round, and some of those that were charged, or whose runs ended, late."""
+    today = at.astimezone(budgets.calendar(tenant=tenant)).date()
+    late, missed = budgets.stale_days(tenant=tenant, most=DAYS_AT_ONCE), budgets.days_since_added_up(tenant=tenant)
+    return sorted({*late, *missed, today, today - timedelta(days=1)})
+
+
+def _as_known_before(before: Sequence[SpentOn], now: Sequence[SpentOn]) -> list[SpentOn]:
+    """The rows of a day; where its runs are not kept any more, divided as they were while somebody knew how they ended.
+
+    Such a day is priced anew, or settled very late. What an agent spent is exact all the same.
+    """
+    if sum(row.runs for row in now) >= sum(row.runs for row in before):
+        return list(now)
+    spent: dict[str, int] = defaultdict(int)
+    for row in now:
+        spent[row.agent] += row.amount_nano_usd
+    found = [row for row in now if row.agent not in {one.agent for one in before}]
+    for agent in sorted({row.agent for row in before}):
+        rows = [row for row in before if row.agent == agent]
+        whole = sum(row.amount_nano_usd for row in rows)
+        shares = [row.amount_nano_usd * spent[agent] // whole if whole else 0 for row in rows]
+        shares[0] += spent[agent] - sum(shares)
+        found += [replace(row, amount_nano_usd=share) for row, share in zip(rows, shares, strict=True)]
+    return found

@@ -18,6 +18,11 @@ CHECKS = (
     traces.ledger_is_the_spans,
     checks.usage_is_the_ledger,
     checks.folded_days_are_the_ledger,
+    checks.agents_days_are_the_days,
+    checks.agents_months_are_their_days,
+    checks.whole_days_are_their_agents,
+    checks.whole_months_are_their_days,
+    checks.outcomes_are_their_tools,
     checks.calendars_are_the_settings,
     checks.guard_charges_are_the_reservations,
     checks.slices_hold_the_reservations,
@@ -32,7 +37,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         check = actions.add_parser(
-            "check", help="totals of runs, ledger, hourly sums, budgets and holds against the rows they come from"
+            "check",
+            help="totals of runs, ledger, sums by hour, day and month, budgets and holds against the rows they come from",
         )
         check.add_argument("--show", type=int, default=20, help="how many differences are printed")
         check.add_argument("--json", action="store_true", help="the last line of stdout is one JSON object")
