@@ -3,6 +3,8 @@
     ask the guard → lock the runs that exist → drop what is already stored → write the runs → COPY the spans → facets
     → charge → audit
 
+Model calls that name no agent or user have those of the spans around them (naming.py).
+
 A run's row is the arbiter. Existing runs are locked in id order before anything is compared. For a new run nothing
 can be locked yet, so two batches may race for it: both insert its row, in id order too, the loser waits there, finds
 that the row exists after all and raises `Raced`; its caller rolls back and begins again. Spans are inserted under
