@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
@@ -62,7 +63,7 @@ def name_stored(
         root = of_root(run)
         if all(earlier or not now for earlier, now in zip(said, root, strict=True)):
             continue
-        key = [tenant, run.day, run_id]
+        key: list[Any] = [tenant, run.day, run_id]
         cursor.execute(_STORED, [*key, *key, int(SpanKind.LLM)])
         stored = cursor.fetchall()
         places = {row[0]: (row[1], row[2], row[3]) for row in stored}
