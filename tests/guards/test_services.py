@@ -21,6 +21,7 @@ WITHOUT_SCOPE = {
     "tenants.services.create_staff": "staff belong to no tenant",
     "agentops.traces.services.take_spans": "acknowledged means committed: it opens the scope, and begins again after a race",
     "agentops.traces.services.take_logs": "as take_spans",
+    "agentops.runtime.services.add_up_days": "each day is a transaction of its own, so it opens the scope",
     **dict.fromkeys(
         (
             f"agentops.runtime.services.{verb}"
