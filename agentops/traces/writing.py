@@ -3,8 +3,6 @@
     ask the guard → lock the runs that exist → drop what is already stored → write the runs → COPY the spans → facets
     → charge → audit
 
-Model calls that name no agent or user have those of the spans around them (naming.py).
-
 A run's row is the arbiter. Existing runs are locked in id order before anything is compared. For a new run nothing
 can be locked yet, so two batches may race for it: both insert its row, in id order too, the loser waits there, finds
 that the row exists after all and raises `Raced`; its caller rolls back and begins again. Spans are inserted under
@@ -34,7 +32,7 @@ from agentops.budgets import services as budgets
 from agentops.budgets.types import Charge, EntryKind, GuardedCall
 from agentops.common import clock
 from agentops.common.ids import is_minted, trace_uuid
-from agentops.traces import audited, facets, naming, nesting, rollup
+from agentops.traces import audited, facets, nesting, rollup
 from agentops.traces.facets import Before
 from agentops.traces.models.run import RunStatus
 from agentops.traces.rollup import Counted, RunState
@@ -70,24 +68,17 @@ def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Writt
     with connection.cursor() as cursor:
         runs = _lock_runs(cursor, tenant, batch)
         before = {run_id: Before(rollup.facets_of(run), run.started_ns) for run_id, run in runs.items()}
-        names = {run_id: naming.of_root(run) for run_id, run in runs.items()}
         _drop_stored(cursor, tenant, runs, batch)
         corrections = _settle_nesting(cursor, tenant, runs, batch)
         new = _new_runs(runs, batch, guarded)
         for run_id, found in batch.items():
             rollup.merge(runs[run_id], found.values())
-            naming.name(found, runs[run_id])
-        named = naming.name_stored(cursor, tenant, runs, names, batch)
         changed = [runs[run_id] for run_id, found in batch.items() if found or run_id in corrections]
         _write_runs(cursor, tenant, changed, new=new, at=at)
         accepted = _insert_spans(cursor, tenant, runs, batch)
         facets.write(cursor, tenant, changed, before)
     charges = [_charge(counted) for found in batch.values() for counted in found.values() if _is_charge(counted)]
     charges += [charge for found in corrections.values() for charge in found]
-    for found_charges in corrections.values():
-        for charge in found_charges:  # by the name that it was charged to: it does not move any more
-            named.pop((charge.run_id, charge.span_id), None)
-    charges += budgets.renamed(tenant=tenant, names=named)
     budgets.charge_many(tenant=tenant, charges=charges, at=at)
     budgets.look_again(tenant=tenant, began=_began(changed), at=at)
     entries = [
