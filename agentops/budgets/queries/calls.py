@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -77,9 +78,16 @@ def _call(key: CallKey, entries: Sequence[dict[str, Any]]) -> ChargedCall | None
         return None
     is_priced = not sum(sign for sign, entry in zip(signs, entries, strict=True) if not entry["is_priced"])
     amount = sum(entry["amount_nano_usd"] for entry in entries)
+    whose = itemgetter("agent", "user_id")
     charges = [entry for sign, entry in zip(signs, entries, strict=True) if sign == 1]
-    # The newest charge of this amount: clocks of two machines may differ, sums do not.
-    latest = next(one for one in reversed(charges) if (one["amount_nano_usd"], one["is_priced"]) == (amount, is_priced))
+    # The newest charge of this amount, and of whom it was not taken back: clocks of two machines may differ, sums do not.
+    left = Counter(whose(entry) for entry in charges)
+    left.subtract(whose(entry) for sign, entry in zip(signs, entries, strict=True) if sign == -1)
+    latest = next(
+        one
+        for one in reversed(charges)
+        if left[whose(one)] > 0 and (one["amount_nano_usd"], one["is_priced"]) == (amount, is_priced)
+    )
     return ChargedCall(
         key=key,
         **{name: latest[name] for name in ("agent", "user_id", "model", "provider")},
