@@ -12,6 +12,8 @@ of locks everywhere: the money of guarded runs, runs, spans, facets, budgets, ho
 **A guarded call and its span are one charge**, the guard's, whichever comes first: a call is reserved before it is made,
 so its reservation stands when its span arrives. A run's cost is what its spans were charged and what the guard charged;
 the guard adds its part to the run's row if there is one, and a new row begins with it.
+
+A call that names no agent or user keeps its row so, and is charged under its run's, as the run's row says it now.
 """
 
 from __future__ import annotations
@@ -281,8 +283,11 @@ def _settle_with_stored(
             [tenant, run.day, run.run_id, taken_back],
         )
     if charges:
-        saved = money.saved_by_spans(tenant=tenant, run=run.run_id, spans=[charge.span_id for charge in charges])
+        spans = [charge.span_id for charge in charges]
+        saved = money.saved_by_spans(tenant=tenant, run=run.run_id, spans=spans)
+        names = money.names_of_spans(tenant=tenant, run=run.run_id, spans=spans)
         for charge in charges:
+            charge.agent, charge.user_id = names.get(charge.span_id, (charge.agent, charge.user_id))
             charge.saved_nano_usd = -saved.get(charge.span_id, 0)
     return charges
 

@@ -38,6 +38,12 @@ _SAVED = """
 SELECT span_id, sum(saved_nano_usd)::int8 FROM budgets_ledgerentry
 WHERE tenant_id = %s AND run_id = %s AND span_id = ANY(%s) GROUP BY span_id
 """
+# A move takes back what it charged before under another name; forgetting may have made the two one.
+_NAMES = f"""
+SELECT span_id, agent, user_id FROM budgets_ledgerentry
+WHERE tenant_id = %s AND run_id = %s AND span_id = ANY(%s) AND kind <> {int(EntryKind.CACHED)}
+GROUP BY span_id, agent, user_id HAVING sum(CASE kind WHEN {int(EntryKind.CORRECTION)} THEN -1 ELSE 1 END) > 0
+"""  # noqa: S608
 
 
 def next_calls(
@@ -69,6 +75,13 @@ def saved_by_spans(*, tenant: uuid.UUID, run: uuid.UUID, spans: Sequence[int]) -
     with connection.cursor() as cursor:
         cursor.execute(_SAVED, [tenant, run, list(spans)])
         return dict(cursor.fetchall())
+
+
+def names_of_spans(*, tenant: uuid.UUID, run: uuid.UUID, spans: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """The agent and the user that these spans are charged under now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMES, [tenant, run, list(spans)])
+        return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
 
 
 def _call(key: CallKey, entries: Sequence[dict[str, Any]]) -> ChargedCall | None:
