@@ -110,6 +110,7 @@ WITHOUT_ENTRY = {
                 "claim_cases",
                 "claim_for_endpoint",
                 "give_up_claims",
+                "give_up_paused",
                 "put_back",
                 "settle_judged_cases",
                 "take_case_result",
