@@ -19,9 +19,8 @@ NEW_USUAL = timedelta(hours=6)  # what has gone on so long is the level now, and
 DAY_PERCENT = 150  # of the mean of the days before
 BASELINE_DAYS = 7
 BASELINE_LEAST = 3  # days of them with spend, or nothing is known
-DAYS_LOOKED_AT = (
-    13  # before today: whether anything was spent before the baseline's days tells a new product from a pause
-)
+# Before today: whether anything was spent before the baseline's days tells a new product from a pause.
+DAYS_LOOKED_AT = 13
 DAY_FLOOR = 10 * NANO
 
 NEAR_PERCENT = 80  # of what the plan gives for the month

@@ -6,9 +6,8 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 NANO = 1_000_000_000
 _NANO_DECIMAL = Decimal(NANO)
-_MOST_DIGITS = (
-    18  # before the point: 10^27 nano-dollars; "1e999999" is no amount, and would be a number of a million digits
-)
+# Before the point: 10^27 nano-dollars. "1e999999" is no amount, and would be a number of a million digits.
+_MOST_DIGITS = 18
 
 
 def usd_text(nano_usd: int | None) -> str | None:

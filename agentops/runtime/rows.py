@@ -33,7 +33,7 @@ from agentops.runtime.types import (
 SLOT = timedelta(minutes=5)  # how long a run keeps its concurrency slot without a word
 
 # A verb looks single rows up. A plan that was made while a table was all but empty (a new month's calls, a new house) would
-# read all of it, for the minute until the planner hears that it has grown: five milliseconds a decision.
+# read all of it until the planner hears that it has grown: 0.65 ms a decision in a month of 8,000 calls, instead of 0.05.
 _BY_INDEX = Statement("SET LOCAL enable_seqscan = off")
 _LOCK = """
 SELECT run_id, status, steps, llm_calls, tool_calls, tokens_held, tokens_used, nano_held, nano_used, history, caps,

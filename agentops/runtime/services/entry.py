@@ -236,7 +236,8 @@ def active_runs(tenant: uuid.UUID, user: str, *, besides: uuid.UUID, facts_at: A
 
 
 def end(facts: Facts, *, status: RunStatus, code: str, detail: str, whole_family: bool) -> None:
-    """End a run with those below it (or its family): give its money back, take what waits for people off their lists, write it down."""
+    """End a run with those below it, or its whole family: give its money back, take what waits for people off their lists,
+    write it down."""
     ended = rows.end(facts, status=status, code=code, detail=detail, whole_family=whole_family)
     budgets.close_leases(tenant=facts.tenant_id, runs=ended, at=facts.now)
     budgets.look_again(tenant=facts.tenant_id, began={run: rows.began(run) for run in ended}, at=facts.now)
