@@ -12,6 +12,8 @@ of locks everywhere: the money of guarded runs, runs, spans, facets, budgets, ho
 **A guarded call and its span are one charge**, the guard's, whichever comes first: a call is reserved before it is made,
 so its reservation stands when its span arrives. A run's cost is what its spans were charged and what the guard charged;
 the guard adds its part to the run's row if there is one, and a new row begins with it.
+
+A call that names no agent or user keeps its row so, and is charged under its run's, as the run's row says it now.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Writt
     with connection.cursor() as cursor:
         runs = _lock_runs(cursor, tenant, batch)
         before = {run_id: Before(rollup.facets_of(run), run.started_ns) for run_id, run in runs.items()}
+        names = {run_id: (run.agent, run.user_id) for run_id, run in runs.items()}
         _drop_stored(cursor, tenant, runs, batch)
         corrections = _settle_nesting(cursor, tenant, runs, batch)
         new = _new_runs(runs, batch, guarded)
@@ -75,10 +78,17 @@ def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Writt
             rollup.merge(runs[run_id], found.values())
         changed = [runs[run_id] for run_id, found in batch.items() if found or run_id in corrections]
         _write_runs(cursor, tenant, changed, new=new, at=at)
+        named = _named_later(cursor, tenant, runs, names, corrections)
         accepted = _insert_spans(cursor, tenant, runs, batch)
         facets.write(cursor, tenant, changed, before)
-    charges = [_charge(counted) for found in batch.values() for counted in found.values() if _is_charge(counted)]
+    charges = [
+        _charge(counted, runs[run_id])
+        for run_id, found in batch.items()
+        for counted in found.values()
+        if _is_charge(counted)
+    ]
     charges += [charge for found in corrections.values() for charge in found]
+    charges += budgets.renamed(tenant=tenant, names=named)
     budgets.charge_many(tenant=tenant, charges=charges, at=at)
     budgets.look_again(tenant=tenant, began=_began(changed), at=at)
     entries = [
@@ -266,15 +276,18 @@ def _settle_with_stored(
         taken_back.append(span_id)
         rollup.uncount(run, counted)
         if _is_charge(counted):
-            charges.append(_charge(counted, correction="repeats the call of a span inside it"))
+            charges.append(_charge(counted, run, correction="repeats the call of a span inside it"))
     if taken_back:
         cursor.execute(
             "UPDATE traces_span SET is_counted = false WHERE tenant_id = %s AND day = %s AND run_id = %s AND span_id = ANY(%s)",
             [tenant, run.day, run.run_id, taken_back],
         )
     if charges:
-        saved = money.saved_by_spans(tenant=tenant, run=run.run_id, spans=[charge.span_id for charge in charges])
+        spans = [charge.span_id for charge in charges]
+        saved = money.saved_by_spans(tenant=tenant, run=run.run_id, spans=spans)
+        names = money.names_of_spans(tenant=tenant, run=run.run_id, spans=spans)
         for charge in charges:
+            charge.agent, charge.user_id = names.get(charge.span_id, (charge.agent, charge.user_id))
             charge.saved_nano_usd = -saved.get(charge.span_id, 0)
     return charges
 
@@ -295,7 +308,7 @@ def _leave_to_guard(
             continue
         counted = stored[span_id]
         if _is_charge(counted):
-            charges.append(_charge(counted, correction="is the guarded call of a span above it"))
+            charges.append(_charge(counted, run, correction="is the guarded call of a span above it"))
         rollup.leave_to_guard(run, counted)
         marked.append(span_id)
     if marked:
@@ -324,11 +337,36 @@ def _stored(run_id: uuid.UUID, row: dict[str, Any]) -> Counted:
 # -- charges ---------------------------------------------------------------------------------------------------------
 
 
+def _named_later(
+    cursor: CursorWrapper,
+    tenant: uuid.UUID,
+    runs: dict[uuid.UUID, RunState],
+    before: dict[uuid.UUID, tuple[str, str]],
+    corrections: dict[uuid.UUID, list[Charge]],
+) -> dict[tuple[uuid.UUID, int], tuple[str, str]]:
+    """The stored calls that name nobody themselves, of runs whose agent or user is another now, and whose they are."""
+    named: dict[tuple[uuid.UUID, int], tuple[str, str]] = {}
+    for run_id, names in before.items():
+        run = runs[run_id]
+        if names == (run.agent, run.user_id):
+            continue
+        cursor.execute(
+            "SELECT span_id, agent, user_id FROM traces_span WHERE tenant_id = %s AND day = %s AND run_id = %s "
+            "AND kind = %s AND (agent = '' OR user_id = '')",
+            [tenant, run.day, run_id, int(SpanKind.LLM)],
+        )
+        taken_back = {charge.span_id for charge in corrections.get(run_id, ())}
+        for span_id, agent, user in cursor.fetchall():
+            if span_id not in taken_back:
+                named[run_id, span_id] = (agent or run.agent, user or run.user_id)
+    return named
+
+
 def _is_charge(counted: Counted) -> bool:
     return counted.is_counted and not counted.is_guarded and rollup.is_charged(counted.span)
 
 
-def _charge(counted: Counted, *, correction: str = "") -> Charge:
+def _charge(counted: Counted, run: RunState, *, correction: str = "") -> Charge:
     span = counted.span
     sign = -1 if correction else 1
     cost = counted.cost_nano_usd
@@ -338,8 +376,8 @@ def _charge(counted: Counted, *, correction: str = "") -> Charge:
         run_id=span.trace_id,
         span_id=span.span_id,
         call_id=span.call_id,
-        agent=span.agent,
-        user_id=span.user_id,
+        agent=span.agent or run.agent,
+        user_id=span.user_id or run.user_id,
         model=span.model or span.model_requested,
         provider=span.provider,
         input_tokens=sign * (span.input_tokens or 0),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agentops.budgets import services as budgets
-from agentops.budgets.types import Scope, Usage
+from agentops.budgets.types import Period, Scope, Usage
 from agentops.common import clock
 from agentops.common.money import usd_text
 from agentops.common.scope import tenant_scope
@@ -17,7 +17,7 @@ from agentops.traces import policy, services
 from tenants import machines
 from tests.budgets.money import MODEL, TOKEN, Purse
 from tests.ingest.test_ledger_check import check
-from tests.ingest.wire import Sender, native, new_span, span
+from tests.ingest.wire import Sender, native, new_span, new_trace, span
 from tests.traces import otlp_build as build
 from tests.world import World
 
@@ -186,4 +186,42 @@ def test_what_is_only_observed_counts_against_the_budgets_too(guarded: Guarded) 
     guarded.purse.reserve("r", "c1", 10)
     guarded.acme.native(native("four", **LLM))
     assert guarded.purse.used(tenant) == 130
+    assert check()["equal"]
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        ["root ask own"],
+        ["root", "ask own"],
+        ["ask own", "root"],
+        ["ask", "user", "own", "root"],
+        ["ask", "root", "user", "own"],
+    ],
+    ids=["together", "the root first", "the root last", "the user first", "the root in the middle"],
+)
+def test_a_call_that_names_nobody_is_charged_to_whom_its_run_is_of(
+    acme: Sender, purse: Purse, batches: list[str]
+) -> None:
+    """As most instrumentations send it: whose a run is stands on its root, which comes last."""
+    trace, root = new_trace(), new_span()
+    nameless = {name: value for name, value in LLM.items() if name != "user_id"}
+    spans = {
+        "root": native("run", trace_id=trace, span_id=root, kind="run", agent="planner", user_id="u9"),
+        "user": native("step", trace_id=trace, parent_span_id=root, kind="tool", user_id="u8"),
+        "ask": native("ask", trace_id=trace, parent_span_id=root, **nameless),
+        "own": native("own", trace_id=trace, parent_span_id=root, **nameless, agent="scout"),
+    }
+    purse.at = clock.now()
+    budget = purse.budget(1, scope=Scope.USER, of="u9", period=Period.MONTH)
+    for batch in [*batches, *batches]:  # and all of it once more
+        acme.native(*(spans[name] for name in batch.split()))
+    found = purse.rows(
+        "SELECT agent, user_id, calls, amount_nano_usd FROM budgets_usagehour WHERE calls <> 0 ORDER BY agent"
+    )
+    assert found == [("planner", "u9", 1, 30 * TOKEN), ("scout", "u9", 1, 30 * TOKEN)]
+    assert purse.sum("SELECT sum(amount_nano_usd) FROM budgets_usagehour") == 60 * TOKEN
+    assert purse.used(budget) == 60
+    sent = purse.rows("SELECT agent, user_id FROM traces_span WHERE kind = 2 ORDER BY agent")
+    assert sent == [("", ""), ("scout", "")]
     assert check()["equal"]

@@ -210,6 +210,27 @@ def test_what_is_taken_back_later_is_what_it_was_charged_anew(book: Book, acme: 
     ]
 
 
+def test_a_call_whose_run_is_named_between_two_prices_is_charged_once_and_to_whom_it_is_of(
+    book: Book, acme: Sender
+) -> None:
+    trace, root, call = new_trace(), new_span(), new_span()
+    nameless = {name: value for name, value in CALL.items() if name not in ("agent", "user_id")}
+    acme.native(native("outer", trace_id=trace, span_id=call, parent_span_id=root, **nameless))
+    book.costs("2")
+    assert book.reprice().calls_changed == 1
+    acme.native(native("run", trace_id=trace, span_id=root, kind="run", agent="planner", user_id="u9"))
+    assert check()["equal"]
+    charged = "SELECT agent, user_id, calls, amount_nano_usd FROM budgets_usagehour WHERE calls <> 0"
+    assert book.purse.rows(charged) == [("planner", "u9", 1, 200 * TOKEN)]
+    book.costs("3")
+    assert book.reprice().calls_changed == 1
+    assert book.purse.rows(charged) == [("planner", "u9", 1, 300 * TOKEN)]
+    acme.native(native("inner", trace_id=trace, parent_span_id=call, **nameless))
+    assert check()["equal"]
+    assert book.purse.rows(charged) == [("planner", "u9", 1, 300 * TOKEN)]
+    assert book.purse.sum("SELECT sum(amount_nano_usd) FROM budgets_usagehour") == 300 * TOKEN
+
+
 def test_calls_that_were_taken_back_are_left_alone(book: Book, acme: Sender) -> None:
     trace, root = new_trace(), new_span()
     acme.native(native("outer", trace_id=trace, span_id=root, **CALL))

@@ -32,7 +32,7 @@ _OF_THE_LOG = "it is how the log itself is kept: checkpoints and findings say wh
 _OF_WHAT_WAS_ASKED = "a step of an export, a stream or a delivery that a person asked for, which left the entry"
 WITHOUT_ENTRY = {
     **dict.fromkeys(
-        [f"agentops.budgets.services.{name}" for name in ("guarded_calls",)],
+        [f"agentops.budgets.services.{name}" for name in ("guarded_calls", "renamed")],
         _OF_THE_VERB,
     ),
     **dict.fromkeys(

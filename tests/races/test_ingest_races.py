@@ -19,7 +19,7 @@ from agentops.traces.errors import Busy
 from agentops.traces.models import DeadLetter
 from tests.ingest import rows
 from tests.ingest.test_ledger_check import check
-from tests.ingest.wire import DAY, SECOND, Sender, native, new_trace, span
+from tests.ingest.wire import DAY, SECOND, Sender, native, new_span, new_trace, span
 from tests.world import World
 
 pytestmark = pytest.mark.race
@@ -146,6 +146,27 @@ def test_nested_calls_that_arrive_together_are_counted_once(acme: Sender, attemp
     random.Random(attempt).shuffle(levels)
     at_once([lambda level=level: post(acme, level) for level in levels])
     assert {acme.run(trace)["llm_calls"] for trace in traces} == {1}
+    assert check()["equal"]
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_nameless_calls_and_the_roots_that_name_them_arrive_together(acme: Sender, world: World, attempt: int) -> None:
+    runs = {new_trace(): new_span() for _ in range(6)}
+    work = [
+        [native(trace_id=trace, parent_span_id=root, **CALL) for trace, root in runs.items()]
+        for _ in range(THREADS - 2)
+    ]
+    work.append([native(trace_id=trace, span_id=root, kind="run", agent="planner") for trace, root in runs.items()])
+    work.append(
+        [native(trace_id=trace, parent_span_id=root, kind="tool", user_id="u9") for trace, root in runs.items()]
+    )
+    random.Random(attempt).shuffle(work)
+    before = deadlocks()
+    at_once([lambda batch=batch: post(acme, batch) for batch in work])
+    assert deadlocks() == before
+    with tenant_scope(world.acme.id), connection.cursor() as cursor:
+        cursor.execute("SELECT agent, user_id, sum(calls) FROM budgets_usagehour WHERE calls <> 0 GROUP BY 1, 2")
+        assert cursor.fetchall() == [("planner", "u9", len(runs) * (THREADS - 2))]
     assert check()["equal"]
 
 

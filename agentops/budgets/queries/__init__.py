@@ -10,7 +10,7 @@ from agentops.budgets.queries.budgets import (
     standings_of_user,
 )
 from agentops.budgets.queries.calendar import calendar, period_around
-from agentops.budgets.queries.calls import charged_calls, next_calls, saved_by_spans
+from agentops.budgets.queries.calls import charged_calls, names_of_spans, next_calls, saved_by_spans
 from agentops.budgets.queries.due import days_since_added_up, spending_in_slices, stale_days, tenants_with_new_counters
 from agentops.budgets.queries.listing import BudgetPage, budget_page
 from agentops.budgets.queries.notices import NoticePage, notices
@@ -107,6 +107,7 @@ __all__ = [
     "findings",
     "guarded_calls_of",
     "is_throttled",
+    "names_of_spans",
     "near_limits",
     "next_calls",
     "notices",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -37,6 +38,12 @@ _SAVED = """
 SELECT span_id, sum(saved_nano_usd)::int8 FROM budgets_ledgerentry
 WHERE tenant_id = %s AND run_id = %s AND span_id = ANY(%s) GROUP BY span_id
 """
+# A move takes back what it charged before under another name; forgetting may have made the two one.
+_NAMES = f"""
+SELECT span_id, agent, user_id FROM budgets_ledgerentry
+WHERE tenant_id = %s AND run_id = %s AND span_id = ANY(%s) AND kind <> {int(EntryKind.CACHED)}
+GROUP BY span_id, agent, user_id HAVING sum(CASE kind WHEN {int(EntryKind.CORRECTION)} THEN -1 ELSE 1 END) > 0
+"""  # noqa: S608
 
 
 def next_calls(
@@ -70,6 +77,13 @@ def saved_by_spans(*, tenant: uuid.UUID, run: uuid.UUID, spans: Sequence[int]) -
         return dict(cursor.fetchall())
 
 
+def names_of_spans(*, tenant: uuid.UUID, run: uuid.UUID, spans: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """The agent and the user that these spans are charged under now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMES, [tenant, run, list(spans)])
+        return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
+
+
 def _call(key: CallKey, entries: Sequence[dict[str, Any]]) -> ChargedCall | None:
     """Corrections take back all of what an earlier entry charged, so the sums are what holds now."""
     signs = [-1 if entry["kind"] == EntryKind.CORRECTION else 1 for entry in entries]
@@ -77,9 +91,16 @@ def _call(key: CallKey, entries: Sequence[dict[str, Any]]) -> ChargedCall | None
         return None
     is_priced = not sum(sign for sign, entry in zip(signs, entries, strict=True) if not entry["is_priced"])
     amount = sum(entry["amount_nano_usd"] for entry in entries)
+    whose = itemgetter("agent", "user_id")
     charges = [entry for sign, entry in zip(signs, entries, strict=True) if sign == 1]
-    # The newest charge of this amount: clocks of two machines may differ, sums do not.
-    latest = next(one for one in reversed(charges) if (one["amount_nano_usd"], one["is_priced"]) == (amount, is_priced))
+    # The newest charge of this amount, and of whom it was not taken back: clocks of two machines may differ, sums do not.
+    left = Counter(whose(entry) for entry in charges)
+    left.subtract(whose(entry) for sign, entry in zip(signs, entries, strict=True) if sign == -1)
+    latest = next(
+        one
+        for one in reversed(charges)
+        if left[whose(one)] > 0 and (one["amount_nano_usd"], one["is_priced"]) == (amount, is_priced)
+    )
     return ChargedCall(
         key=key,
         **{name: latest[name] for name in ("agent", "user_id", "model", "provider")},

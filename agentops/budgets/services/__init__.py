@@ -12,6 +12,7 @@ from agentops.budgets.services.notices import look_at_slices
 from agentops.budgets.services.plans import apply_plan
 from agentops.budgets.services.prices import MOST_USD, end_price, remove_price, set_price
 from agentops.budgets.services.product import set_week_plan, watch_product_days
+from agentops.budgets.services.renaming import renamed
 from agentops.budgets.services.repricing import (
     BEGINS_AFTER,
     advance_repricing,
@@ -59,6 +60,7 @@ __all__ = [
     "remove_budget",
     "remove_discount",
     "remove_price",
+    "renamed",
     "reserve",
     "set_budget",
     "set_discount",
