@@ -21,6 +21,7 @@ from django.db.backends.utils import CursorWrapper
 
 ERASED = "(erased)"
 AT_ONCE = 5_000
+_PSEUDONYM = "erased-"  # and a part of the erasure's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,11 @@ def strike(value: Any, pattern: re.Pattern[str]) -> Any:
     return value
 
 
+def is_pseudonym(user: str) -> bool:
+    """Does this stand where a person was who is forgotten?"""
+    return user.startswith(_PSEUDONYM)
+
+
 def names_of(cursor: CursorWrapper, person: str) -> tuple[list[int], set[str]]:
     """The accounts of a person of the house, and all that they are called: by address, as user:12, and as portal:12, which
     is how the portal's own widget calls them."""
@@ -237,5 +243,5 @@ def forgotten(
     """Whom an erasure is about."""
     accounts, names = names_of(cursor, person)
     return Forgotten(
-        tenant, tuple(sorted(names)), tuple(accounts), f"erased-{erasure.hex[-16:]}", tuple(sorted(held)), at
+        tenant, tuple(sorted(names)), tuple(accounts), f"{_PSEUDONYM}{erasure.hex[-16:]}", tuple(sorted(held)), at
     )

@@ -33,6 +33,7 @@ from agentops.budgets import queries as money
 from agentops.budgets import services as budgets
 from agentops.budgets.types import Charge, EntryKind, GuardedCall
 from agentops.common import clock
+from agentops.common.forgetting import is_pseudonym
 from agentops.common.ids import is_minted, trace_uuid
 from agentops.traces import audited, facets, nesting, rollup
 from agentops.traces.facets import Before
@@ -344,11 +345,15 @@ def _named_later(
     before: dict[uuid.UUID, tuple[str, str]],
     corrections: dict[uuid.UUID, list[Charge]],
 ) -> dict[tuple[uuid.UUID, int], tuple[str, str]]:
-    """The stored calls that name nobody themselves, of runs whose agent or user is another now, and whose they are."""
+    """The stored calls that name nobody themselves, of runs whose agent or user is another now, and whose they are.
+
+    What was a forgotten person's does not go back to a name that comes late.
+    """
     named: dict[tuple[uuid.UUID, int], tuple[str, str]] = {}
     for run_id, names in before.items():
         run = runs[run_id]
-        if names == (run.agent, run.user_id):
+        user_now = names[1] if is_pseudonym(names[1]) else run.user_id
+        if names == (run.agent, user_now):
             continue
         cursor.execute(
             "SELECT span_id, agent, user_id FROM traces_span WHERE tenant_id = %s AND day = %s AND run_id = %s "
@@ -358,7 +363,7 @@ def _named_later(
         taken_back = {charge.span_id for charge in corrections.get(run_id, ())}
         for span_id, agent, user in cursor.fetchall():
             if span_id not in taken_back:
-                named[run_id, span_id] = (agent or run.agent, user or run.user_id)
+                named[run_id, span_id] = (agent or run.agent, user or user_now)
     return named
 
 

@@ -225,3 +225,16 @@ def test_a_call_that_names_nobody_is_charged_to_whom_its_run_is_of(
     sent = purse.rows("SELECT agent, user_id FROM traces_span WHERE kind = 2 ORDER BY agent")
     assert sent == [("", ""), ("scout", "")]
     assert check()["equal"]
+
+
+def test_what_was_a_forgotten_persons_does_not_go_back_to_a_name_that_comes_late(acme: Sender, purse: Purse) -> None:
+    trace, root, forgotten = new_trace(), new_span(), "erased-0123456789abcdef"
+    nameless = {name: value for name, value in LLM.items() if name != "user_id"}
+    acme.native(
+        native("step", trace_id=trace, parent_span_id=root, kind="tool", user_id=forgotten),
+        native("ask", trace_id=trace, parent_span_id=root, **nameless),
+    )
+    acme.native(native("run", trace_id=trace, span_id=root, kind="run", agent="planner", user_id="u9"))
+    found = purse.rows("SELECT agent, user_id, calls FROM budgets_usagehour WHERE calls <> 0")
+    assert found == [("planner", forgotten, 1)]
+    assert check()["equal"]
