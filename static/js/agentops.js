@@ -230,6 +230,7 @@
     const [ink, quiet, line, raised] = ["--ink", "--ink-3", "--line", "--raised"].map((name) => token(name));
     const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, tickcolor: line, automargin: true, fixedrange: true, title: { font: { color: quiet } } };
     const layout = { ...figure.layout };
+    if (layout.shapes) layout.shapes = layout.shapes.map((shape) => ({ ...shape, line: { color: quiet, ...shape.line } })); // plotly's own is black
     for (const name of new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))])) layout[name] = { ...axis, showgrid: name.startsWith("y"), ...layout[name] };
     return {
       data: figure.data,
