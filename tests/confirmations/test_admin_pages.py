@@ -57,7 +57,7 @@ def _applied(world: World) -> None:
     apply(world.acme, made)
     apply(world.globex, copy.deepcopy(made))
     for organisation in (world.acme, world.globex):
-        organisation.entries_made += len(organisation.entries())
+        organisation.skip_entries()
 
 
 # -- who approves -----------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ def uma(world: World) -> Person:
     """Uma, whom agents know as u-1, in an organisation that allows standing approvals at tier 3."""
     set_rule(world.acme, tool="refund", may_stand_at_tier_3=True)
     link(world.acme, world.uma, "u-1")
-    world.acme.entries_made += len(world.acme.entries())
+    world.acme.skip_entries()
     return world.uma
 
 

@@ -28,7 +28,7 @@ NOTHING = {"tier_floor": None, "amount_threshold": None, "delay_seconds": None, 
 def _applied(world: World) -> None:
     for organisation in (world.acme, world.globex):
         apply(organisation, MANIFEST)
-        organisation.entries_made += len(organisation.entries())
+        organisation.skip_entries()
 
 
 def set_rule(organisation: Organisation, **said: Any) -> Rule:

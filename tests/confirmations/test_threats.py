@@ -50,7 +50,7 @@ GUARD = "/api/v1/guard/runs"
 def bank(world: World, desk: Desk) -> Bank:
     """The desk's organisation with a tool of each tier. Uma is the user in whose name it acts."""
     made = Bank(world)
-    world.acme.entries_made += len(world.acme.entries())
+    world.acme.skip_entries()
     return made
 
 
