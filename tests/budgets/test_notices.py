@@ -19,15 +19,18 @@ from tests.budgets.money import MODEL, TOKEN, Purse
 from tests.world import OPERATOR, World
 
 
-def spend(purse: Purse, tokens: int, *, user: str = "u1", agent: str = "bot") -> None:
-    """An observed call, as ingest charges it."""
-    charge = Charge(
-        kind=EntryKind.CHARGE, occurred_at=purse.at, run_id=new_id(), span_id=7, call_id="", agent=agent, user_id=user,
-        model=MODEL, provider="house", input_tokens=0, output_tokens=tokens, cache_read_tokens=0, cache_write_tokens=0,
-        reasoning_tokens=0, amount_nano_usd=tokens * TOKEN, price_version="",
-    )  # fmt: skip
+def spend(purse: Purse, tokens: int, *users: str, agent: str = "bot") -> None:
+    """An observed call of each user, as ingest charges them: in one batch."""
+    charges = [
+        Charge(
+            kind=EntryKind.CHARGE, occurred_at=purse.at, run_id=new_id(), span_id=7, call_id="", agent=agent,
+            user_id=user, model=MODEL, provider="house", input_tokens=0, output_tokens=tokens, cache_read_tokens=0,
+            cache_write_tokens=0, reasoning_tokens=0, amount_nano_usd=tokens * TOKEN, price_version="",
+        )
+        for user in users or ("u1",)
+    ]  # fmt: skip
     with tenant_scope(purse.tenant):
-        services.charge_many(tenant=purse.tenant, charges=[charge], at=purse.at)
+        services.charge_many(tenant=purse.tenant, charges=charges, at=purse.at)
 
 
 def told(purse: Purse) -> list[tuple[str, int, str]]:
@@ -52,6 +55,35 @@ def test_what_is_only_observed_tells_each_threshold_as_it_is_crossed(purse: Purs
     ):
         spend(purse, tokens)
         assert [percent for _, percent, _ in told(purse)] == percents
+
+
+def test_counters_that_begin_in_one_batch_know_what_each_has_spent_and_holds(purse: Purse) -> None:
+    for number, user in enumerate(("ann", "bob", "cid"), start=1):
+        spend(purse, 100 * number, user)
+        purse.reserve(user, "call", 200, user=user)
+    purse.close("ann", "bob", "cid")
+    limits = {Period.DAY: "0.001", Period.MONTH: "0.0005"}
+    budgets = {purse.budget(usd, scope=Scope.USER, period=period): period for period, usd in limits.items()}
+    assert purse.rows("SELECT count(*) FROM budgets_counter WHERE is_based") == [(0,)]
+    spend(purse, 50, "cid", "ann", "dan", "bob", "bob")
+    for user, charged, held in (("ann", 150, 200), ("bob", 300, 200), ("cid", 350, 200), ("dan", 50, 0)):
+        rows = purse.rows(
+            "SELECT c.budget_id, c.charged_nano_usd, (SELECT coalesce(sum(l.held_nano_usd), 0)::int8 FROM budgets_lease l "
+            "WHERE c.id = ANY(l.counters)) FROM budgets_counter c WHERE c.subject = %s AND c.is_based",
+            user,
+        )
+        assert sorted(rows) == [(budget, charged * TOKEN, held * TOKEN) for budget in sorted(budgets)]
+    # Of the month's 500 tokens: bob is at 300, cid crossed 250 with what is charged now, and nobody is at half of a day's 1000.
+    with tenant_scope(purse.tenant):
+        rows = Notice.objects.filter(tenant_id=purse.tenant).order_by("subject")
+        crossed = [(row.subject, budgets[row.budget_id], row.percent) for row in rows]
+    assert crossed == [("bob", Period.MONTH, 50), ("cid", Period.MONTH, 50)]
+    for user in ("ann", "bob", "cid"):
+        purse.settle(user, "call", 200)
+    assert purse.rows("SELECT subject, sum(charged_nano_usd)::int8 FROM budgets_counter GROUP BY 1 ORDER BY 1") == [
+        (user, 2 * tokens * TOKEN) for user, tokens in (("ann", 350), ("bob", 500), ("cid", 550), ("dan", 50))
+    ]
+    assert purse.held() == 0
 
 
 def test_one_charge_that_jumps_over_two_tells_both_in_order(purse: Purse) -> None:

@@ -51,21 +51,27 @@ SELECT c.budget_id, c.subject, c.period_start, c.id, c.is_based, c.charged_nano_
 FROM {_WANTED} JOIN budgets_counter c ON c.tenant_id = %(tenant)s AND c.budget_id = w.budget_id
     AND c.subject = w.subject AND c.period_start = w.period_start
 """  # noqa: S608
-_BASE = """
-UPDATE budgets_counter SET is_based = true, charged_nano_usd = (
-    SELECT coalesce(sum(amount_nano_usd), 0) FROM budgets_usagehour u
-    WHERE u.tenant_id = %(tenant)s AND u.hour >= %(start)s AND u.hour < %(end)s AND {of})
-WHERE tenant_id = %(tenant)s AND id = %(id)s
+_BEGUN = """
+unnest(%(ids)s::uuid[], %(subjects)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+AS w (id, subject, period_start, period_end)
 """
+_BASE = f"""
+UPDATE budgets_counter c SET is_based = true, charged_nano_usd = (
+    SELECT coalesce(sum(u.amount_nano_usd), 0) FROM budgets_usagehour u
+    WHERE u.tenant_id = %(tenant)s AND u.hour >= w.period_start AND u.hour < w.period_end AND {{of}})
+FROM {_BEGUN} WHERE c.tenant_id = %(tenant)s AND c.id = w.id
+"""  # noqa: S608
 # Calls that were held before the budget was set stand in slices that ended then: they are held in it, too.
-_TAKE_OVER = """
-UPDATE budgets_lease SET counters = array_append(counters, %(id)s::uuid)
-WHERE tenant_id = %(tenant)s AND id IN (
-    SELECT id FROM budgets_lease u WHERE tenant_id = %(tenant)s AND NOT is_open AND NOT %(id)s = ANY(counters)
-        AND valid_from >= %(start)s AND valid_from < %(end)s AND {of}
-    ORDER BY id FOR UPDATE)
-"""
-_OF = {Scope.TENANT: "true", Scope.USER: "u.user_id = %(subject)s", Scope.AGENT: "u.agent = %(subject)s"}
+_TAKE_OVER = f"""
+UPDATE budgets_lease l SET counters = l.counters || n.ids FROM (
+    SELECT held.id, array_agg(held.counter ORDER BY held.counter) AS ids FROM (
+        SELECT u.id, w.id AS counter FROM budgets_lease u JOIN {_BEGUN}
+            ON u.valid_from >= w.period_start AND u.valid_from < w.period_end AND NOT w.id = ANY(u.counters) AND {{of}}
+        WHERE u.tenant_id = %(tenant)s AND NOT u.is_open ORDER BY u.id FOR UPDATE OF u) held
+    GROUP BY held.id) n
+WHERE l.tenant_id = %(tenant)s AND l.id = n.id
+"""  # noqa: S608
+_OF = {Scope.TENANT: "true", Scope.USER: "u.user_id = w.subject", Scope.AGENT: "u.agent = w.subject"}
 _CHARGE = """
 INSERT INTO budgets_counter AS c (tenant_id, id, budget_id, subject, period_start, period_end, charged_nano_usd, is_based)
 SELECT %(tenant)s, gen_random_uuid(), w.*, false
@@ -138,8 +144,7 @@ def read(cursor: CursorWrapper, tenant: uuid.UUID, wanted: Sequence[Place], *, o
         if not is_based
     ]
     if new:
-        for place, counter in new:
-            base(cursor, tenant, place, counter)
+        base(cursor, tenant, new)
         rows = _read(cursor, tenant, wanted, own)
     return Read(
         ids=[row[3] for row in rows],
@@ -154,25 +159,26 @@ def _read(
     return list(cursor.fetchall())
 
 
-def base(cursor: CursorWrapper, tenant: uuid.UUID, place: Place, counter: uuid.UUID, *, and_own: int = 0) -> None:
-    """Begin a counter with what its period has seen already, from the hourly sums, and with what is held.
+def base(
+    cursor: CursorWrapper, tenant: uuid.UUID, begun: Sequence[tuple[Place, uuid.UUID]], own: Sequence[int] = ()
+) -> None:
+    """Begin counters with what their periods have seen already, from the hourly sums, and with what is held.
 
-    Exact under its lock: who charges locks the counter before the sums, so whoever is in the sums is through with the
-    counter, and whoever is not comes after us. No open slice stands under a counter that has no base. `and_own` is what
-    the caller charges now and adds to the sums next.
+    Exact under their locks: who charges locks the counter before the sums, so whoever is in the sums is through with the
+    counter, and whoever is not comes after us. No open slice stands under a counter that has no base. `own` is what the
+    caller charges each now and adds to the sums next.
     """
-    params: dict[str, Any] = {
-        "tenant": tenant,
-        "id": counter,
-        "start": place.start,
-        "end": place.end,
-        "subject": place.subject,
-    }
-    for statement in (_BASE, _TAKE_OVER):
-        cursor.execute(statement.format(of=_OF[place.terms.scope]), params)
-    notices.look(cursor, tenant, [counter], because=Because.CHANGED)
-    if and_own:
-        post(cursor, tenant, {counter: and_own})
+    of_scope: dict[Scope, list[tuple[Place, uuid.UUID]]] = defaultdict(list)
+    for place, counter in begun:
+        of_scope[place.terms.scope].append((place, counter))
+    for scope, theirs in of_scope.items():
+        params = {**_columns(tenant, [place for place, _ in theirs]), "ids": [counter for _, counter in theirs]}
+        for statement in (_BASE, _TAKE_OVER):
+            cursor.execute(statement.format(of=_OF[scope]), params)
+    ids = [counter for _, counter in begun]
+    notices.look(cursor, tenant, ids, because=Because.CHANGED)
+    if own:
+        post(cursor, tenant, dict(zip(ids, own, strict=True)))
 
 
 def charge(cursor: CursorWrapper, tenant: uuid.UUID, charges: Iterable[Charge]) -> tzinfo:
@@ -201,13 +207,18 @@ def charge(cursor: CursorWrapper, tenant: uuid.UUID, charges: Iterable[Charge]) 
 def _add(cursor: CursorWrapper, tenant: uuid.UUID, sums: dict[Place, int]) -> None:
     cursor.execute(_CHARGE, {**_columns(tenant, list(sums)), "amounts": list(sums.values())})
     by_key = {place.key: (place, amount) for place, amount in sums.items()}
+    begun: list[tuple[Place, uuid.UUID]] = []
+    own: list[int] = []
     over: list[uuid.UUID] = []
     for counter, budget, subject, start, is_based, is_over in cursor.fetchall():
         if not is_based:
             place, amount = by_key[budget, subject, start]
-            base(cursor, tenant, place, counter, and_own=amount)
+            begun.append((place, counter))
+            own.append(amount)
         elif is_over:
             over.append(counter)
+    if begun:
+        base(cursor, tenant, begun, own)
     if over:
         notices.look(cursor, tenant, over)
 

@@ -41,9 +41,14 @@ FROM budgets_counter c JOIN budgets_budget b ON b.tenant_id = c.tenant_id AND b.
 WHERE c.tenant_id = %s AND c.id = ANY(%s) ORDER BY c.id
 """
 _FIRED = """
-SELECT percent FROM budgets_notice WHERE tenant_id = %s AND budget_id = %s AND subject = %s AND period_start = %s
+SELECT c.id, array_agg(n.percent) FROM budgets_counter c JOIN budgets_notice n ON n.tenant_id = c.tenant_id
+    AND n.budget_id = c.budget_id AND n.subject = c.subject AND n.period_start = c.period_start
+WHERE c.tenant_id = %s AND c.id = ANY(%s) GROUP BY c.id
 """
-_NEXT = "UPDATE budgets_counter SET next_notice_nano_usd = %s WHERE tenant_id = %s AND id = %s"
+_NEXT = """
+UPDATE budgets_counter c SET next_notice_nano_usd = n.amount FROM unnest(%s::uuid[], %s::int8[]) AS n (id, amount)
+WHERE c.tenant_id = %s AND c.id = n.id
+"""
 _INSERT = """
 INSERT INTO budgets_notice (tenant_id, id, budget_id, scope, subject, period, period_start, period_end, percent,
     limit_nano_usd, used_nano_usd, because, crossed_at)
@@ -87,7 +92,20 @@ def look(
     """
     cursor.execute(_FACTS, [tenant, list(counters)])
     found = [_facts(*row) for row in cursor.fetchall()]
-    return sum(_look_at(cursor, tenant, facts, because) for facts in found)
+    fired: dict[uuid.UUID, list[int]] = {}
+    if because is Because.CHANGED:
+        cursor.execute(_FIRED, [tenant, list(counters)])
+        fired = dict(cursor.fetchall())
+    crossed: list[tuple[_Facts, int]] = []
+    following: dict[uuid.UUID, int | None] = {}
+    for facts in found:
+        new, then = _crossed(facts, because, fired.get(facts.counter, ()))
+        crossed += [(facts, percent) for percent in new]
+        if then != facts.next_notice:
+            following[facts.counter] = then
+    if following:
+        cursor.execute(_NEXT, [list(following), list(following.values()), tenant])
+    return sum(_note(cursor, tenant, facts, percent, because) for facts, percent in crossed)
 
 
 def refused(
@@ -151,13 +169,12 @@ def _upto(standing: Standing, *, is_ceiling: bool) -> int:
     return terms.ceiling_nano_usd if is_ceiling else terms.limit_nano_usd
 
 
-def _look_at(cursor: CursorWrapper, tenant: uuid.UUID, facts: _Facts, because: Because) -> int:
+def _crossed(facts: _Facts, because: Because, before: Sequence[int]) -> tuple[list[int], int | None]:
+    """The thresholds to tell now, those told `before` in the period left out, and the spend at which the next one lies."""
     reached = policies.crossed(facts.thresholds, limit_nano_usd=facts.limit, used_nano_usd=facts.used)
     if because is Because.REFUSED:
         reached = [percent for percent in facts.thresholds if percent in reached or percent <= _AT_LIMIT]
     if because is Because.CHANGED:
-        cursor.execute(_FIRED, [tenant, facts.budget, facts.subject, facts.start])
-        before = {percent for (percent,) in cursor.fetchall()}
         new = [percent for percent in reached if percent not in before]
     else:
         from_here = facts.next_notice
@@ -166,12 +183,8 @@ def _look_at(cursor: CursorWrapper, tenant: uuid.UUID, facts: _Facts, because: B
             for percent in reached
             if from_here is not None and policies.amount_at(percent, facts.limit) >= from_here
         ]
-    following = policies.next_notice(
-        facts.thresholds, limit_nano_usd=facts.limit, beyond_percent=max(reached, default=0)
-    )
-    if following != facts.next_notice:
-        cursor.execute(_NEXT, [following, tenant, facts.counter])
-    return sum(_note(cursor, tenant, facts, percent, because) for percent in new)
+    beyond = max(reached, default=0)
+    return new, policies.next_notice(facts.thresholds, limit_nano_usd=facts.limit, beyond_percent=beyond)
 
 
 def _note(cursor: CursorWrapper, tenant: uuid.UUID, facts: _Facts, percent: int, because: Because) -> bool:
