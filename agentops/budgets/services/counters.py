@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
-from agentops.budgets.policies import TERMS_COLUMNS, Place, Standing, Terms, places
+from agentops.budgets.policies import TERMS_COLUMNS, Place, Standing, Terms, next_notice, places
 from agentops.budgets.queries.calendar import ZONE_OF, zone_called
 from agentops.budgets.services import notices
 from agentops.budgets.types import Because, Charge, Scope
@@ -72,11 +72,21 @@ UPDATE budgets_lease l SET counters = l.counters || n.ids FROM (
 WHERE l.tenant_id = %(tenant)s AND l.id = n.id
 """  # noqa: S608
 _OF = {Scope.TENANT: "true", Scope.USER: "u.user_id = w.subject", Scope.AGENT: "u.agent = w.subject"}
+# A user who has not been seen in the period, whom no notice and no ended slice names, begins with what is charged now:
+# nothing has to be looked up. Of a row that somebody else made meanwhile, that is not used.
 _CHARGE = """
-INSERT INTO budgets_counter AS c (tenant_id, id, budget_id, subject, period_start, period_end, charged_nano_usd, is_based)
-SELECT %(tenant)s, gen_random_uuid(), w.*, false
+INSERT INTO budgets_counter AS c (tenant_id, id, budget_id, subject, period_start, period_end, charged_nano_usd, is_based,
+    next_notice_nano_usd)
+SELECT %(tenant)s, gen_random_uuid(), w.budget_id, w.subject, w.period_start, w.period_end, w.amount, w.is_user
+    AND NOT EXISTS (SELECT 1 FROM budgets_usagehour u WHERE u.tenant_id = %(tenant)s AND u.user_id = w.subject
+        AND u.hour >= w.period_start AND u.hour < w.period_end)
+    AND NOT EXISTS (SELECT 1 FROM budgets_notice o WHERE o.tenant_id = %(tenant)s AND o.budget_id = w.budget_id
+        AND o.subject = w.subject AND o.period_start = w.period_start)
+    AND w.subject NOT IN (SELECT l.user_id FROM budgets_lease l WHERE l.tenant_id = %(tenant)s AND NOT l.is_open),
+    w.first_notice
 FROM unnest(%(budgets)s::uuid[], %(subjects)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
-    %(amounts)s::int8[]) AS w (budget_id, subject, period_start, period_end, amount)
+    %(amounts)s::int8[], %(are_users)s::bool[], %(first_notices)s::int8[])
+    AS w (budget_id, subject, period_start, period_end, amount, is_user, first_notice)
 ORDER BY w.budget_id, w.subject COLLATE "C", w.period_start
 ON CONFLICT (tenant_id, budget_id, subject, period_start)
 DO UPDATE SET charged_nano_usd = c.charged_nano_usd + excluded.charged_nano_usd
@@ -189,24 +199,35 @@ def charge(cursor: CursorWrapper, tenant: uuid.UUID, charges: Iterable[Charge]) 
     kept = kept_by(cursor, tenant)
     if not kept.terms:
         return kept.zone
-    sums: dict[Place, int] = defaultdict(int)
+    sums: dict[tuple[uuid.UUID, str, datetime], int] = defaultdict(int)
+    by_key: dict[tuple[uuid.UUID, str, datetime], Place] = {}
     seen: dict[tuple[str, str, object], list[Place]] = {}
     for one in charges:
         if not one.amount_nano_usd:
             continue
-        key = (one.user_id, one.agent, one.occurred_at.astimezone(kept.zone).date())
-        if key not in seen:
-            seen[key] = kept.places(user=one.user_id, agent=one.agent, at=one.occurred_at)
-        for place in seen[key]:
-            sums[place] += one.amount_nano_usd
+        whose = (one.user_id, one.agent, one.occurred_at.astimezone(kept.zone).date())
+        if whose not in seen:
+            seen[whose] = kept.places(user=one.user_id, agent=one.agent, at=one.occurred_at)
+            by_key.update((place.key, place) for place in seen[whose])
+        for place in seen[whose]:
+            sums[place.key] += one.amount_nano_usd
     if sums:
-        _add(cursor, tenant, sums)
+        _add(cursor, tenant, [(place, sums[key]) for key, place in by_key.items()])
     return kept.zone
 
 
-def _add(cursor: CursorWrapper, tenant: uuid.UUID, sums: dict[Place, int]) -> None:
-    cursor.execute(_CHARGE, {**_columns(tenant, list(sums)), "amounts": list(sums.values())})
-    by_key = {place.key: (place, amount) for place, amount in sums.items()}
+def _add(cursor: CursorWrapper, tenant: uuid.UUID, sums: Sequence[tuple[Place, int]]) -> None:
+    wanted = [place for place, _ in sums]
+    cursor.execute(
+        _CHARGE,
+        {
+            **_columns(tenant, wanted),
+            "amounts": [amount for _, amount in sums],
+            "are_users": [place.terms.scope is Scope.USER for place in wanted],
+            "first_notices": [_first_notice(place.terms) for place in wanted],
+        },
+    )
+    by_key = {place.key: (place, amount) for place, amount in sums}
     begun: list[tuple[Place, uuid.UUID]] = []
     own: list[int] = []
     over: list[uuid.UUID] = []
@@ -221,6 +242,10 @@ def _add(cursor: CursorWrapper, tenant: uuid.UUID, sums: dict[Place, int]) -> No
         base(cursor, tenant, begun, own)
     if over:
         notices.look(cursor, tenant, over)
+
+
+def _first_notice(terms: Terms) -> int | None:
+    return next_notice(terms.thresholds, limit_nano_usd=terms.limit_nano_usd, beyond_percent=0)
 
 
 def post(cursor: CursorWrapper, tenant: uuid.UUID, amounts: dict[uuid.UUID, int]) -> None:
