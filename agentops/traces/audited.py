@@ -18,6 +18,9 @@ from audit.types import Actor, Outcome, Target
 _KINDS = (SpanKind.TOOL, SpanKind.SIDE_EFFECT)
 _STATUS = {SpanStatus.OK: "ok", SpanStatus.ERROR: "error", SpanStatus.UNSET: "no error"}
 
+# Entries are never edited: a name that comes with a later span is in the run, and not here.
+NOT_NAMED = "an agent that no span had named yet"
+
 
 def is_audited(counted: Counted) -> bool:
     return counted.span.kind in _KINDS and counted.is_counted and not counted.is_guarded
@@ -40,7 +43,7 @@ def entry_of(counted: Counted, run: RunState, *, at: datetime) -> NewEntry:
         data |= {"name": span.name[:200]}
     return NewEntry(
         action="tool.observed" if is_tool else "side_effect.observed",
-        actor=Actor(type="agent", id=f"agent:{agent or 'unknown'}", label=agent or "an agent without a name"),
+        actor=Actor(type="agent", id=f"agent:{agent or 'unknown'}", label=agent or NOT_NAMED),
         target=_target(span),
         outcome=Outcome.FAILURE if span.status == SpanStatus.ERROR else Outcome.SUCCESS,
         data=data,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from agentops.common.scope import tenant_scope
 from audit.models import Entry, Pending
+from audit.sentences import sentence
 from audit.types import Outcome
 from tests.ingest.wire import Sender, native, new_trace
 from tests.world import World
@@ -69,11 +71,23 @@ def test_a_span_that_names_nobody_is_an_entry_all_the_same(world: World, acme: S
     assert (entry.actor_id, entry.target_id) == ("agent:unknown", "look up")
 
 
-def test_a_span_below_its_run_acts_as_the_runs_agent_for_the_runs_user(world: World, acme: Sender) -> None:
+def test_a_span_that_names_nobody_acts_as_its_runs_agent_as_far_as_the_run_was_named_by_then(
+    world: World, acme: Sender
+) -> None:
     root = native(kind="run", agent="refund-desk", user_id="u-7")
-    acme.native(root, native(kind="tool", tool="refund", trace_id=root["trace_id"], parent_span_id=root["span_id"]))
-    [entry] = entries(world)
-    assert (entry.actor_id, entry.on_behalf_of_id) == ("agent:refund-desk", "u-7")
+
+    def call(tool: str) -> dict[str, Any]:
+        return native(kind="tool", tool=tool, trace_id=root["trace_id"], parent_span_id=root["span_id"])
+
+    acme.native(call("before"))
+    acme.native(call("beside"), root)
+    acme.native(call("after"))
+    told = {entry.target_id: (entry.actor_id, entry.on_behalf_of_id, sentence(entry)) for entry in entries(world)}
+    assert told == {
+        "before": ("agent:unknown", "", "an agent that no span had named yet called before: no error"),
+        "beside": ("agent:refund-desk", "u-7", "refund-desk called beside: no error"),
+        "after": ("agent:refund-desk", "u-7", "refund-desk called after: no error"),
+    }
 
 
 def test_names_at_their_longest_fit(world: World, acme: Sender) -> None:
