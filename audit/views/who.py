@@ -16,6 +16,7 @@ from audit.searching import Filters
 from audit.sentences import actor_words, plain
 from audit.views.gathering import sort_lines
 from audit.views.listing import held, listed
+from audit.views.things import url_of
 from tenants.access import TenantRequest
 
 
@@ -37,7 +38,7 @@ def who(request: TenantRequest) -> HttpResponse:
         "gathered": gathered,
         "sorts": sort_lines(gathered, place(request, "audit-log"), filters),
         "log_url": f"{place(request, 'audit-log')}?{filters.query_string}",
-        "agent": value.removeprefix("agent:") if value.startswith("agent:") else "",
+        "agent_url": url_of(request, "agent", value.removeprefix("agent:")) if value.startswith("agent:") else "",
         "value": value,
     }
     return page_or_fragment(request, "audit/who.html", "audit/_log.html", context)
