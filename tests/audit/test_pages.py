@@ -13,6 +13,7 @@ from django.test import Client
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
+from agentops.traces.audited import NOT_NAMED
 from audit import canonical, notes, queries, services, tree
 from audit.types import Actor, Outcome, Target
 from tests.audit.logs import Log
@@ -117,6 +118,8 @@ def test_everything_one_did_and_everything_done_to_one_thing(log: Log, world: Wo
     assert "on this user's behalf" in person.replace("&#x27;", "'") and "refund" in person and "transfer" in person
     what = words(text(auditor, world.acme.url("audit/what/?target_type=tool&target_id=transfer")))
     assert "Everything that was done to it" in what and "other called transfer" in what and "desk" not in what
+    record(log, actor=Actor("agent", "agent:unknown", NOT_NAMED))
+    assert "before it was known whose it is" in words(text(auditor, world.acme.url("audit/who/?actor=agent:unknown")))
     assert auditor.get(world.acme.url("audit/who/")).status_code == 404
     assert auditor.get(world.acme.url("audit/what/?target_type=tool")).status_code == 404
 
