@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, connections
 
@@ -58,7 +59,7 @@ SELECT h.tenant_id FROM audit_head h LEFT JOIN audit_manifestcursor c ON c.tenan
 LEFT JOIN audit_leaf l ON l.tenant_id = h.tenant_id AND l.leaf_index = coalesce(c.next_leaf, 0)
 WHERE h.tree_size > coalesce(c.next_leaf, 0) ORDER BY l.recorded_at NULLS FIRST, h.tenant_id
 """
-_LOOK = {"late": LATE, "lags": LAGS}
+_LOOK: dict[str, Any] = {"late": LATE, "lags": LAGS}
 
 
 @dataclass(frozen=True, slots=True)
