@@ -7,8 +7,9 @@ import random
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from agentops.common import clock
 from agentops.common.ids import new_id
@@ -28,7 +29,7 @@ from tenants.roles import PLAN_AUDIT_DAYS
 
 logger = logging.getLogger(__name__)
 
-LAGS, STREAM_STOPPED = "sealing_lag", "stream_stopped"
+STREAM_STOPPED = "stream_stopped"
 # The queue has one worker: a sweep goes away in time for doorbells and others, and the next one goes on.
 _SWEEP_SECONDS = 8.0
 _EXPORT_SECONDS = 90.0
@@ -38,14 +39,22 @@ _STREAM_SECONDS = 20.0
 @task(Queue.MAINTENANCE)
 def seal(tenant_id: str) -> int:
     """Seal what one tenant's people wait for; answers how many entries."""
-    return _in_turn([uuid.UUID(tenant_id)], _one_batch)
+    tenant = uuid.UUID(tenant_id)
+    since = queries.looked_at_from(tenant=tenant, using=OWNER)
+    return _in_turn([tenant], partial(_one_batch, {tenant: since}))
+
+
+@task(Queue.MAINTENANCE)
+def seal_lately() -> int:
+    """Seal what was written lately, who has waited longest first, one batch of each tenant in turn; answers how many entries."""
+    return _sealed(dict(queries.tenants_waiting(lately=True, using=OWNER)))
 
 
 @task(Queue.MAINTENANCE)
 def seal_waiting() -> int:
-    """Seal what waits, who has waited longest first, one batch of each tenant in turn; answers how many entries."""
+    """The same with all that waits, whenever it was recorded. Only this look knows that nothing waits too long."""
     try:
-        return _in_turn([tenant for tenant, _ in queries.tenants_waiting(using=OWNER)], _one_batch)
+        return _sealed(dict(queries.tenants_waiting(using=OWNER)))
     finally:
         _look_for_lag()
 
@@ -201,10 +210,14 @@ def _in_turn(tenants: Iterable[uuid.UUID], step: Callable[[uuid.UUID], tuple[int
     return count
 
 
-def _one_batch(tenant: uuid.UUID) -> tuple[int, bool]:
+def _sealed(waiting: Mapping[uuid.UUID, datetime]) -> int:
+    return _in_turn(waiting, partial(_one_batch, waiting))
+
+
+def _one_batch(since: Mapping[uuid.UUID, datetime | None], tenant: uuid.UUID) -> tuple[int, bool]:
     """Seal one batch. A tenant whose log cannot be sealed is a finding already, and a line in the log of the worker."""
     try:
-        done = services.seal(tenant=tenant, at=clock.now())
+        done = services.seal(tenant=tenant, at=clock.now(), since=since[tenant])
     except (KeyMissing, TreeDiffers) as error:
         logger.error("the audit log of tenant %s cannot be sealed: %s", tenant, error)
         return 0, False
@@ -229,10 +242,10 @@ def _look_for_lag() -> None:
     late = {tenant: since for tenant, since in waiting.items() if now - since > queries.LAG}
     for tenant, since in late.items():
         detail = f"the oldest entry without a place in the tree was recorded {_ago(now - since)} ago"
-        services.note_finding(tenant=tenant, kind=LAGS, detail=detail, at=now)
-    for tenant in queries.tenants_with_finding(kind=LAGS, using=OWNER):
+        services.note_finding(tenant=tenant, kind=queries.LAGS, detail=detail, at=now)
+    for tenant in queries.tenants_with_finding(kind=queries.LAGS, using=OWNER):
         if tenant not in late:
-            services.end_finding(tenant=tenant, kind=LAGS, at=now)
+            services.end_finding(tenant=tenant, kind=queries.LAGS, at=now)
     for tenant in queries.tenants_with_finding(kind=UNSEALABLE, using=OWNER):
         if tenant not in waiting:  # it was sealed since
             services.end_finding(tenant=tenant, kind=UNSEALABLE, at=now)

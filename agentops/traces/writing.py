@@ -79,7 +79,7 @@ def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Writt
             rollup.merge(runs[run_id], found.values())
         changed = [runs[run_id] for run_id, found in batch.items() if found or run_id in corrections]
         _write_runs(cursor, tenant, changed, new=new, at=at)
-        named = _named_later(cursor, tenant, runs, names, corrections)
+        named, told_before = _named_later(cursor, tenant, runs, names, corrections)
         accepted = _insert_spans(cursor, tenant, runs, batch)
         facets.write(cursor, tenant, changed, before)
     charges = [
@@ -98,6 +98,7 @@ def write(*, tenant: uuid.UUID, spans: Sequence[Counted], at: datetime) -> Writt
         for one in found.values()
         if audited.is_audited(one)
     ]
+    entries += [audited.named_later(runs[run_id], *told, at=at) for run_id, told in told_before.items()]
     audit.record_many(tenant=tenant, entries=entries)
     return Written(accepted=accepted, duplicates=len(spans) - accepted, new_runs=len(new))
 
@@ -344,27 +345,35 @@ def _named_later(
     runs: dict[uuid.UUID, RunState],
     before: dict[uuid.UUID, tuple[str, str]],
     corrections: dict[uuid.UUID, list[Charge]],
-) -> dict[tuple[uuid.UUID, int], tuple[str, str]]:
-    """The stored calls that name nobody themselves, of runs whose agent or user is another now, and whose they are.
+) -> tuple[dict[tuple[uuid.UUID, int], tuple[str, str]], dict[uuid.UUID, tuple[int, str]]]:
+    """The stored calls that name nobody themselves, of runs whose agent or user is another now, and whose they are; and by
+    run how many actions were told in the audit log under what was known before, and whose the run is now.
 
     What was a forgotten person's does not go back to a name that comes late.
     """
     named: dict[tuple[uuid.UUID, int], tuple[str, str]] = {}
+    told: dict[uuid.UUID, tuple[int, str]] = {}
     for run_id, names in before.items():
         run = runs[run_id]
         user_now = names[1] if is_pseudonym(names[1]) else run.user_id
         if names == (run.agent, user_now):
             continue
         cursor.execute(
-            "SELECT span_id, agent, user_id FROM traces_span WHERE tenant_id = %s AND day = %s AND run_id = %s "
-            "AND kind = %s AND (agent = '' OR user_id = '')",
-            [tenant, run.day, run_id, int(SpanKind.LLM)],
+            "SELECT span_id, kind, agent, user_id, is_counted AND NOT is_guarded FROM traces_span "
+            "WHERE tenant_id = %s AND day = %s AND run_id = %s AND kind = ANY(%s) AND (agent = '' OR user_id = '')",
+            [tenant, run.day, run_id, [int(SpanKind.LLM), *map(int, audited.KINDS)]],
         )
         taken_back = {charge.span_id for charge in corrections.get(run_id, ())}
-        for span_id, agent, user in cursor.fetchall():
-            if span_id not in taken_back:
+        actions = 0
+        for span_id, kind, agent, user, is_own in cursor.fetchall():
+            if kind != SpanKind.LLM:
+                was = (agent or names[0], user or names[1])
+                actions += is_own and was != (agent or run.agent, user or user_now)
+            elif span_id not in taken_back:
                 named[run_id, span_id] = (agent or run.agent, user or user_now)
-    return named
+        if actions:
+            told[run_id] = (actions, user_now)
+    return named, told
 
 
 def _is_charge(counted: Counted) -> bool:

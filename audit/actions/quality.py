@@ -85,6 +85,12 @@ ACTIONS: tuple[tuple[str, Action], ...] = (
         "idempotency_key",
     ),
     action(
+        "run.named",
+        Category.AGENT,
+        "{actor} turned out to be whose {target} is; actions of it recorded before that: {calls}",
+        "calls",
+    ),
+    action(
         "run.manifest",
         Category.INTEGRITY,
         "the run of {actor} left {entries} entries",

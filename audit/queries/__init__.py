@@ -55,8 +55,10 @@ from audit.queries.streams import (
 )
 from audit.queries.waiting import (
     LAG,
+    LAGS,
     SealingState,
     is_waiting,
+    looked_at_from,
     sealing_state,
     tenants_waiting,
     tenants_with_finding,
@@ -65,6 +67,7 @@ from audit.queries.waiting import (
 
 __all__ = [
     "LAG",
+    "LAGS",
     "LOOK_BACK",
     "Certificate",
     "Found",
@@ -109,6 +112,7 @@ __all__ = [
     "kept_days",
     "knows_run",
     "last_checkpoint",
+    "looked_at_from",
     "mentions",
     "newer_neighbour",
     "numbers",

@@ -38,10 +38,11 @@ SELECT note, key_id FROM audit_checkpoint WHERE tenant_id = %s ORDER BY tree_siz
 # its rows would be walked for each of them where the planner knows of none, as it does of a tenant that began today.
 _PLACE = """
 WITH taken AS (
-    DELETE FROM audit_pending WHERE tenant_id = %(tenant)s AND (recorded_at, entry_id) <= (
+    DELETE FROM audit_pending
+    WHERE tenant_id = %(tenant)s AND recorded_at >= %(since)s AND (recorded_at, entry_id) <= (
         SELECT recorded_at, entry_id FROM (
             SELECT recorded_at, entry_id FROM audit_pending
-            WHERE tenant_id = %(tenant)s ORDER BY recorded_at, entry_id LIMIT %(most)s
+            WHERE tenant_id = %(tenant)s AND recorded_at >= %(since)s ORDER BY recorded_at, entry_id LIMIT %(most)s
         ) AS batch ORDER BY recorded_at DESC, entry_id DESC LIMIT 1
     )
     RETURNING recorded_at, entry_id, leaf_hash
@@ -90,19 +91,22 @@ class Sealed:
     note: str
 
 
-def seal(*, tenant: uuid.UUID, at: datetime, most: int = BATCH) -> Sealed | None:
+def seal(*, tenant: uuid.UUID, at: datetime, since: datetime | None = None, most: int = BATCH) -> Sealed | None:
     """Place what waits, at most so many entries, and sign; None where nothing waits.
+
+    What was recorded before `since` is left to another look: a caller who knows where waiting begins spares this one the
+    rows that were sealed before.
 
     Raises KeyMissing where this tenant's key is not here, and TreeDiffers where the stored tree is not what was signed
     last; nothing is placed then, and a finding says so.
     """
     try:
         try:
-            return _seal(tenant, at, most)
+            return _seal(tenant, at, since, most)
         except IntegrityError:
             _drop_second_rows(tenant, at)
         try:
-            return _seal(tenant, at, most)
+            return _seal(tenant, at, since, most)
         except IntegrityError as error:
             raise TreeDiffers("something stands already where the next leaves belong") from error
     except (KeyMissing, TreeDiffers) as error:
@@ -143,10 +147,10 @@ def publish(cursor: CursorWrapper, key: SignsAs) -> None:
     cursor.execute(_PUBLISH, [key.id, key.name, key.public, key.created_at])
 
 
-def _seal(tenant: uuid.UUID, at: datetime, most: int) -> Sealed | None:
+def _seal(tenant: uuid.UUID, at: datetime, since: datetime | None, most: int) -> Sealed | None:
     with transaction.atomic(using=OWNER, durable=True), connections[OWNER].cursor() as cursor:
         head = lock_head(cursor, tenant)
-        return place(cursor, tenant, head, at, most)
+        return place(cursor, tenant, head, at, most, since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +178,12 @@ def lock_head(cursor: CursorWrapper, tenant: uuid.UUID) -> LockedHead:
     return LockedHead(_signed_origin(cursor, tenant, size, frontier), size, frontier, keys.get(key_id))
 
 
-def place(cursor: CursorWrapper, tenant: uuid.UUID, head: LockedHead, at: datetime, most: int) -> Sealed | None:
+def place(
+    cursor: CursorWrapper, tenant: uuid.UUID, head: LockedHead, at: datetime, most: int, since: datetime | None = None
+) -> Sealed | None:
     """One batch, inside the transaction that holds the head's lock."""
     # A statement of its own, after the lock: its snapshot sees whatever the sealer before this one has done.
-    cursor.execute(_PLACE, {"tenant": tenant, "size": head.size, "most": most})
+    cursor.execute(_PLACE, {"tenant": tenant, "size": head.size, "since": since or "-infinity", "most": most})
     (packed,) = cursor.fetchone()
     if packed is None:
         return None

@@ -8,19 +8,18 @@ from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch
 from django.views.decorators.http import require_GET
 
 from agentops.common import clock
 from agentops.common.cursors import Cursor
 from agentops.common.pages import place
-from agentops.traces import queries as traces
 from audit import canonical, presenting, queries, sentences
 from audit.models import Entry
 from audit.presenting import Line
 from audit.queries.entries import told
 from audit.sentences import plain
 from audit.views.listing import held
+from audit.views.things import run_url, url_of
 from tenants.access import TenantRequest
 
 
@@ -99,7 +98,7 @@ def _chain(request: TenantRequest, row: Entry, data: dict[str, Any], hidden: Any
     found = queries.of_confirmation(tenant=tenant, confirmation=confirmation, at=at, held=hidden)
     return {
         "chain": [Line(each) for each in found] if len(found) > 1 else [],
-        "receipt_url": _address(request, "confirmation-receipt", confirmation=confirmation),
+        "receipt_url": url_of(request, "confirmation", str(confirmation)),
     }
 
 
@@ -112,27 +111,12 @@ def _links(request: TenantRequest, row: Entry) -> dict[str, str]:
         "target": f"{what}?{urlencode({'target_type': row.target_type, 'target_id': row.target_id})}"
         if row.target_id
         else "",
-        "thing": _thing(request, row),
+        "thing": url_of(request, row.target_type, row.target_id),
     }
     if row.run_id is not None:
-        if traces.run_exists(tenant=request.access.tenant.id, run_id=row.run_id):
-            found["run"] = place(request, "run", run_id=row.run_id.hex)
+        found["run"] = run_url(request, row.run_id)
         found["of_run"] = f"{place(request, 'audit-log')}?{urlencode({'run': row.run_id.hex})}"
     return found
-
-
-def _thing(request: TenantRequest, row: Entry) -> str:
-    """The page of what it was done to."""
-    match row.target_type:
-        case "agent":
-            return _address(request, "agent", agent=row.target_id)
-        case "confirmation":
-            return _address(request, "confirmation-receipt", confirmation=row.target_id)
-        case "run":
-            return _address(request, "run", run_id=row.target_id)
-        case "message":
-            return _address(request, "delivery", message=row.target_id)
-    return ""
 
 
 def _is_id(text: str) -> bool:
@@ -141,14 +125,6 @@ def _is_id(text: str) -> bool:
         return bool(text) and uuid.UUID(text) is not None
     except ValueError:
         return False
-
-
-def _address(request: TenantRequest, name: str, **kwargs: str) -> str:
-    """ "" where there is no such page for these people, or an id is of another form."""
-    try:
-        return place(request, name, **kwargs)
-    except NoReverseMatch:
-        return ""
 
 
 def _neighbours(request: TenantRequest, row: Entry, hidden: Any) -> dict[str, str]:

@@ -15,6 +15,7 @@ from audit.searching import Filters
 from audit.sentences import plain, words_of
 from audit.views.gathering import sort_lines
 from audit.views.listing import held, listed
+from audit.views.things import url_of
 from tenants.access import TenantRequest
 
 
@@ -32,8 +33,7 @@ def what(request: TenantRequest) -> HttpResponse:
     context |= {
         "title": plain(fixed["target_id"]),
         "kind": words_of(fixed.get("target_type", "record")),
-        "target_type": fixed.get("target_type", ""),
-        "target_id": fixed["target_id"],
+        "thing_url": url_of(request, fixed.get("target_type", ""), fixed["target_id"]),
         "gathered": gathered,
         "sorts": sort_lines(gathered, place(request, "audit-log"), filters),
         "log_url": f"{place(request, 'audit-log')}?{filters.query_string}",

@@ -10,12 +10,14 @@ from django.views.decorators.http import require_GET
 from agentops.common import clock
 from agentops.common.errors import NotFound
 from agentops.common.pages import page_or_fragment, place
+from agentops.traces.audited import NOT_NAMED
 from audit import queries
 from audit.presenting import Line
 from audit.searching import Filters
 from audit.sentences import actor_words, plain
 from audit.views.gathering import sort_lines
 from audit.views.listing import held, listed
+from audit.views.things import url_of
 from tenants.access import TenantRequest
 
 
@@ -33,14 +35,23 @@ def who(request: TenantRequest) -> HttpResponse:
     newest = next((line for day in context.get("days", ()) for line in day.lines), None)
     context |= {
         "title": _name(name, value, newest),
-        "is_actor": name == "actor",
+        "sentence": _sentence(name, newest),
         "gathered": gathered,
         "sorts": sort_lines(gathered, place(request, "audit-log"), filters),
         "log_url": f"{place(request, 'audit-log')}?{filters.query_string}",
-        "agent": value.removeprefix("agent:") if value.startswith("agent:") else "",
+        "agent_url": url_of(request, "agent", value.removeprefix("agent:")) if value.startswith("agent:") else "",
         "value": value,
+        "what": "id" if name == "actor" else "user id",
     }
     return page_or_fragment(request, "audit/who.html", "audit/_log.html", context)
+
+
+def _sentence(name: str, newest: Line | None) -> str:
+    if name == "person":
+        return "Everything that agents did on this user's behalf, the newest first."
+    if newest is not None and newest.entry.actor_label == NOT_NAMED:
+        return "What was recorded before it was known whose it is. Where its run was named later, an entry of the run says so."
+    return "Everything it did, the newest first."
 
 
 def _name(name: str, value: str, newest: Line | None) -> str:

@@ -16,7 +16,6 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agentops.catalog import queries as catalog
-from agentops.catalog.errors import AgentUnknown
 from agentops.common import clock, paging
 from agentops.common.errors import DomainError, InvalidInput, NotFound
 from agentops.common.ids import trace_uuid
@@ -151,18 +150,9 @@ def _shown(request: TenantRequest, item: ReviewItem, *, problem: str = "", statu
         "queue_url": _with_query(place(request, "review-queue"), wanted),
         "verdict_url": _with_query(place(request, "review-verdict", item=item.id), wanted),
         "may_label": _may(request, Permission.QUALITY_LABEL, Permission.STAFF_QUALITY_LABEL),
-        "is_registered": _is_registered(tenant, item.agent),
+        "is_registered": catalog.is_registered(tenant=tenant, name=item.agent),
     }
     return TemplateResponse(request, "evals/review_item.html", context, status=status)
-
-
-def _is_registered(tenant: uuid.UUID, agent: str) -> bool:
-    """Has the catalog this agent? Whoever sends traces may name any."""
-    try:
-        catalog.agent(tenant=tenant, name=agent)
-    except AgentUnknown:
-        return False
-    return True
 
 
 def _trace(run: traces.Run, links: TraceLinks) -> presenting.Trace:

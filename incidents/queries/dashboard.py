@@ -129,7 +129,7 @@ def present(*, tenants: Sequence[uuid.UUID], at: datetime) -> Present:
         accepted, rejected = cursor.fetchone()
         cursor.execute(_LAG, params)
         lag, lag_most = cursor.fetchone()
-    unsealed = audited.tenants_waiting()
+    unsealed = audited.tenants_waiting(lately=True)
     return Present(
         confirmations=waiting,
         oldest_confirmation_at=oldest,

@@ -13,10 +13,12 @@ from django.test import Client
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
+from agentops.traces.audited import NOT_NAMED
 from audit import canonical, notes, queries, services, tree
 from audit.types import Actor, Outcome, Target
 from tests.audit.logs import Log
 from tests.confirmations.asked import Desk
+from tests.runtime.guarded import MANIFEST, Caller, apply
 from tests.world import World
 
 Clients = Callable[..., Client]
@@ -116,8 +118,27 @@ def test_everything_one_did_and_everything_done_to_one_thing(log: Log, world: Wo
     assert "on this user's behalf" in person.replace("&#x27;", "'") and "refund" in person and "transfer" in person
     what = words(text(auditor, world.acme.url("audit/what/?target_type=tool&target_id=transfer")))
     assert "Everything that was done to it" in what and "other called transfer" in what and "desk" not in what
+    record(log, actor=Actor("agent", "agent:unknown", NOT_NAMED))
+    assert "before it was known whose it is" in words(text(auditor, world.acme.url("audit/who/?actor=agent:unknown")))
     assert auditor.get(world.acme.url("audit/who/")).status_code == 404
     assert auditor.get(world.acme.url("audit/what/?target_type=tool")).status_code == 404
+
+
+def test_a_page_of_its_own_is_offered_only_where_there_is_one(log: Log, world: World, auditor: Client) -> None:
+    """A trace may name an agent that nobody registered; a run may have asked the guard and sent no spans."""
+    apply(world.acme, MANIFEST)
+    run = Caller(world.acme).run()
+    for name, is_there in (("refund-desk", True), ("nobody", False)):
+        offered = f'href="{world.acme.url(f"agents/{name}/")}"'
+        made = record(log, action="agent.created", target=Target("agent", name), data={"agent": name})
+        for path in (f"who/?actor=agent:{name}", f"what/?target_type=agent&target_id={name}", f"entries/{made}/"):
+            assert (offered in text(auditor, world.acme.url(f"audit/{path}"))) is is_there, path
+    for run_id, is_there in ((run.uuid, True), (uuid.uuid4(), False)):
+        made = record(log, run=run_id)
+        page = text(auditor, world.acme.url(f"audit/entries/{made}/"))
+        offered = world.acme.url(f"runs/{run_id.hex}/")
+        assert (f'href="{offered}"' in page) is is_there
+        assert (auditor.get(offered).status_code == 200) is is_there
 
 
 def test_data_that_is_kept_beside_its_entry_is_on_its_page(log: Log, world: World, auditor: Client) -> None:

@@ -7,14 +7,16 @@ import hashlib
 import itertools
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from django.db import IntegrityError
+from django.db import IntegrityError, connections
 
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
@@ -24,7 +26,7 @@ from audit.keys import SignsAs
 from audit.models import Entry, SigningKey
 from audit.services import rotation
 from audit.types import SYSTEM, Actor, Outcome, Target
-from tests.audit.logs import Log, entry
+from tests.audit.logs import Log, assert_one_whole_history, entry
 from tests.runtime.guarded import MANIFEST, Caller, apply
 from tests.world import World
 
@@ -328,3 +330,78 @@ def test_what_waits_for_more_than_five_minutes_is_found_until_it_is_sealed(
     settings.AUDIT_KEY_DIR = there
     tasks.seal_waiting()
     assert log.findings(ended_at=None) == []
+
+
+def test_the_quick_sweep_begins_near_the_last_leaf_and_leaves_who_came_late_to_the_other(
+    log: Log, world: World
+) -> None:
+    log.write(1)
+    assert tasks.seal_lately() == len(Log(world.globex).leaves()) + 1 > 1, "one of them had no tree yet"
+    log.write(2, at=clock.now() - timedelta(seconds=90))
+    assert tasks.seal_lately() == 2
+    late = log.write(1, at=clock.now() - timedelta(minutes=4))
+    assert tasks.seal_lately() == tasks.seal(tenant_id=str(log.id)) == 0 and log.pending() == late
+    assert tasks.seal_waiting() == 1 and log.leaves()[-1].entry_id == late[0]
+    assert_one_whole_history(log)
+
+
+def test_the_quick_sweep_finds_a_backlog_of_hours_and_who_is_known_to_be_late(log: Log, settings: Any) -> None:
+    """Nothing was sealed meanwhile, or what is late was found: then looks begin where it waits."""
+    log.execute("UPDATE audit_leaf SET recorded_at = now() - interval '5 hours' WHERE tenant_id = %s", log.id)
+    log.write(3, at=clock.now() - timedelta(hours=4))
+    assert log.id in dict(queries.tenants_waiting(lately=True, using="owner"))
+    services.seal(tenant=log.id, at=clock.now(), since=queries.looked_at_from(tenant=log.id, using="owner"), most=1)
+    assert len(log.pending()) == 2, "the rest of a batch is not before where the next look begins"
+    assert tasks.seal_lately() >= 2 and log.pending() == []
+    log.write(1)
+    log.seal()
+    log.write(1, at=clock.now() - timedelta(hours=3))
+    services.note_finding(tenant=log.id, kind=queries.LAGS, detail="known", at=clock.now())
+    assert tasks.seal(tenant_id=str(log.id)) == 1
+    assert tasks.seal_waiting() == 0 and log.findings(ended_at=None) == []
+
+
+def test_rows_that_nothing_can_vacuum_are_not_walked_by_the_quick_looks(log: Log) -> None:
+    """A dump keeps its snapshot open: what was sealed meanwhile stays in the index of what waits."""
+    at, many = clock.now() - timedelta(hours=1), 15_000
+    with another_snapshot():
+        log.execute(
+            "INSERT INTO audit_pending SELECT %s, %s::timestamptz + number * interval '0.1 seconds', gen_random_uuid(), "
+            "sha256(number::text::bytea) FROM generate_series(1, %s) AS number",
+            log.id, at, many,
+        )  # fmt: skip
+        assert log.seal().count == many  # type: ignore[union-attr]
+        log.execute("VACUUM ANALYZE audit_pending")
+        log.write(1)
+        whole = pages_read(lambda: queries.tenants_waiting(using="owner"))
+        found: list[Any] = []
+        quick = pages_read(lambda: found.extend(queries.tenants_waiting(lately=True, using="owner")))
+        assert log.id in [tenant for tenant, _ in found]
+        assert quick * 5 < whole
+        assert pages_read(lambda: tasks.seal(tenant_id=str(log.id))) * 5 < whole and log.pending() == []
+
+
+@contextmanager
+def another_snapshot() -> Iterator[None]:
+    given = connections["owner"].get_connection_params()
+    with psycopg.connect(**{name: given[name] for name in ("host", "port", "user", "dbname")}) as old:
+        old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        old.execute("SELECT FROM audit_pending")
+        yield
+
+
+def pages_read(work: Callable[[], object]) -> int:
+    """How many pages of what waits, table and index, were looked at."""
+
+    def read() -> int:
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("SELECT pg_stat_force_next_flush()")
+            cursor.execute(
+                "SELECT pg_stat_get_blocks_fetched('audit_pending'::regclass) "
+                "+ pg_stat_get_blocks_fetched('audit_pending_pkey'::regclass)"
+            )
+            return int(cursor.fetchone()[0])
+
+    before = read()
+    work()
+    return read() - before

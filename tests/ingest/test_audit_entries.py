@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from agentops.common.scope import tenant_scope
 from audit.models import Entry, Pending
+from audit.sentences import sentence
 from audit.types import Outcome
 from tests.ingest.wire import Sender, native, new_trace
 from tests.world import World
@@ -69,11 +71,46 @@ def test_a_span_that_names_nobody_is_an_entry_all_the_same(world: World, acme: S
     assert (entry.actor_id, entry.target_id) == ("agent:unknown", "look up")
 
 
-def test_a_span_below_its_run_acts_as_the_runs_agent_for_the_runs_user(world: World, acme: Sender) -> None:
+def test_a_span_that_names_nobody_acts_as_its_runs_agent_as_far_as_the_run_was_named_by_then(
+    world: World, acme: Sender
+) -> None:
     root = native(kind="run", agent="refund-desk", user_id="u-7")
-    acme.native(root, native(kind="tool", tool="refund", trace_id=root["trace_id"], parent_span_id=root["span_id"]))
-    [entry] = entries(world)
-    assert (entry.actor_id, entry.on_behalf_of_id) == ("agent:refund-desk", "u-7")
+
+    def call(tool: str) -> dict[str, Any]:
+        return native(kind="tool", tool=tool, trace_id=root["trace_id"], parent_span_id=root["span_id"])
+
+    acme.native(call("before"), native(kind="llm", trace_id=root["trace_id"]))
+    acme.native(call("beside"), root)
+    acme.native(call("after"))
+    [*calls, named] = sorted(entries(world), key=lambda entry: entry.action == "run.named")
+    assert {entry.target_id: (entry.actor_id, entry.on_behalf_of_id, sentence(entry)) for entry in calls} == {
+        "before": ("agent:unknown", "", "an agent that no span had named yet called before: no error"),
+        "beside": ("agent:refund-desk", "u-7", "refund-desk called beside: no error"),
+        "after": ("agent:refund-desk", "u-7", "refund-desk called after: no error"),
+    }
+    assert (named.actor_id, named.on_behalf_of_id, named.run_id) == (
+        "agent:refund-desk", "u-7", uuid.UUID(root["trace_id"]),
+    )  # fmt: skip
+    assert sentence(named) == (
+        f"refund-desk turned out to be whose run {root['trace_id']} is; actions of it recorded before that: 1"
+    )
+
+
+def test_a_name_that_comes_late_is_told_once_and_only_of_actions_that_lacked_it(world: World, acme: Sender) -> None:
+    root = native(kind="run", agent="refund-desk", user_id="u-7")
+
+    def part(**said: Any) -> dict[str, Any]:
+        return native(**{"kind": "tool", **said}, trace_id=root["trace_id"], parent_span_id=root["span_id"])
+
+    acme.native(part(agent="clerk", user_id="u-7"), part(kind="llm"))
+    acme.native(root)
+    acme.native(root, part())
+    assert [entry.action for entry in entries(world)] == ["tool.observed"] * 2, "who named itself is told so already"
+    other = native(kind="run", agent="night-desk")
+    acme.native(*(native(kind="side_effect", name="mail", trace_id=other["trace_id"]) for _ in range(3)))
+    acme.native(other)
+    told = [entry.told() for entry in entries(world) if entry.action == "run.named"]
+    assert told == [{"calls": 3}]
 
 
 def test_names_at_their_longest_fit(world: World, acme: Sender) -> None:

@@ -2,7 +2,7 @@
 
 from agentops.catalog.cache import is_writing
 from agentops.catalog.places import Place, is_place, places
-from agentops.catalog.queries.agents import agent, agents, tenants_with_agent
+from agentops.catalog.queries.agents import agent, agents, is_registered, tenants_with_agent
 from agentops.catalog.queries.approvers import approver_book, approvers, require_known
 from agentops.catalog.queries.contacts import contact_set, contact_sets, contacts
 from agentops.catalog.queries.effects import Effects, effects
@@ -24,6 +24,7 @@ __all__ = [
     "effects",
     "forget",
     "is_place",
+    "is_registered",
     "is_writing",
     "places",
     "policy",

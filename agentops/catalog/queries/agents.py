@@ -40,6 +40,11 @@ def tenants_with_agent(*, name: str, among: Sequence[uuid.UUID]) -> set[uuid.UUI
     return set(Agent.objects.filter(tenant_id__in=list(among), name=name).values_list("tenant_id", flat=True))
 
 
+def is_registered(*, tenant: uuid.UUID, name: str) -> bool:
+    """Is there an agent of this name? Whoever sends traces may name any."""
+    return "\0" not in name and Agent.objects.filter(tenant_id=tenant, name=name).exists()
+
+
 def agent(*, tenant: uuid.UUID, name: str) -> AgentDetail:
     """One agent with all that its manifests said. Raises AgentUnknown."""
     found = None if "\0" in name else Agent.objects.filter(tenant_id=tenant, name=name).first()

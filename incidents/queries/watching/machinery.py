@@ -12,6 +12,7 @@ from django.db import connection
 
 from agentops.common.queues import Queue
 from agentops.traces.types import SpanKind
+from audit import queries as audited
 from incidents.detecting.machinery import Depth, Drifted, LateStep, LogFinding, Refused, Waiting
 from incidents.detecting.seen import SampleRun
 
@@ -23,10 +24,6 @@ JOIN LATERAL (
     ORDER BY f.found_at DESC, f.id LIMIT 100
 ) f ON true
 ORDER BY f.found_at, f.id
-"""
-_UNSEALED = """
-SELECT t.id, p.recorded_at FROM unnest(%(tenants)s::uuid[]) AS t (id)
-JOIN LATERAL (SELECT p.recorded_at FROM audit_pending p WHERE p.tenant_id = t.id ORDER BY p.recorded_at LIMIT 1) p ON true
 """
 _UNSENT = """
 SELECT t.id, m.next_attempt_at FROM unnest(%(tenants)s::uuid[]) AS t (id)
@@ -128,7 +125,8 @@ def unsound_logs(*, tenants: Sequence[uuid.UUID]) -> list[LogFinding]:
 
 def unsealed(*, tenants: Sequence[uuid.UUID]) -> list[Waiting]:
     """The oldest entry of each log that has no seal yet."""
-    return [Waiting(what="seal", tenant=row[0], since=row[1]) for row in _rows(_UNSEALED, tenants)]
+    found, wanted = audited.tenants_waiting(lately=True), frozenset(tenants)
+    return [Waiting(what="seal", tenant=tenant, since=since) for tenant, since in found if tenant in wanted]
 
 
 def queues(*, tenants: Sequence[uuid.UUID], at: datetime) -> list[Waiting]:
