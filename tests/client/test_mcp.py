@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -198,16 +199,17 @@ def test_the_command_guards_a_server_over_stdio(desk: Desk, tmp_path: Path) -> N
         command=sys.executable,
         args=[
             *("-m", "agentops_client.adapters.mcp", "--agent", desk.run["agent"], "--agent-version", "1"),
-            *("--user", "ann", "--", sys.executable, str(shop)),
+            *("--user", "ann", "--scope", json.dumps(desk.run["scope"]), "--", sys.executable, str(shop)),
         ],
         env={"AGENTOPS_URL": desk.portal.url, "AGENTOPS_KEY": desk.key(), "PYTHONPATH": str(tmp_path)},
     )
 
-    async def story() -> tuple[CallToolResult, list[str]]:
+    async def story() -> tuple[str, CallToolResult, list[str]]:
         async with Client(command) as client:
             names = [tool.name for tool in (await client.list_tools()).tools]
-            return await client.call_tool("look_up_order", {"order_id": "ord_1"}), names
+            told = text(await client.call_tool("look_up_order", {"order_id": "ord_1"}))
+            return told, await client.call_tool("look_up_order", {"order_id": "ord_2"}), names
 
-    refused, names = play_out(story())
-    assert names == ["look_up_order"]
-    assert refused.is_error and "out_of_scope" in text(refused)  # this run's user has no orders
+    told, refused, names = play_out(story())
+    assert (told, names) == ("ord_1 was delivered", ["look_up_order"])
+    assert refused.is_error and "out_of_scope" in text(refused)  # not this user's

@@ -63,6 +63,7 @@ def test_a_permit_is_consumed_once(acme: Caller, globex: Caller) -> None:
     jti = _verified(acme.run().look_up()["permit"])["jti"]
     path = f"/api/v1/permits/{jti}/consumption"
     assert answered(globex.call("POST", path), 404)["code"] == "call_unknown"
+    assert answered(acme.call("GET", path), 405)["title"] == "Method Not Allowed"
     assert answered(acme.call("POST", path), 200)["jti"] == jti
     assert answered(acme.call("POST", path), 409)["code"] == "already_consumed"
     assert acme.organisation.actions()[-3:] == ["tool_call.decided", "permit.used", "permit.refused"]

@@ -8,7 +8,7 @@ that the model plans anew; while people decide, the result says where, and the s
 What ends the run, or the portal's absence, is an error of the protocol. Only tools pass; nothing else of the other
 server is shown.
 
-    python -m agentops_client.adapters.mcp --agent NAME --agent-version VERSION --user USER -- COMMAND ARG…
+    python -m agentops_client.adapters.mcp --agent NAME --agent-version VERSION --user USER [--scope JSON] -- COMMAND ARG…
 
 serves the tools of a command over stdio, in one run (AGENTOPS_URL, AGENTOPS_KEY).
 """
@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from mcp import Client, MCPError, StdioServerParameters
@@ -140,13 +141,21 @@ def _text(result: CallToolResult) -> str:
     return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
-async def serve(command: Sequence[str], *, agent: str, agent_version: str, user: str, wait: float | None = 0) -> None:
+async def serve(
+    command: Sequence[str],
+    *,
+    agent: str,
+    agent_version: str,
+    user: str,
+    scope: Mapping[str, Any] | None = None,
+    wait: float | None = 0,
+) -> None:
     """Serve a command's tools over this process's stdin and stdout, in one run, until the client leaves."""
     parameters = StdioServerParameters(command=command[0], args=list(command[1:]))
     async with (
         AsyncClient() as portal,
         Client(parameters) as upstream,
-        portal.run(agent=agent, agent_version=agent_version, user=user) as run,
+        portal.run(agent=agent, agent_version=agent_version, user=user, scope=scope) as run,
         stdio_server() as (read, write),
     ):
         server = guarded(upstream, run, wait=wait)
@@ -157,10 +166,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="agentops_client.adapters.mcp", description=__doc__)
     for name in ("--agent", "--agent-version", "--user"):
         parser.add_argument(name, required=True)
+    parser.add_argument(
+        "--scope", type=_scope, help="""what the run is for, as JSON: {"user": {"order_ids": ["ord_1"]}}"""
+    )
     parser.add_argument("--wait", type=float, default=0.0, help="seconds to wait for people before saying so")
     parser.add_argument("command", nargs="+")
     said = parser.parse_args()
-    asyncio.run(serve(said.command, agent=said.agent, agent_version=said.agent_version, user=said.user, wait=said.wait))
+    run = {"agent": said.agent, "agent_version": said.agent_version, "user": said.user, "scope": said.scope}
+    asyncio.run(serve(said.command, **run, wait=said.wait))
+
+
+def _scope(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(text)
+    return found
 
 
 if __name__ == "__main__":
