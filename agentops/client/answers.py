@@ -30,7 +30,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool this run may use. `effect` is read, write, delete, send, charge or escalate."""
+    """A tool this run may use, as it was reviewed. `effect` is read, write, delete, send, charge or escalate."""
 
     name: str
     version: str
@@ -38,6 +38,7 @@ class Tool:
     tier: int
     schema_digest: str
     arguments_schema: Mapping[str, Any]
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,7 @@ def started(body: Mapping[str, Any]) -> Started:
             tier=int(tool.get("tier", 1)),
             schema_digest=str(tool.get("schema_digest", "")),
             arguments_schema=tool.get("arguments_schema") or {},
+            description=str(tool.get("description") or ""),
         )
         for tool in body.get("tools", [])
     ]

@@ -31,7 +31,7 @@ _JTI = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 class PermitRefused(GuardError):
     """The call must not run. Codes: permit_missing, permit_malformed, permit_forged, permit_expired, permit_mismatch,
-    resource_changed, arguments_changed, already_consumed."""
+    resource_changed, arguments_changed, already_consumed, call_over, run_finished, call_unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +171,14 @@ class KeySet:
 
 def _check_time(said: Mapping[str, Any], now: float) -> None:
     issued, expires = said.get("iat"), said.get("exp")
-    if type(issued) is not int or type(expires) is not int or not 0 < expires - issued <= LONGEST_LIFE_SECONDS:
+    if type(issued) is not int or type(expires) is not int or not 0 <= expires - issued <= LONGEST_LIFE_SECONDS:
         raise _malformed("its times are not those of a permit")
     if issued > now + LEEWAY_SECONDS:
         raise PermitRefused("the permit is from the future; check this machine's clock", code="permit_expired")
     if expires < now - LEEWAY_SECONDS:
-        raise PermitRefused("the permit has expired; permits live a minute", code="permit_expired")
+        raise PermitRefused(
+            "the permit has expired; permits live a minute, and no longer than their run", code="permit_expired"
+        )
 
 
 def _json(part: str) -> dict[str, Any]:

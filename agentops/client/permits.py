@@ -24,7 +24,7 @@ from urllib.parse import quote
 import httpx
 
 from .decorators import arguments_of
-from .errors import PortalError, Throttled, Unreachable
+from .errors import Aborted, PortalError, Throttled, Unreachable
 from .exchange import Flow, Link, Request, expect, post, send
 from .jws import Claims, KeySet, PermitRefused, check, digest, key_id
 from .wire import AsyncWire, Wire
@@ -186,6 +186,8 @@ def _used(link: Link, keys: KeySet, permit: str, call: _Call) -> Flow[Claims]:
         if error.status in (404, 409):
             raise PermitRefused(error.detail, code=error.code) from error
         raise
+    except Aborted as error:  # its run has ended, or was stopped
+        raise PermitRefused(error.detail, code=error.code) from error
     return claims
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -68,7 +69,7 @@ def _as_refusal(error: Exception) -> DomainError | None:
         refusal = DomainError(str(error.detail))
         refusal.status = error.status_code
         refusal.code = str(error.default_code)
-        refusal.title = str(error.default_detail)
+        refusal.title = HTTPStatus(error.status_code).phrase  # DRF's own has placeholders in it
         return refusal
     return None
 

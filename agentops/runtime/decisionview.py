@@ -17,10 +17,12 @@ from agentops.confirmations import queries as confirmations
 from agentops.confirmations.types import Asked
 from agentops.portal.templatetags.words import count, duration, money, money_text
 from agentops.runtime import queries
+from agentops.runtime.queries import PermitUse
 from agentops.runtime.types import DecisionRow, Verb
 
 _PAST = {"allow": "Allowed", "reject": "Refused", "confirm": "Asked a person about", "throttle": "Told to wait with", "abort": "Stopped at"}  # fmt: skip
 _CLOSING = (Verb.SETTLEMENT, Verb.RESULT)
+_PERMITTING = (Verb.TOOL_CALL, Verb.REDEMPTION)
 
 
 def decision_key(row: DecisionRow) -> str:
@@ -60,6 +62,7 @@ class Step:
 
     row: DecisionRow
     closing: list[DecisionRow] = field(default_factory=list)
+    permit: str = ""  # what became of the permit that it gave
 
     @property
     def key(self) -> str:
@@ -83,6 +86,8 @@ class Step:
         outcome = next((str(each.data.get("outcome", "")) for each in self.closing if each.verb is Verb.RESULT), "")
         if outcome:
             parts.append(f"result {outcome}")
+        if self.permit:
+            parts.append(f"permit {self.permit}")
         if not parts and self.row.amount_nano_usd:
             parts.append(f"holds {money_text(self.row.amount_nano_usd)}")
         if self.row.data.get("advice"):
@@ -90,8 +95,8 @@ class Step:
         return ", ".join(parts)
 
 
-def steps(rows: Iterable[DecisionRow]) -> list[Step]:
-    """Decisions of one run, oldest first, each settlement and result with the call it belongs to.
+def steps(rows: Iterable[DecisionRow], permits: Mapping[str, PermitUse], at: datetime) -> list[Step]:
+    """Decisions of one run, oldest first, each settlement and result with the call it belongs to, and each permit's use.
 
     What stopped the run stands for itself.
     """
@@ -102,11 +107,17 @@ def steps(rows: Iterable[DecisionRow]) -> list[Step]:
         if row.verb in _CLOSING and row.decision == "allow" and opened is not None:
             opened.closing.append(row)
             continue
-        step = Step(row)
+        step = Step(row, permit=_permit_words(row, permits, at))
         found.append(step)
         if row.verb in (Verb.MODEL_CALL, Verb.TOOL_CALL):
             by_call[row.call_id] = step
     return found
+
+
+def _permit_words(row: DecisionRow, permits: Mapping[str, PermitUse], at: datetime) -> str:
+    """What became of the permit that a decision gave; "" where it gave none."""
+    use = permits.get(row.call_id) if row.verb in _PERMITTING and row.decision == "allow" else None
+    return use.words(at) if use else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,7 @@ class DecisionView:
     closing: Sequence[DecisionRow]
     confirmation: Asked | None
     confirmation_url: str  # "" where there is no such page
+    permit: str  # what became of the permit that it gave; "" where it gave none
 
     @property
     def sentence(self) -> str:
@@ -163,6 +175,7 @@ class DecisionView:
             ("Task", row.data.get("task_class", "")),
             ("Outcome", row.data.get("outcome", "")),
             ("Detector", str(row.data.get("detector", "")).replace("_", " ")),
+            ("Permit", self.permit.capitalize()),
             ("Attempts left", row.data.get("attempts_left", "")),
             ("Answer shortened from", count(row.data["shrunk_from"]) if "shrunk_from" in row.data else ""),
         ]
@@ -181,12 +194,18 @@ def view_of(*, tenant: uuid.UUID, row: DecisionRow, at: datetime) -> DecisionVie
     """A decision with what came of its call later, and with the confirmation that the call waited for."""
     closing: list[DecisionRow] = []
     asked: Asked | None = None
+    permit = ""
     if row.run_id is not None and row.verb in (Verb.MODEL_CALL, Verb.TOOL_CALL, Verb.REDEMPTION):
         of_call = queries.decisions_of_run(tenant=tenant, run=row.run_id, call_id=row.call_id, most=50)
         closing = [each for each in of_call if each.id != row.id and each.decided_at >= row.decided_at]
         asked = _asked(tenant, row.run_id, row.call_id, at)
+        permit = _permit_words(row, queries.permit_uses(tenant=tenant, run=row.run_id, call_id=row.call_id), at)
     return DecisionView(
-        row=row, closing=closing, confirmation=asked, confirmation_url=_existing(tenant, asked) if asked else ""
+        row=row,
+        closing=closing,
+        confirmation=asked,
+        confirmation_url=_existing(tenant, asked) if asked else "",
+        permit=permit,
     )
 
 

@@ -188,8 +188,10 @@ ACTIONS: tuple[tuple[str, Action], ...] = (
     action(
         "permit.refused",
         Category.APPROVAL,
-        "a permit for {target} was shown for other arguments",
+        "a permit for {target} was refused: {code}",
         "call",
+        "code",
+        "key",
         "permitted",
         "shown",
     ),

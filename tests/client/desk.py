@@ -44,6 +44,7 @@ MANIFEST: dict[str, Any] = {
         {
             "name": "look_up_order",
             "version": "1",
+            "description": "The state of an order.",
             "effect": "read",
             "tier": 1,
             "arguments": {
@@ -57,6 +58,7 @@ MANIFEST: dict[str, Any] = {
         {
             "name": "refund",
             "version": "3",
+            "description": "Pay money back.",
             "effect": "charge",
             "tier": 2,
             "arguments": {

@@ -209,6 +209,16 @@ def test_a_use_whose_answer_was_lost_is_refused_rather_than_run_twice(
         verifier.use(permit, tool="refund", arguments=ARGUMENTS)
 
 
+@pytest.mark.parametrize("code", ["call_over", "run_finished"])
+def test_what_the_portal_refuses_is_a_refused_permit_also_where_the_run_is_over(
+    stub: StubPortal, verifier: PermitVerifier, code: str
+) -> None:
+    stub.say("consumption", Said(409, {"code": code, "detail": "not any more"}))
+    with pytest.raises(PermitRefused, match="not any more") as refused:
+        verifier.use(stub.permit(claims()), tool="refund", arguments=ARGUMENTS)
+    assert refused.value.code == code
+
+
 def test_a_key_that_may_not_use_permits_is_told_so(stub: StubPortal, verifier: PermitVerifier) -> None:
     stub.say("consumption", Said(403, {"code": "forbidden", "detail": "this key has not the scope guard"}))
     with pytest.raises(PortalError, match="scope"):

@@ -85,6 +85,25 @@ def test_a_confirmed_call_has_a_permit_that_a_tool_server_uses_once(desk: Desk) 
     assert paid == ["ord_1"] and desk.confirmations() == ["executed"]
 
 
+def test_a_tool_server_is_told_why_a_permit_is_not_good_any_more(desk: Desk) -> None:
+    permits, arguments = PermitVerifier(desk.portal.url, desk.key()), {"order_id": "ord_1"}
+
+    def why_not(permit: str) -> str:
+        with pytest.raises(PermitRefused) as refused:
+            permits.use(permit, tool="look_up_order", arguments=arguments)
+        return refused.value.code
+
+    with pytest.raises(Aborted), client_of(desk) as client, client.run(**desk.run) as run:
+        with run.tool_call("look_up_order", arguments) as told:
+            pass
+        assert why_not(told.permit) == "call_over"
+        with run.tool_call("look_up_order", arguments) as stopped:
+            desk.kill()
+            assert why_not(stopped.permit) == "run_finished"
+        run.ask("look_up_order", arguments)
+    permits.close()
+
+
 def test_the_keys_of_another_organisation_open_nothing(desk: Desk, world: World) -> None:
     with (
         client_of(desk) as client,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentops.confirmations.policies.characters import findings
+from agentops.common.characters import findings
 
 HONEST = {
     "plain": "Pay 120.00 EUR to ACME Ltd., re: invoice #4711 (due 3/4).\r\nThanks,\n\tAnn",

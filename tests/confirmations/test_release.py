@@ -207,6 +207,16 @@ def test_a_lost_answer_does_not_lose_the_approval(acme: Caller, world: World, de
     assert desk.events().count("tool_call.redeemed") == 1
 
 
+def test_a_permit_is_not_told_again_after_the_result_was(acme: Caller, world: World, desk: Desk) -> None:
+    run, call = approved(acme, world, desk)
+    jti = verified(redeem(run, call)["permit"])["jti"]
+    run.result(call["call_id"])
+    assert redeem(run, call, status=409)["code"] == "already_redeemed"
+    path = f"/api/v1/permits/{jti}/consumption"
+    assert answered(acme.call("POST", path), 409)["code"] == "call_over"
+    assert world.acme.actions()[-2:] == ["tool.called", "permit.refused"]
+
+
 def test_nor_does_it_live_longer_by_that(acme: Caller, world: World, desk: Desk) -> None:
     run, call = approved(acme, world, desk)
     redeem(run, call)

@@ -13,13 +13,14 @@ from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from agentops.runtime import queries
 from agentops.runtime.decisionview import decision_key
+from agentops.runtime.permits import claims_of
 from agentops.runtime.types import DecisionRow
 from incidents.tasks.dashboard import take_snapshot
 from tenants import services as tenants
 from tenants.roles import StaffRole
-from tests.runtime.guarded import Caller, Run
+from tests.runtime.guarded import Caller, Run, shift
 from tests.traces.pages import HTMX, send, source, statements, words
-from tests.world import OPERATOR, PASSWORD, Person, World
+from tests.world import OPERATOR, PASSWORD, Person, World, new_key
 
 Clients = Callable[..., Client]
 STOP = {
@@ -450,3 +451,21 @@ def test_an_auditor_reads_caps_and_gets_no_form(world: World, client_for: Client
     page = client_for(world.audrey).get(world.acme.url("caps/"))
     assert "Nobody has set any: the plan's hold." in words(page)
     assert "<input" not in source(page).split("<main")[1]
+
+
+def test_a_runs_page_says_what_became_of_each_permit(acme: Caller, world: World, client_for: Clients) -> None:
+    run, client, tool_server = acme.run(), client_for(world.ada), new_key(world.acme, "guard")
+    checked, own, told, waits = (run.look_up(order) for order in ("ord_1", "ord_2", "ord_1", "ord_2"))
+    for call, key in ((checked, tool_server), (own, world.acme.keys["guard"])):
+        path = f"/api/v1/permits/{claims_of(call['permit'])['jti']}/consumption"
+        assert Client().post(path, headers={"authorization": f"Bearer {key}"}).status_code == 200
+    run.result(told["call_id"])
+    uses = ("used by a tool server", "used by the key that asked", "not used; the result came without", "not used yet")
+    page = words(client.get(world.acme.url(f"runs/{run.id}/")))
+    found = [page.find(f"permit {use}") for use in uses]
+    assert -1 not in found and found == sorted(found), page
+    shift(
+        world.acme, "runtime_guardcall", "permit_expires_at", timedelta(seconds=-61), f"call_id = '{waits['call_id']}'"
+    )
+    (row,) = [each for each in decided(world) if each.call_id == waits["call_id"]]
+    assert "Permit Expired unused" in words(client.get(world.acme.url(f"decisions/{decision_key(row)}/")))

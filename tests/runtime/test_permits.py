@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,9 @@ from django.test import Client, override_settings
 from agentops.common import clock
 from agentops.common.scope import tenant_scope
 from agentops.runtime import queries
-from tests.runtime.guarded import Caller, answered, shift
+from agentops.runtime.models import GuardedRun
+from audit.models import Entry
+from tests.runtime.guarded import Caller, Run, answered, shift
 from tests.world import new_key
 
 
@@ -61,9 +63,10 @@ def test_a_permit_is_consumed_once(acme: Caller, globex: Caller) -> None:
     jti = _verified(acme.run().look_up()["permit"])["jti"]
     path = f"/api/v1/permits/{jti}/consumption"
     assert answered(globex.call("POST", path), 404)["code"] == "call_unknown"
+    assert answered(acme.call("GET", path), 405)["title"] == "Method Not Allowed"
     assert answered(acme.call("POST", path), 200)["jti"] == jti
     assert answered(acme.call("POST", path), 409)["code"] == "already_consumed"
-    assert acme.organisation.actions()[-2:] == ["tool_call.decided", "permit.used"]
+    assert acme.organisation.actions()[-3:] == ["tool_call.decided", "permit.used", "permit.refused"]
     assert answered(acme.call("POST", "/api/v1/permits/nothing/consumption"), 404)["code"] == "call_unknown"
 
 
@@ -77,6 +80,56 @@ def test_what_is_not_done_yet_can_still_be_stopped(acme: Caller) -> None:
         assert answered(acme.call("POST", f"/api/v1/permits/{jti}/consumption"), 409)["code"] == "run_finished"
     forged = f"{'f' * 12}7fff8{'f' * 15}-1"
     assert answered(acme.call("POST", f"/api/v1/permits/{forged}/consumption"), 404)["code"] == "call_unknown"
+
+
+def _refused(caller: Caller, jti: str, body: Any = None) -> str:
+    return str(answered(caller.call("POST", f"/api/v1/permits/{jti}/consumption", body), 409)["code"])
+
+
+def test_a_permit_is_good_only_while_its_call_is_open_and_its_run_is_live_and_each_refusal_is_told(
+    acme: Caller,
+) -> None:
+    told, late, used = acme.run(), acme.run(user="u-2"), acme.run(user="u-3")
+    calls = [run.look_up() for run in (told, late, used)]
+    of_told, of_late, of_used = (_verified(call["permit"])["jti"] for call in calls)
+    told.result(calls[0]["call_id"])
+    assert _refused(acme, of_told) == "call_over"
+    past = timedelta(seconds=-1) - (_deadline(late) - clock.now())
+    shift(acme.organisation, "runtime_guardedrun", "deadline", past, f"run_id = '{late.uuid}'")
+    assert _refused(acme, of_late) == "run_finished"
+    answered(acme.call("POST", f"/api/v1/permits/{of_used}/consumption"), 200)
+    assert _refused(acme, of_used) == "already_consumed"
+    used.result(calls[2]["call_id"])
+    assert _refused(acme, of_used) == "already_consumed"
+    with tenant_scope(acme.organisation.id):
+        entries = list(Entry.objects.filter(action="permit.refused").order_by("recorded_at", "id"))
+    assert [(entry.run_id, entry.told()["code"]) for entry in entries] == [
+        (told.uuid, "call_over"),
+        (late.uuid, "run_finished"),
+        (used.uuid, "already_consumed"),
+        (used.uuid, "already_consumed"),
+    ]
+
+
+def test_a_permit_does_not_outlive_its_run(acme: Caller) -> None:
+    run = acme.run()
+    shift(acme.organisation, "runtime_guardedrun", "deadline", clock.now() + timedelta(seconds=9) - _deadline(run))
+    claims = _verified(run.look_up()["permit"])
+    assert claims["iat"] <= claims["exp"] <= _deadline(run).timestamp() < claims["iat"] + 60
+    child = acme.run(parent_run_id=run.id)
+    shift(
+        acme.organisation,
+        "runtime_guardedrun",
+        "deadline",
+        clock.now() + timedelta(seconds=4) - _deadline(child),
+        f"run_id = '{child.uuid}'",
+    )
+    assert _verified(child.look_up("ord_2")["permit"])["exp"] <= _deadline(child).timestamp()
+
+
+def _deadline(run: Run) -> datetime:
+    with tenant_scope(run.caller.organisation.id):
+        return GuardedRun.objects.get(run_id=run.uuid).deadline
 
 
 def test_an_agent_that_uses_up_its_own_permits_is_not_held(acme: Caller) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agentops.catalog import pointers, scopes
@@ -12,6 +12,8 @@ from agentops.catalog.checks import schemas
 from agentops.catalog.manifest.forms import ToolForm
 from agentops.catalog.policies import DEFAULT_TIER, HIGHEST_TIER, needs_reason
 from agentops.catalog.types import Effect, Reversal
+from agentops.common import characters
+from agentops.common.characters import Kind
 from agentops.common.errors import InputProblem
 from agentops.common.reading import Reading
 
@@ -47,6 +49,23 @@ def read_tools(value: Any, problems: list[InputProblem], warnings: list[InputPro
     return found
 
 
+def _hidden(value: Any, at: str) -> Iterator[InputProblem]:
+    """Characters that a reviewer does not see and a model reads, in all texts of a value."""
+    if isinstance(value, str):
+        for finding in characters.findings(value):
+            if finding.kind in (Kind.INVISIBLE, Kind.BIDIRECTIONAL):
+                detail = f"models read what no reviewer sees: only visible characters are taken, not {finding.name}"
+                yield InputProblem(at, "hidden_characters", detail)
+                return
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _hidden(name, at)
+            yield from _hidden(inner, f"{at}/{pointers.escape(name)}")
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _hidden(inner, f"{at}/{place}")
+
+
 class _Tool:
     def __init__(self, value: Any, pointer: str) -> None:
         self.pointer = pointer
@@ -69,7 +88,7 @@ class _Tool:
         form = ToolForm(
             name=name,
             version=version,
-            description=read.text("description", most=8_000),
+            description=self._description(),
             effect=effect,
             tier=tier,
             tier_because=because,
@@ -89,13 +108,18 @@ class _Tool:
         problems += read.all_problems() + self.inner
         return form
 
+    def _description(self) -> str:
+        found = self.reading.text("description", most=8_000)
+        self.inner += _hidden(found, f"{self.pointer}/description")
+        return found
+
     def _arguments(self, warnings: list[InputProblem]) -> Mapping[str, Any]:
         schema = self.reading.anything("arguments")
         at = f"{self.pointer}/arguments"
         if schema is None:
             self.reading.problem("arguments", "required", "a JSON Schema of the arguments is expected")
             return {}
-        found = schemas.problems(schema, at=at)
+        found = schemas.problems(schema, at=at) or list(_hidden(schema, at))
         self.inner += found
         if found:
             return {}

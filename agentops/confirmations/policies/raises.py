@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
-from agentops.confirmations.policies.characters import Kind, findings
+from agentops.common.characters import Kind, findings
 
 OPAQUE_NAMES = frozenset(
     {"sql", "code", "script", "command", "cmd", "shell", "bash", "python", "javascript"}

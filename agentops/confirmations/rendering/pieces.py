@@ -6,8 +6,8 @@ import itertools
 import re
 import unicodedata
 
-from agentops.confirmations.policies import characters
-from agentops.confirmations.policies.characters import Finding, Kind
+from agentops.common import characters
+from agentops.common.characters import Finding, Kind
 from agentops.confirmations.rendering.types import Piece, Pieces
 
 _ORDER = (Kind.MIXED_SCRIPT, Kind.CONFUSABLE, Kind.PADDING, Kind.INVISIBLE, Kind.BIDIRECTIONAL)  # the last one holds

@@ -14,7 +14,7 @@ _DOMAIN = b"agentops.view.v1\0"
 class Piece:
     """Some characters of one kind. A kind says that they have to be shown by name:
 
-    invisible, bidirectional, confusable, mixed_script and padding as `policies.characters` finds them, and space, tab
+    invisible, bidirectional, confusable, mixed_script and padding as `common.characters` finds them, and space, tab
     and line for what is ordinary but cannot be seen.
     """
 

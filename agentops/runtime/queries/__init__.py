@@ -12,10 +12,12 @@ from agentops.runtime.queries.decisions import (
 from agentops.runtime.queries.enforcement import Enforcement, enforcement, of_agent
 from agentops.runtime.queries.runs import (
     GuardedRunView,
+    PermitUse,
     confirmation_of_call,
     guarded_run,
     last_runs,
     organisation_caps,
+    permit_uses,
     stopped_runs,
 )
 from agentops.runtime.queries.switches import (
@@ -34,6 +36,7 @@ __all__ = [
     "DecisionFilter",
     "Enforcement",
     "GuardedRunView",
+    "PermitUse",
     "Proof",
     "all_switches_on",
     "answers_by_agent",
@@ -49,6 +52,7 @@ __all__ = [
     "newest_answers",
     "of_agent",
     "organisation_caps",
+    "permit_uses",
     "product_proof",
     "product_switch",
     "product_switches",

@@ -10,7 +10,7 @@ from typing import Any
 
 from agentops.runtime.models import GuardCall, GuardedRun, OrganisationCaps
 from agentops.runtime.rows import began
-from agentops.runtime.types import EffectiveCaps, RunStatus
+from agentops.runtime.types import CallState, EffectiveCaps, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +101,38 @@ def confirmation_of_call(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str) -> 
         .values_list("confirmation_id", flat=True)
         .first()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PermitUse:
+    """What became of a permit."""
+
+    expires_at: datetime
+    used_at: datetime | None
+    is_used_by_asker: bool  # by the key that asked for the call: then no tool server has checked it
+    is_over: bool  # the result of its call was told
+
+    def words(self, at: datetime) -> str:
+        if self.used_at is not None:
+            return "used by the key that asked" if self.is_used_by_asker else "used by a tool server"
+        if self.is_over:
+            return "not used; the result came without"
+        return "expired unused" if at >= self.expires_at else "not used yet"
+
+
+def permit_uses(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str = "") -> dict[str, PermitUse]:
+    """What became of the permits of a run, or of one of its calls, by call id; calls that have none are left out."""
+    calls = GuardCall.objects.filter(
+        tenant_id=tenant, run_started_at=began(run), run_id=run, permit_expires_at__isnull=False
+    )
+    if call_id:
+        calls = calls.filter(call_id=call_id)
+    columns = ("call_id", "permit_expires_at", "permit_consumed_at", "permit_consumed_by", "key_id", "state")
+    return {
+        call: PermitUse(expires_at, used_at, used_by == asker, state == CallState.CLOSED)
+        for call, expires_at, used_at, used_by, asker, state in calls.values_list(*columns)
+        if expires_at is not None
+    }
 
 
 def last_runs(*, tenant: uuid.UUID, agents: Sequence[str]) -> dict[str, datetime]:

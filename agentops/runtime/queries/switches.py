@@ -42,7 +42,7 @@ _PERMITS = f"""
 SELECT count(*) FROM runtime_guardcall c
 JOIN runtime_guardedrun r ON r.tenant_id = c.tenant_id AND r.run_id = c.run_id
 WHERE c.tenant_id = %(tenant)s AND c.run_started_at >= %(since)s::timestamptz - interval '2 days'
-    AND c.permit_expires_at > clock_timestamp() AND c.permit_consumed_at IS NULL AND {_MATCHING}
+    AND c.state = 3 AND c.permit_expires_at > clock_timestamp() AND c.permit_consumed_at IS NULL AND {_MATCHING}
 """
 _PRODUCT = """
 SELECT
@@ -52,7 +52,7 @@ SELECT
     (SELECT max(decided_at) FROM runtime_decision
         WHERE decided_at >= %(since)s AND decided_at <= %(until)s AND verb IN (2, 4, 5) AND decision = 'allow'),
     (SELECT count(*) FROM runtime_guardcall WHERE run_started_at >= %(since)s::timestamptz - interval '2 days'
-        AND permit_expires_at > clock_timestamp() AND permit_consumed_at IS NULL)
+        AND state = 3 AND permit_expires_at > clock_timestamp() AND permit_consumed_at IS NULL)
 """
 _PERMITS_LIVE = timedelta(minutes=5)  # after it none of before the switch is alive, and none came since
 _FAR = datetime(9000, 1, 1, tzinfo=UTC)

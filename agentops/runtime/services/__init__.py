@@ -4,9 +4,10 @@ from agentops.runtime.services.answers import forget_answers
 from agentops.runtime.services.approvals import close_lost, edit, release_due
 from agentops.runtime.services.baselines import compute as compute_baselines
 from agentops.runtime.services.caps import set_organisation_caps
+from agentops.runtime.services.consumption import consume
 from agentops.runtime.services.finish import finish, sweep
 from agentops.runtime.services.model_calls import reserve
-from agentops.runtime.services.results import consume, redeem, take_result
+from agentops.runtime.services.results import redeem, take_result
 from agentops.runtime.services.settlements import settle
 from agentops.runtime.services.spend_days import add_up_days
 from agentops.runtime.services.start import start

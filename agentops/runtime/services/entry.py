@@ -153,8 +153,20 @@ def _is_waited_for(facts: Facts) -> bool:
 
 def _is_past_its_own(facts: Facts) -> bool:
     """A child whose agent may take less time than the family has. While people are asked, no clock runs."""
+    return facts.now >= last_moment(facts)
+
+
+def last_moment(facts: Facts) -> datetime:
+    """Until when the run may act, as its clock stands: no permit of it is good for longer."""
     root = facts.root
-    return facts.run_id != root.run_id and root.paused_at is None and facts.now >= facts.deadline + root.given_back
+    if facts.run_id == root.run_id or root.paused_at is not None:
+        return root.deadline
+    return min(root.deadline, facts.deadline + root.given_back)
+
+
+def is_past_deadline(facts: Facts) -> bool:
+    """May the run not act any more, for its time is over?"""
+    return facts.now >= last_moment(facts) and not _is_waited_for(facts)
 
 
 def killed_words(scope: str, reason: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from agentops.catalog.types import ToolPolicy
 from agentops.runtime import permits
 from agentops.runtime.rows import Facts
+from agentops.runtime.services import entry
 
 
 def permit(
@@ -19,8 +20,8 @@ def permit(
     resource: str,
     resource_version: str,
 ) -> tuple[str, datetime]:
-    """A signed permit for this call, and when it ends. Its `jti` is the run and the step, where its use is noted."""
-    until = facts.now + timedelta(seconds=permits.LIFETIME_SECONDS)
+    """A signed permit for this call, and when it ends: in a minute, or with its run. Its `jti` is the run and the step, where its use is noted."""
+    until = min(facts.now + timedelta(seconds=permits.LIFETIME_SECONDS), entry.last_moment(facts))
     issued = int(facts.now.timestamp())
     claims = {
         "iss": "agentops",
@@ -41,7 +42,7 @@ def permit(
         "policy_version": facts.policy_version,
         "tier": tier,
         "iat": issued,
-        "exp": issued + permits.LIFETIME_SECONDS,
+        "exp": int(until.timestamp()),
         "jti": permit_id(facts),
     }
     return permits.sign(claims), until

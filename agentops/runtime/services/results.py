@@ -1,8 +1,7 @@
-"""After a tool call was decided: redeeming an approval, using a permit, and telling how it went."""
+"""After a tool call was decided: redeeming an approval, and telling how it went."""
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,21 +12,15 @@ from django.db import connection
 
 from agentops.catalog import queries as catalog
 from agentops.catalog.types import AgentPolicy, ToolPolicy
-from agentops.common import scope
-from agentops.common.ids import is_minted
-from agentops.common.scope import tenant_scope
 from agentops.confirmations import queries as confirming
 from agentops.confirmations import services as confirmations
 from agentops.confirmations.types import Held, Redeemed
-from agentops.runtime import permits, rows
+from agentops.runtime import rows
 from agentops.runtime.errors import (
-    AlreadyConsumed,
-    ArgumentsChanged,
     CallUnknown,
     ConfirmationState,
     IdempotencyMismatch,
     NotAdmitted,
-    PermitExpired,
     RunFinished,
     RunThrottled,
 )
@@ -53,18 +46,6 @@ UPDATE runtime_guardcall SET state = 4, closing_digest = %s, closing_answer = %s
     external_system = %s, external_id = %s, idempotency_key = %s
 WHERE tenant_id = %s AND run_started_at = %s AND run_id = %s AND call_id = %s
 """
-_CONSUME = """
-UPDATE runtime_guardcall SET permit_consumed_at = clock_timestamp(), permit_consumed_by = %(key)s
-WHERE tenant_id = %(tenant)s AND run_started_at = %(began)s AND run_id = %(run)s AND step = %(step)s
-    AND permit_consumed_at IS NULL AND permit_expires_at > clock_timestamp()
-RETURNING permit_consumed_at
-"""
-_PERMIT = """
-SELECT permit_consumed_at, tool, call_id, confirmation_id, redemption_permit, answer FROM runtime_guardcall
-WHERE tenant_id = %(tenant)s AND run_started_at = %(began)s AND run_id = %(run)s AND step = %(step)s
-    AND permit_expires_at IS NOT NULL
-"""
-_JTI = re.compile(r"([0-9a-f]{32})-([0-9]{1,9})")
 _OUTCOMES = {"ok": Outcome.SUCCESS, "error": Outcome.FAILURE, "unknown": Outcome.UNKNOWN}
 
 
@@ -89,7 +70,7 @@ def redeem(*, tenant: uuid.UUID, run: uuid.UUID, call_id: str, resource_version:
 
     Everything is checked once more: what people approved may not be what is allowed by now. `resource_version` says what
     the agent sees of the resource now. A lost answer does not lose the approval: the key that got it gets the same permit
-    again, as long as it lives and nobody has used it. Raises RunUnknown, RunFinished, CallUnknown, NotAdmitted,
+    again, as long as it lives, nobody has used it and no result was told. Raises RunUnknown, RunFinished, CallUnknown, NotAdmitted,
     RunThrottled and ConfirmationState; also when a kill switch came meanwhile.
     """
     found = entry.with_run(tenant, run, call_id, lambda facts: _redeem(facts, resource_version, by))
@@ -155,7 +136,8 @@ def _repeated(facts: Facts, call: _Call, resource_version: str, by: Asker) -> di
     assert call.confirmation is not None
     until = call.permit_expires_at
     is_theirs = call.redeemed_by == by.key_id and bool(call.redemption_permit)
-    if not is_theirs or call.permit_consumed_at is not None or until is None or facts.now >= until:
+    is_open = call.state is CallState.ADMITTED and call.permit_consumed_at is None
+    if not is_theirs or not is_open or until is None or facts.now >= until:
         raise _already_redeemed()
     redeemed = confirming.redeemed(tenant=facts.tenant_id, confirmation=call.confirmation)
     if redeemed is None:
@@ -266,79 +248,6 @@ def _after_failure(facts: Facts, tool: str, result: ToolResult) -> Verdict:
     detail = f"Stopped: {tool} failed again and again in the same way. Tell the user, or try another way in a new run."
     entry.end(facts, status=RunStatus.ABORTED, code="repetition", detail=detail, whole_family=True)
     return Verdict(Answer.ABORT, "repetition", detail, data={"attempts_left": 0, "detector": "same_error"})
-
-
-def consume(*, tenant: uuid.UUID, jti: str, args_digest: str = "", by: Asker) -> tuple[str, datetime]:
-    """Use a permit, once; answers its id and when. Opens its own scope.
-
-    `args_digest` (64 hex digits) is of the arguments about to run: others than the permit's are refused, and the permit
-    stays. Not for a run that has ended, nor under a kill switch: what is not done yet can still be stopped. Raises
-    CallUnknown, AlreadyConsumed, PermitExpired, RunFinished, ArgumentsChanged.
-    """
-    found = _JTI.fullmatch(jti)
-    run = uuid.UUID(found[1]) if found else None
-    if found is None or run is None or not is_minted(run):
-        raise CallUnknown("There is no such permit.")
-    params: dict[str, Any] = {"tenant": tenant, "run": run, "began": rows.began(run), "step": int(found[2])}
-    with tenant_scope(tenant), connection.cursor() as cursor:
-        cursor.execute(_PERMIT, params)
-        row = cursor.fetchone()
-        if row is None:
-            raise CallUnknown("There is no such permit.")
-        facts = entry.found(tenant, run, row[2])
-        if row[0] is None and (facts.status is not RunStatus.RUNNING or facts.killed_scope is not None):
-            raise RunFinished("The run of this permit has ended, or was stopped; the call may not be made.")
-        if row[0] is None:
-            _require_same_arguments(facts, row, args_digest)
-        cursor.execute(_CONSUME, params | {"key": by.key_id})
-        consumed = cursor.fetchone()
-        if consumed is not None:
-            _note_used(facts, row[1], by)
-            if row[3] is not None and args_digest:
-                confirmations.note_executed(
-                    tenant=tenant, confirmation=row[3], executed_digest=bytes.fromhex(args_digest)
-                )
-            return jti, consumed[0]
-        cursor.execute(_PERMIT, params)
-        row = cursor.fetchone()
-    if row[0] is not None:
-        raise AlreadyConsumed(f"This permit was used at {row[0]:%H:%M:%S} UTC; a permit works once.")
-    raise PermitExpired("This permit has expired; permits live a minute.")
-
-
-def _note_used(facts: Facts, tool: str, by: Asker) -> None:
-    audit.record(
-        tenant=facts.tenant_id,
-        action="permit.used",
-        actor=entry.actor(facts),
-        target=Target(type="tool", id=tool),
-        outcome=Outcome.SUCCESS,
-        data={"call": facts.call_id, "key": by.key_name},
-        at=facts.now,
-        run=facts.run_id,
-        on_behalf_of=facts.user_id,
-    )
-
-
-def _require_same_arguments(facts: Facts, row: tuple[Any, ...], args_digest: str) -> None:
-    """Raises ArgumentsChanged, with an entry in the audit log that stays: somebody was about to run something else."""
-    token = row[4] or orjson.loads(row[5]).get("permit", "")
-    permitted = str(permits.claims_of(token).get("args_digest", "")).removeprefix("sha256:")
-    if not args_digest or args_digest == permitted:
-        return
-    audit.record(
-        tenant=facts.tenant_id,
-        action="permit.refused",
-        actor=entry.actor(facts),
-        target=Target(type="tool", id=row[1]),
-        outcome=Outcome.DENIED,
-        data={"call": facts.call_id, "permitted": permitted, "shown": args_digest},
-        at=facts.now,
-        run=facts.run_id,
-        on_behalf_of=facts.user_id,
-    )
-    scope.keep()
-    raise ArgumentsChanged("These are not the arguments that were permitted; the call may not be made.")
 
 
 def _call(facts: Facts) -> _Call:

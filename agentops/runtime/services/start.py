@@ -306,6 +306,7 @@ def _answer(
             {
                 "name": tool.name,
                 "version": tool.version,
+                "description": tool.description,
                 "effect": str(tool.effect),
                 # By it a client knows what may be read while we are away.
                 "tier": max(tool.tier, rules.floor(tool.name)),

@@ -27,11 +27,12 @@ def guard_context(request: TenantRequest, run: uuid.UUID) -> dict[str, Any]:
     if guarded is None:
         return {"guarded": None}
     rows = queries.decisions_of_run(tenant=tenant, run=run, most=MOST_DECISIONS + 1)
+    now = clock.now()
     return {
         "guarded": guarded,
-        "uses": run_uses(guarded, at=clock.now()),
+        "uses": run_uses(guarded, at=now),
         "family": _family(request, guarded),
-        "steps": steps(rows[:MOST_DECISIONS]),
+        "steps": steps(rows[:MOST_DECISIONS], queries.permit_uses(tenant=tenant, run=run), now),
         "has_more_decisions": len(rows) > MOST_DECISIONS,
         "decisions_url": f"{place(request, 'decisions')}?{urlencode({'run_id': run.hex})}",
     }
