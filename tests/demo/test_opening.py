@@ -57,7 +57,7 @@ def test_limits_come_near_one_is_passed_and_somebody_is_stopped_once(callers: di
     assert refused == ["abort", "throttle"]
     client = Client()
     assert client.login(email="admin@northwind.example", password=cast.PASSWORD)
-    assert f"Raise the limit: {cast.ELLA}" in client.get("/t/northwind/budgets/notices/").content.decode()
+    assert f"Raise the limit: End user {cast.ELLA}" in client.get("/t/northwind/budgets/notices/").content.decode()
     assert cast.STOPPED in client.get("/t/northwind/kill-switches/").content.decode()
 
 
