@@ -59,7 +59,7 @@ ORGANISATIONS = (
         plan=Plan.PRO,
         time_zone="Europe/Berlin",
         masking="hash",
-        monthly_usd=900,
+        monthly_usd=400,
         members=(
             Member("Nora Lindqvist", "owner@northwind.example", Role.OWNER),
             Member("Tomas Weber", "admin@northwind.example", Role.ADMIN),
@@ -76,7 +76,7 @@ ORGANISATIONS = (
         plan=Plan.ENTERPRISE,
         time_zone="Europe/Dublin",
         masking="mask",
-        monthly_usd=2_400,
+        monthly_usd=180,
         members=(
             Member("Orla Byrne", "owner@kestrel.example", Role.OWNER),
             Member("Adrian Moss", "admin@kestrel.example", Role.ADMIN),
