@@ -6,6 +6,7 @@ A figure that no app can tell yet is left out, never shown as zero.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from django.urls import reverse
 from agentops.budgets import queries as budgets
 from agentops.portal.templatetags.words import money, percent
 from agentops.runtime import queries as guard
+from agentops.runtime.types import SwitchScope
 from agentops.traces import queries as traces
 from tenants import queries as tenants
 from tenants.access import Access
@@ -92,7 +94,22 @@ def _share(part: int, whole: int) -> str:
     return f"{percent(part / whole)} of the runs"
 
 
-def stopped(tenant: uuid.UUID) -> bool:
-    """Is a kill switch on that stops agents of this organisation? Needs the tenant's scope."""
-    is_on = any(each.lifted_at is None for each in guard.product_switches())
-    return is_on or bool(guard.switches(tenant=tenant, only_on=True))
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What kill switches stop here. One for a single agent or user is no alarm for all."""
+
+    title: str
+    is_all: bool
+
+
+def stopped(tenant: uuid.UUID) -> Stopped | None:
+    """What the kill switches that are on stop in this organisation, if any is. Needs the tenant's scope."""
+    found = Counter(SwitchScope(each.scope) for each in guard.switches(tenant=tenant, only_on=True))
+    if found[SwitchScope.TENANT] or any(each.lifted_at is None for each in guard.product_switches()):
+        return Stopped("Agents are stopped", is_all=True)
+    parts = [
+        f"{found[scope]} {word if found[scope] == 1 else word + 's'}"
+        for scope, word in ((SwitchScope.AGENT, "agent"), (SwitchScope.USER, "end user"))
+        if found[scope]
+    ]
+    return Stopped(f"Stopped: {' and '.join(parts)}", is_all=False) if parts else None

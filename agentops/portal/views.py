@@ -30,7 +30,7 @@ def tenant_home(request: TenantRequest) -> HttpResponse:
     if request.access.may(Permission.RUNS_READ):
         context = {
             "overview": overview.of_tenant(request.access, at=clock.now()),
-            "is_stopped": overview.stopped(request.access.tenant.id),
+            "stopped": overview.stopped(request.access.tenant.id),
             "may_make_keys": request.access.may(Permission.KEYS_MANAGE),
         }
         return render(request, "portal/overview.html", context)

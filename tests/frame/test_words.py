@@ -44,6 +44,20 @@ def test_money_shows_the_digits_that_matter(nano_usd: int | None, text: str) -> 
     assert words.money_text(nano_usd) == text
 
 
+@pytest.mark.parametrize(
+    ("nano_usd", "whole", "text"),
+    [
+        (752 * NANO // 1000, 44 * NANO // 10, "$0.75"),
+        (3_648 * NANO // 1000, 44 * NANO // 10, "$3.65"),
+        (0, 44 * NANO // 10, "$0.00"),
+        (1_234_567, 44 * NANO // 10, "$0.0012"),  # less than a cent is not nothing
+        (752 * NANO // 1000, 9 * NANO // 10, "$0.7520"),
+    ],
+)
+def test_a_part_is_written_like_the_whole_beside_it(nano_usd: int, whole: int, text: str) -> None:
+    assert f">{text}<" in words.money_of(nano_usd, whole)
+
+
 def test_money_is_exact_on_hover() -> None:
     assert words.money(1_234_567) == '<span class="money" title="0.001234567 USD">$0.0012</span>'
 

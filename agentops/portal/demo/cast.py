@@ -9,6 +9,7 @@ from tenants.roles import KeyScope, Plan, Role, StaffRole
 PASSWORD = "follow-the-agents"  # noqa: S105  shown to everyone who starts the demo
 NORTHWIND, KESTREL = "northwind", "kestrel"
 ELLA, MAEVE = "cus_ella", "cus_maeve"  # the end users who have an account here
+BUSY, STOPPED = "cus_outfitter_club", "cus_resale_bot"  # Northwind's: one past their limit, and one who was stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Organisation:
     plan: Plan
     time_zone: str
     masking: str
+    monthly_usd: int  # what it pays for its agents
     members: tuple[Member, ...]
 
 
@@ -57,6 +59,7 @@ ORGANISATIONS = (
         plan=Plan.PRO,
         time_zone="Europe/Berlin",
         masking="hash",
+        monthly_usd=400,
         members=(
             Member("Nora Lindqvist", "owner@northwind.example", Role.OWNER),
             Member("Tomas Weber", "admin@northwind.example", Role.ADMIN),
@@ -73,6 +76,7 @@ ORGANISATIONS = (
         plan=Plan.ENTERPRISE,
         time_zone="Europe/Dublin",
         masking="mask",
+        monthly_usd=180,
         members=(
             Member("Orla Byrne", "owner@kestrel.example", Role.OWNER),
             Member("Adrian Moss", "admin@kestrel.example", Role.ADMIN),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from agentops.budgets import booking, revenue
 from agentops.budgets import services as budgets
 from agentops.catalog import services as catalog
 from agentops.catalog.manifest import read
@@ -77,7 +78,20 @@ def _make(at: datetime) -> None:
             services.create_staff(
                 email=staff.email, name=staff.name, roles=[staff.role], password=cast.PASSWORD, by=_BY, at=at
             )
+    booking.book(_revenue(at), by=_BY, at=at)
     keyfile.write(DemoKeys(begun_at=at, keys=texts))
+
+
+def _revenue(at: datetime) -> Iterator[revenue.Said]:
+    """What each organisation paid for its agents, this month and the three before; more from month to month."""
+    for organisation in cast.ORGANISATIONS:
+        month = at.date().replace(day=1)
+        for back in range(4):
+            paid = {"month": f"{month:%Y-%m}", "amount_usd": f"{organisation.monthly_usd * (10 - back) / 10:.2f}"}
+            yield revenue.Said(
+                f"/{organisation.slug}/{back}", {"organisation": organisation.slug, "source": "billing", **paid}
+            )
+            month = (month - timedelta(days=1)).replace(day=1)
 
 
 def _tenant(wanted: cast.Organisation, at: datetime) -> Tenant:

@@ -45,6 +45,16 @@ def money(nano_usd: int | None) -> SafeString:
 
 
 @register.filter
+def money_of(nano_usd: int, whole_nano_usd: int) -> SafeString:
+    """A part of an amount that stands beside it: in cents where the whole is, or `$0.7520 left of $4.40` do not line up."""
+    is_in_cents = _rounded(abs(nano_usd), 2) > 0 and _rounded(abs(whole_nano_usd), 2) >= NANO
+    if not is_in_cents:
+        return money(nano_usd)
+    sign, cents = ("−" if nano_usd < 0 else ""), _decimal(_rounded(abs(nano_usd), 2), 2)
+    return format_html('<span class="money" title="{} USD">{}${}</span>', usd_text(nano_usd), sign, cents)
+
+
+@register.filter
 def money_text(nano_usd: int | None) -> str:
     """The same without markup: two decimals from a dollar up, four from a cent up, else two significant digits."""
     if nano_usd is None:

@@ -35,7 +35,17 @@ class Caller:
         return self._post(f"/api/v1/guard/{path}", body, self._keys["guard"])
 
     def span(self, span: dict[str, Any]) -> None:
-        self._post("/api/v1/traces", {"spans": [span]}, self._keys["ingest"])
+        self.spans([span])
+
+    def spans(self, spans: list[dict[str, Any]]) -> None:
+        self._post("/api/v1/traces", {"spans": spans}, self._keys["ingest"])
+
+    def read(self, path: str) -> dict[str, Any]:
+        return self._call("GET", f"/api/v1/{path}", None, self._keys["read"])
+
+    def admin(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Set what an admin of the organisation may set."""
+        return self._call(method, f"/api/v1/{path}", json.dumps(body).encode(), self._keys["admin"])
 
     def confirmation(self, confirmation: str) -> dict[str, Any]:
         """What became of something that people were asked."""

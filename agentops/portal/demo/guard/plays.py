@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from agentops.portal.demo import models
-from agentops.portal.demo.cast import KESTREL, NORTHWIND
+from agentops.portal.demo.cast import BUSY, KESTREL, NORTHWIND
 from agentops.portal.demo.folk import somebody
 from agentops.portal.demo.guard.caller import Caller, GuardedRun
 from agentops.portal.demo.guard.manifests import ORDER_DESK, TELLER, VERSION
@@ -148,8 +148,21 @@ def statement(caller: Caller, rng: Random) -> Iterator[float]:
     run.finish(output="Here is what I found.")
 
 
+def past_limit(caller: Caller, rng: Random) -> Iterator[float]:
+    """Somebody whose month's budget is used up gets one run at a time: the second one is told to wait."""
+    run = GuardedRun(caller, agent=ORDER_DESK, version=VERSION, user=BUSY, facts={})
+    if not run.may_go_on:
+        return
+    yield 0.5
+    second = GuardedRun(caller, agent=ORDER_DESK, version=VERSION, user=BUSY, facts={})
+    yield 4.0
+    if second.may_go_on:
+        second.finish(output="It left our house on Monday.")
+    run.finish(output="It left our house on Monday.")
+
+
 PLAYS: dict[str, tuple[Play, ...]] = {
-    NORTHWIND: (question, refund, question, loop, question, everything, refund, blowout),
+    NORTHWIND: (question, refund, question, loop, question, everything, refund, blowout, past_limit),
     KESTREL: (statement, statement, privilege),
 }
 """In turn, over and over."""

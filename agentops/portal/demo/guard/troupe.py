@@ -9,6 +9,7 @@ import urllib.error
 from collections.abc import Iterator
 from random import Random
 
+from agentops.portal.demo import opening
 from agentops.portal.demo.guard.caller import Caller
 from agentops.portal.demo.guard.plays import PLAYS
 from agentops.portal.demo.guard.waiting import WaitingRoom
@@ -24,6 +25,7 @@ class Troupe:
     def __init__(self, base_url: str, keys: DemoKeys) -> None:
         self._callers = {slug: Caller(base_url, keys.keys[slug]) for slug in PLAYS}
         self._next = {slug: itertools.cycle(plays) for slug, plays in PLAYS.items()}
+        self._begun_at = keys.begun_at
         self._rng = Random(keys.begun_at.isoformat())
         self._waiting_room = WaitingRoom(self._callers, self._rng)
         self._on_stage: list[tuple[float, Iterator[float]]] = []
@@ -31,13 +33,15 @@ class Troupe:
 
     def play_once(self) -> None:
         """Every play from its beginning to its end, without its pauses."""
+        opening.play(self._callers, at=self._begun_at)
         for slug, plays in PLAYS.items():
             for play in dict.fromkeys(plays):
                 for _ in play(self._callers[slug], self._rng):
                     pass
 
     def seat(self) -> None:
-        """What waits for people waits from the first moment on, before the past is filled in."""
+        """What waits for people waits from the first moment on, before the past is filled in; so do limits and notices."""
+        opening.play(self._callers, at=self._begun_at)
         self._waiting_room.advance()
 
     def stop(self) -> None:

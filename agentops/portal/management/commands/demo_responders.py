@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from agentops.common import clock
-from agentops.portal.demo import keyfile
+from agentops.portal.demo import auditing, keyfile
 
 _EVERY_SECONDS = 5.0
 
@@ -38,7 +38,9 @@ class Command(BaseCommand):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, stop)
         while True:
-            are_weeks_told = are_weeks_told or weeks.add_up(at=clock.now(), say=self._say)
+            if not are_weeks_told and weeks.add_up(at=clock.now(), say=self._say):
+                are_weeks_told = True
+                auditing.ask_export(at=clock.now())
             settled = incidents.step(since=since, at=clock.now(), say=self._say)
             if once:
                 return
