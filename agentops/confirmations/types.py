@@ -274,3 +274,4 @@ class Past:
     reason: str
     people: tuple[str, ...] = ()
     mine: Choice | None = None
+    has_page: bool = True  # of their own history; what others have still to decide has none

@@ -435,6 +435,20 @@ def test_the_history_is_ones_own(world: World, bank: Bank, uma: Client, client_f
     assert "Send letter to Ann Kim" in said and "Approved" in said and "Agreed" in said
 
 
+def test_what_others_decide_in_ones_name_has_a_page_once_it_is_decided(
+    world: World, bank: Bank, uma: Client, approvers: dict[str, Client]
+) -> None:
+    asked, path = bank.asked("raise_limit"), world.acme.url("history/")
+    assert "Raise limit" in words_of(uma.get(path)) and asked.url() not in source(uma.get(path))
+    assert uma.get(asked.url()).status_code == 404, "two others decide it"
+    form = source(approvers["pete"].get(asked.url("refusal/")))
+    answer = approvers["pete"].post(asked.url("refusal/"), {**digests(form), "reason": "Too much."})
+    assert answer.status_code == 302
+    assert asked.url() in source(uma.get(path))
+    said = words_of(uma.get(asked.url()))
+    assert "Refused" in said and "Too much." in said
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

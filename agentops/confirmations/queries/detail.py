@@ -10,7 +10,7 @@ from agentops.confirmations import rendering
 from agentops.confirmations.errors import NotEligible
 from agentops.confirmations.models import Confirmation, Vote
 from agentops.confirmations.queries.asking import state_at
-from agentops.confirmations.queries.eligibility import may_decide, may_stop
+from agentops.confirmations.queries.eligibility import is_known_to, may_decide, may_stop
 from agentops.confirmations.types import OPEN, Choice, Detail, Person, Said, State, ToolFacts
 
 
@@ -19,7 +19,8 @@ def detail(
 ) -> Detail:
     """What there is to know of one confirmation; as far as `person` may know it, where one is named.
 
-    Raises NotEligible (404) where there is none, and for a person who neither can decide it, nor has, nor can stop it.
+    Raises NotEligible (404) where there is none, and for a person who neither can decide it, nor has, nor can stop it;
+    once it is decided or lapsed, the person in whose name it was to be done may know of it too (`is_known_to`).
     With `may_read`, a person whose role reads all confirmations gets it too, and is blind where they could decide.
     """
     found = Confirmation.objects.filter(tenant_id=tenant, id=confirmation).first()
@@ -33,7 +34,7 @@ def detail(
     has_voted = any(vote.voter == person.voter for vote in votes)
     can_decide = may_decide(found, person)
     can_stop = (can_decide and found.state in OPEN) or may_stop(found, person)
-    if not (can_decide or can_stop or has_voted or may_read):
+    if not (can_decide or can_stop or has_voted or may_read or is_known_to(person, found, state)):
         raise NotEligible
     if state is State.HALF and can_decide and not has_voted:
         state, votes = State.PENDING, []

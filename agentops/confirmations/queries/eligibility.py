@@ -86,6 +86,12 @@ class Eligibility:
         return self.person.user_id in tenants.members_able_to(self.tenant, Permission.CONFIRM)
 
 
+def is_known_to(person: Person, confirmation: Confirmation, state: State) -> bool:
+    """What was decided, or lapsed, is no secret to whom it was about, nor to who ended it: there is nobody to be blind any more."""
+    is_theirs = confirmation.acting_user in person.end_users or confirmation.decided_by == person.voter
+    return is_theirs and state not in OPEN
+
+
 def may_stop(confirmation: Confirmation, person: Person) -> bool:
     """During the delay owners and admins too; before it, whoever could decide. Afterwards nobody."""
     if confirmation.state not in OPEN:

@@ -14,7 +14,7 @@ from agentops.common.cursors import Cursor
 from agentops.confirmations.models import Confirmation, Vote
 from agentops.confirmations.queries.asking import state_at
 from agentops.confirmations.queries.detail import headline
-from agentops.confirmations.queries.eligibility import Eligibility
+from agentops.confirmations.queries.eligibility import Eligibility, is_known_to
 from agentops.confirmations.types import Choice, Past, Person, State
 
 
@@ -112,4 +112,8 @@ def _line(row: Confirmation, votes: Sequence[Vote], eligibility: Eligibility | N
         reason=row.reason,
         people=tuple(vote.label for vote in votes),
         mine=Choice(mine.choice) if mine else None,
+        has_page=eligibility is None
+        or mine is not None
+        or is_known_to(eligibility.person, row, state)
+        or eligibility.may_decide(row),
     )
