@@ -77,8 +77,7 @@ def drift_finding(request: TenantRequest, finding: uuid.UUID) -> HttpResponse:
         "cause": Dimension(found.cause).label if found.cause else "",
         "cohort": _cohort(found),
         "worst_cohorts": [
-            (Dimension(dimension).label, value, f"{effect:+.2f}")
-            for dimension, value, effect in found.after.get("worst", [])
+            (Dimension(dimension).label, value, effect) for dimension, value, effect in found.after.get("worst", [])
         ],
         "runs": queries.quality.judged_runs(tenant=found.tenant_id, runs=found.worst_runs),
         "compare_url": _compare_url(request, found),

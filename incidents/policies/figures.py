@@ -163,7 +163,7 @@ def _late(lag: timedelta) -> str:
 
 def _switches(present: Present) -> Figure:
     on = present.switches_on
-    note = "agents are stopped" if on else "nothing is stopped"
+    note = "agents or users are stopped" if on else "nothing is stopped"
     return Figure("switches", "Kill switches on", f"{on:,}", note, tone="bad" if on else "", page="staff-kill-switches")
 
 

@@ -135,6 +135,10 @@ def test_counts_have_separators() -> None:
     assert words.count(1_234_567) == "1,234,567"
 
 
+def test_an_effect_has_its_sign() -> None:
+    assert [words.signed(size) for size in (0.311, -0.82, 0)] == ["+0.31", "−0.82", "+0.00"]
+
+
 @pytest.mark.parametrize(("ratio", "text"), [(0, "0 %"), (0.004, "0.4 %"), (0.125, "12 %"), (1, "100 %")])
 def test_percentages(ratio: float, text: str) -> None:
     assert words.percent(ratio).replace(words.NBSP, " ") == text

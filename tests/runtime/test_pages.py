@@ -148,7 +148,7 @@ def test_the_homes_say_that_agents_are_stopped(acme: Caller, world: World, clien
     assert "Agents are stopped" in words(client_for(world.audrey).get(home))
     assert "Agents are stopped" not in words(client_for(world.cleo).get(world.globex.url()))
     take_snapshot()
-    assert "Kill switches on 2 agents are stopped" in words(client_for(world.sam).get("/staff/"))
+    assert "Kill switches on 2 agents or users are stopped" in words(client_for(world.sam).get("/staff/"))
 
 
 def test_who_only_reads_sees_the_proof_and_no_button(acme: Caller, world: World, client_for: Clients) -> None:

@@ -135,6 +135,12 @@ def change(ratio: float | None) -> str:
     return f"{'+' if ratio > 0 else '−' if ratio < 0 else ''}{percent(abs(ratio))}"
 
 
+@register.filter
+def signed(value: float) -> str:
+    """A size of an effect, which has no unit: +0.31, −0.82."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
 # -- times ------------------------------------------------------------------------------------------------------------
 
 
