@@ -157,6 +157,19 @@ def test_a_price_that_is_taken_back_never_held_and_the_one_before_holds_on(acme:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("begins", [AT - 5 * DAY, AT - 3 * DAY], ids=["before its end", "at its end"])
+def test_a_price_that_was_ended_does_not_come_back_when_the_next_one_is_taken_back(
+    acme: Acme, begins: datetime
+) -> None:
+    first = acme.set(1, AT - 10 * DAY)
+    acme.do(services.end_price, price_id=first.id, ends=AT - 3 * DAY)
+    second = acme.set(2, begins)
+    assert acme.usd(AT) == 2
+    acme.do(services.remove_price, price_id=second.id)
+    assert [acme.usd(AT + day * DAY) for day in (-9, -4, -3, 1)] == [1, 1, None, None]
+
+
+@pytest.mark.django_db
 def test_a_price_that_is_ended_holds_until_then_and_the_table_after(acme: Acme) -> None:
     first = acme.set(1, AT - 10 * DAY)
     acme.do(services.end_price, price_id=first.id, ends=AT + DAY)

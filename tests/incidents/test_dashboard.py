@@ -117,7 +117,9 @@ def test_it_is_measured_once_and_read_by_everybody(world: World, client_for: Cal
     with CaptureQueriesContext(connection) as queries:
         answer = sam.get("/staff/")
     page = answer.content.decode()
-    assert "agents or users are stopped" in page and "1 SEV-1, 1 SEV-2; 1 not acknowledged" in page and "last week" in page
+    assert (
+        "agents or users are stopped" in page and "1 SEV-1, 1 SEV-2; 1 not acknowledged" in page and "last week" in page
+    )
     assert "A loop that nobody ends" in page and "In hand" in page and "INC-2026-0007" in page
     assert "Yours: overdue" in page and "Somebody else&#x27;s work" not in page and "One more waits" in page
     assert "The daily review is not signed" not in page

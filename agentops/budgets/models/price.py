@@ -15,7 +15,8 @@ _IN_ORDER = Q(valid_until__isnull=True) | Q(valid_until__gte=F("valid_from"))
 class PriceOverride(HasId, TenantOwned):
     """US dollars per million tokens of each class. Absent classes cost what their total costs (see prices.py).
 
-    It holds for calls from `valid_from` until (and without) `valid_until`; a new price ends the one before.
+    It holds for calls from `valid_from` until (and without) `valid_until`; a new price ends the one before. Where people
+    ended it themselves, `ended_at` says so: it holds no longer than until then, whatever becomes of the one after it.
     """
 
     provider = models.CharField(max_length=64, blank=True)  # "" holds for any provider
@@ -27,6 +28,7 @@ class PriceOverride(HasId, TenantOwned):
     reasoning_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True)
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
     set_at = models.DateTimeField()
     set_by = models.CharField(max_length=200)
 
@@ -52,6 +54,7 @@ class Discount(HasId, TenantOwned):
     hundredths = models.IntegerField()  # of a percent: 1250 is 12.5 %
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
     set_at = models.DateTimeField()
     set_by = models.CharField(max_length=200)
 

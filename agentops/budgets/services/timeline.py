@@ -69,15 +69,17 @@ def end(row: Row, ends: datetime) -> None:
     if not row.valid_from < ends or (row.valid_until is not None and row.valid_until <= ends):
         detail = "It ends after it began, and before it would end anyway."
         raise InvalidInput(detail, problems=(InputProblem("/valid_until", "range", detail),))
-    row.valid_until = ends
-    row.save(update_fields=["valid_until"])
+    row.valid_until = row.ended_at = ends
+    row.save(update_fields=["valid_until", "ended_at"])
 
 
 def take_back(rows: QuerySet[Row], row: Row) -> None:
-    """It never held: what it ended holds on. (What it replaced from its very beginning does not come back.)"""
+    """It never held: what it ended holds on, as long as it would have without it. (What it replaced from its very beginning
+    does not come back.)"""
     before = rows.exclude(id=row.id).exclude(valid_until=F("valid_from")).filter(valid_until=row.valid_from).first()
     until, row.valid_until = row.valid_until, row.valid_from
     row.save(update_fields=["valid_until"])
     if before is not None:
-        before.valid_until = until
+        ends = [end for end in (until, before.ended_at) if end is not None]
+        before.valid_until = min(ends, default=None)
         before.save(update_fields=["valid_until"])
