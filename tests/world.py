@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from agentops.common.scope import tenant_scope
 from audit.models import Entry
@@ -18,7 +18,7 @@ from tenants.models import Membership, Tenant, User
 from tenants.roles import KeyScope, Plan, Role, StaffRole
 
 PASSWORD = "eleven otters juggling"
-MADE_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+MADE_AT = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=7)
 OPERATOR = operator("tests")
 
 

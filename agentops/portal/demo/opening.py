@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agentops.portal.demo import models
-from agentops.portal.demo.cast import BUSY, ELLA, KESTREL, MAEVE, NORTHWIND, STOPPED
+from agentops.portal.demo.cast import BUSY, ELLA, KESTREL, MAEVE, NORTHWIND, ORGANISATIONS, STOPPED
 from agentops.portal.demo.guard.caller import Caller, GuardedRun
 from agentops.portal.demo.guard.manifests import ORDER_DESK, VERSION
 from agentops.portal.demo.steps import Model
@@ -33,7 +34,9 @@ def play(callers: Mapping[str, Caller], *, at: datetime) -> None:
     """Set the limits, spend, stop one person; unless that was done. The last thing said is what is looked for."""
     if callers[NORTHWIND].read(f"runs?{urllib.parse.urlencode({'user': STOPPED, 'limit': 1})}")["results"]:
         return
+    zones = {one.slug: ZoneInfo(one.time_zone) for one in ORGANISATIONS}
     for slug, accounts in _ACCOUNTS.items():
+        since = _since(at, zones[slug])
         for user, agent, model, limit, count in accounts:
             callers[slug].admin(
                 "PUT",
@@ -47,18 +50,20 @@ def play(callers: Mapping[str, Caller], *, at: datetime) -> None:
                     "thresholds": [50, 75, 100],
                 },
             )
-            callers[slug].spans(
-                [span for number in range(count) for span in _run(user, agent, model, number, count, at)]
-            )
+            moments = [since + (at - since) * (number / count) for number in range(count)]
+            callers[slug].spans([span for began in moments for span in _run(user, agent, model, began, at)])
     _stop_somebody(callers[NORTHWIND])
 
 
-def _run(user: str, agent: str, model: Model, number: int, count: int, at: datetime) -> list[dict[str, Any]]:
-    """A long talk about orders: over the last weeks of this month, or closer together where the month is young."""
-    rng = Random(f"opening/{user}/{at:%Y-%m}/{number}")
-    noon = datetime(at.year, at.month, 1, 12, tzinfo=UTC)  # of the first: the month, by every organisation's clocks
-    since = max(min(noon, at - timedelta(minutes=2)), at - timedelta(days=24))
-    began = since + (at - since) * (number / count)
+def _since(at: datetime, zone: ZoneInfo) -> datetime:
+    """The last weeks of this month by the organisation's clocks; closer together where the month is young."""
+    month = at.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return max(month.astimezone(UTC), at - timedelta(days=24))
+
+
+def _run(user: str, agent: str, model: Model, began: datetime, at: datetime) -> list[dict[str, Any]]:
+    """A long talk about orders, over by `at`."""
+    rng, took = Random(f"opening/{user}/{began.isoformat()}"), min(timedelta(seconds=95), at - began)
     shared = {"trace_id": f"{rng.getrandbits(128):032x}", "agent": agent, "user_id": user, "status": "ok"}
     root, tokens = (
         f"{rng.getrandbits(64) | 1:016x}",
@@ -77,7 +82,7 @@ def _run(user: str, agent: str, model: Model, number: int, count: int, at: datet
             "input": asked,
             "output": says,
             "started_at": began.isoformat(),
-            "ended_at": (began + timedelta(seconds=95)).isoformat(),
+            "ended_at": (began + took).isoformat(),
         },
         {
             **shared,
@@ -90,8 +95,8 @@ def _run(user: str, agent: str, model: Model, number: int, count: int, at: datet
             "provider": model.provider,
             "input": asked,
             "output": says,
-            "started_at": (began + timedelta(seconds=2)).isoformat(),
-            "ended_at": (began + timedelta(seconds=94)).isoformat(),
+            "started_at": (began + took / 50).isoformat(),
+            "ended_at": (began + took * 0.99).isoformat(),
         },
     ]
 

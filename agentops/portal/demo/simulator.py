@@ -66,6 +66,10 @@ class Simulator:
         self._say(f"filled in after {time.monotonic() - began:.0f} s")
         return until
 
+    def tell_opening(self) -> None:
+        """Spend what came near to limits in the weeks before, unless that is done."""
+        self._troupe.open()
+
     def tell_history(self) -> None:
         """Send the weeks in which the quality of two agents changed, and try their releases, unless that is there."""
         count = history.send(base_url=self._base_url, keys=self._keys)

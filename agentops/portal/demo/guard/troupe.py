@@ -33,15 +33,18 @@ class Troupe:
 
     def play_once(self) -> None:
         """Every play from its beginning to its end, without its pauses."""
-        opening.play(self._callers, at=self._begun_at)
+        self.open()
         for slug, plays in PLAYS.items():
             for play in dict.fromkeys(plays):
                 for _ in play(self._callers[slug], self._rng):
                     pass
 
-    def seat(self) -> None:
-        """What waits for people waits from the first moment on, before the past is filled in; so do limits and notices."""
+    def open(self) -> None:
+        """Limits and notices are there from the first moment on, before the past is filled in."""
         opening.play(self._callers, at=self._begun_at)
+
+    def seat(self) -> None:
+        """What waits for people waits from the first moment on, before the past is filled in."""
         self._waiting_room.advance()
 
     def stop(self) -> None:

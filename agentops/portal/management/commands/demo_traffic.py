@@ -43,8 +43,11 @@ class Command(BaseCommand):
             if once:
                 simulator.play_once()
             else:
+                has_weeks = backfill_hours >= _HISTORY_FROM_HOURS
+                if has_weeks:
+                    simulator.tell_opening()
                 filled_until = simulator.fill_past(hours=backfill_hours)
-                if backfill_hours >= _HISTORY_FROM_HOURS:
+                if has_weeks:
                     simulator.tell_history()
                 simulator.play_on(since=filled_until, rate=rate)
         except urllib.error.URLError as error:
