@@ -11,7 +11,7 @@ from django.test import Client
 from agentops.budgets import queries, services
 from agentops.budgets.policies import bounds, hour_of, start_of
 from agentops.budgets.types import Hold, Period, Scope
-from agentops.common.scope import tenant_scope
+from agentops.common.scope import staff_scope, tenant_scope
 from tests.budgets.money import NOON, TOKEN, Purse
 from tests.ingest.test_ledger_check import check
 from tests.world import World
@@ -49,6 +49,27 @@ def test_an_hour_that_clocks_show_twice_is_two_hours() -> None:
         datetime(2026, 11, 1, hour, tzinfo=UTC) for hour in (5, 6)
     ]
     assert hour_of(datetime(2026, 11, 26, 18, 45, tzinfo=UTC), KOLKATA) == datetime(2026, 11, 26, 18, 30, tzinfo=UTC)
+
+
+def test_a_day_whose_midnight_comes_twice_has_both_hours_on_the_pages_of_all(purse: Purse) -> None:
+    adopt(purse, "America/Havana")
+    for day in range(4, 7):  # from the hour before the first midnight to the hour after the second
+        purse.rows(
+            "INSERT INTO budgets_usagehour (tenant_id, hour, agent, user_id, provider, model, calls, unpriced_calls, "
+            "input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, amount_nano_usd, "
+            "saved_nano_usd, guarded_nano_usd, cached_answers) VALUES (%s, %s, 'a', 'u', 'p', 'm', 1, 0, 1, 1, 0, 0, 0, %s, "
+            "0, 0, 0) RETURNING 1",
+            purse.tenant, datetime(2026, 11, 1, day - 1, tzinfo=UTC), 10**day,
+        )  # fmt: skip
+    first = date(2026, 11, 1)
+    with staff_scope():
+        days = {
+            day: queries.product_sums(tenants=[purse.tenant], since=day, until=day + DAY)[0].amount_nano_usd
+            for day in (first - DAY, first)
+        }
+    assert days == {first - DAY: 10**4, first: 10**5 + 10**6}
+    with tenant_scope(purse.tenant):
+        assert set(queries.days_since_added_up(tenant=purse.tenant)) == set(days)
 
 
 def adopt(purse: Purse, zone: str) -> None:

@@ -12,6 +12,8 @@ from agentops.budgets.types import Period
 from agentops.common import prepared
 
 ZONE_OF = "coalesce((SELECT time_zone FROM budgets_calendar z WHERE z.tenant_id = {tenant}), 'UTC')"
+# A midnight that clocks show twice is the later one to PostgreSQL, and a day begins with the first: so long before.
+TWICE = "interval '2 hours'"
 _ZONE = f"SELECT {ZONE_OF.format(tenant='%s')}"
 
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from django.db import connection
 
-from agentops.budgets.queries.calendar import ZONE_OF
+from agentops.budgets.queries.calendar import TWICE, ZONE_OF
 
 _NEW = "SELECT DISTINCT tenant_id FROM budgets_counter WHERE NOT is_based AND period_end > %s"
 _SPENT_IN_SLICES = """
@@ -24,7 +24,8 @@ _SINCE_ADDED_UP = f"""
 WITH last AS (SELECT {ZONE_OF.format(tenant="%(tenant)s")} AS zone, (
     SELECT max(day)::timestamp FROM budgets_outcomeday WHERE tenant_id = %(tenant)s) AS day)
 SELECT DISTINCT (hour AT TIME ZONE zone)::date FROM budgets_usagehour, last
-WHERE tenant_id = %(tenant)s AND hour >= coalesce(last.day AT TIME ZONE zone, '-infinity')
+WHERE tenant_id = %(tenant)s AND hour >= coalesce((last.day AT TIME ZONE zone) - {TWICE}, '-infinity')
+    AND (last.day IS NULL OR (hour AT TIME ZONE zone)::date >= last.day::date)
 """  # noqa: S608  our own names
 
 

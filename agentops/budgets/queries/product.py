@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection
 
+from agentops.budgets.queries.calendar import TWICE
 from agentops.budgets.queries.sums import SumRow
 from agentops.budgets.types import SUMS
 from agentops.common import clock
@@ -50,8 +51,10 @@ WITH organisations AS MATERIALIZED (
     UNION ALL
     SELECT h.* FROM open_days o CROSS JOIN LATERAL (
         SELECT u.tenant_id, o.day, {{of_hour}}, {", ".join(f"sum(u.{name})::int8" for name in SUMS)}
-        FROM budgets_usagehour u WHERE u.tenant_id = o.id AND u.hour >= (o.day::timestamp AT TIME ZONE o.zone)
-            AND u.hour < ((o.day + 1)::timestamp AT TIME ZONE o.zone) GROUP BY {{by_hour}} OFFSET 0
+        FROM budgets_usagehour u WHERE u.tenant_id = o.id
+            AND u.hour >= (o.day::timestamp AT TIME ZONE o.zone) - {TWICE}
+            AND u.hour < ((o.day + 1)::timestamp AT TIME ZONE o.zone) AND (u.hour AT TIME ZONE o.zone)::date = o.day
+        GROUP BY {{by_hour}} OFFSET 0
     ) h
 )
 SELECT {{names}}{{sums}} FROM rows {{group}}

@@ -62,6 +62,10 @@ _ADDED_UP_ANYWAY = timedelta(hours=23)  # at least, as today and yesterday are; 
 HOUR_IN_ZONE = """
 occurred_at - ((occurred_at AT TIME ZONE {zone}) - date_trunc('hour', occurred_at AT TIME ZONE {zone}))
 """
+_HELD_DAYS = """
+SELECT DISTINCT (reserved_at AT TIME ZONE %(zone)s)::date FROM budgets_reservation
+WHERE tenant_id = %(tenant)s AND state = 'held'
+"""
 # What is held stands in slices of a day: by another clock, of another day, perhaps of two.
 _HOLDS_ANEW = """
 WITH held AS (
@@ -76,8 +80,8 @@ WITH held AS (
 INSERT INTO budgets_lease (tenant_id, id, run_id, agent, user_id, counters, amount_nano_usd, held_nano_usd, spent_nano_usd,
     is_open, is_past_limit, valid_from, valid_until)
 SELECT %(tenant)s, id, run_id, agent, user_id, '{}', amount, amount, 0, false, false,
-    day::timestamp AT TIME ZONE %(zone)s, (day + 1)::timestamp AT TIME ZONE %(zone)s
-FROM held
+    d.begins, d.ends
+FROM held JOIN unnest(%(days)s::date[], %(begins)s::timestamptz[], %(ends)s::timestamptz[]) AS d (day, begins, ends) USING (day)
 """
 _FORGET_EMPTY = """
 DELETE FROM budgets_lease l WHERE l.tenant_id = %s AND NOT EXISTS (
@@ -175,13 +179,22 @@ def adopt_calendar(*, tenant: uuid.UUID, time_zone: str, at: datetime) -> None:
         Counter.objects.filter(tenant_id=tenant).update(is_based=False)
         for table in _BY_DAY:
             cursor.execute(f"DELETE FROM {table} WHERE tenant_id = %s", [tenant])  # noqa: S608  our own names
-        cursor.execute(_HOLDS_ANEW, {"tenant": tenant, "zone": time_zone})
+        _hold_anew(cursor, tenant, after)
         cursor.execute(_FORGET_EMPTY, [tenant])
         if not _agree(before, after, at):
             cursor.execute("DELETE FROM budgets_usagehour WHERE tenant_id = %s", [tenant])
             cursor.execute(_HOURS_ANEW, {"tenant": tenant, "zone": time_zone})
     for budget in Budget.objects.filter(tenant_id=tenant):
         make_counters(budget, at)
+
+
+def _hold_anew(cursor: CursorWrapper, tenant: uuid.UUID, zone: ZoneInfo) -> None:
+    params: dict[str, Any] = {"tenant": tenant, "zone": str(zone)}
+    cursor.execute(_HELD_DAYS, params)
+    held = [day for (day,) in cursor.fetchall()]
+    params["days"] = held
+    params["begins"], params["ends"] = ([start_of(day + timedelta(days=more), zone) for day in held] for more in (0, 1))
+    cursor.execute(_HOLDS_ANEW, params)
 
 
 def _first_unfolded(cursor: CursorWrapper, tenant: uuid.UUID, zone: tzinfo) -> date | None:
