@@ -25,7 +25,6 @@ DAY_FLOOR = 10 * NANO
 
 NEAR_PERCENT = 80  # of what the plan gives for the month
 FORECAST_FROM_DAY = 3  # of the month: before, a forecast says little
-WEEK_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +84,10 @@ def plan_is_near(month: int, tier: int) -> Excess | None:
     return Excess(month, bound, tier) if month >= bound else None
 
 
-def plan_will_pass(
-    month: int, tier: int, *, last_week: Sequence[int], day_of_month: int, days_left: int
-) -> Excess | None:
-    """Would a month pass what its plan gives, if it went on as the last seven whole days did?"""
-    known = sum(1 for amount in last_week if amount)
+def plan_will_pass(month: int, tier: int, *, before: Sequence[int], day_of_month: int, days_left: int) -> Excess | None:
+    """Would a month pass what its plan gives, if each day left were a `usual_day`? `before` as for `day_above_baseline`."""
+    known = sum(1 for amount in before[:BASELINE_DAYS] if amount)
     if day_of_month < FORECAST_FROM_DAY or known < BASELINE_LEAST:
         return None
-    foreseen = month + month_rest(last_week, days_left=days_left)
+    foreseen = month + usual_day(before) * days_left
     return Excess(foreseen, tier, tier) if foreseen > tier else None
-
-
-def month_rest(last_week: Sequence[int], *, days_left: int) -> int:
-    """What the rest of a month costs if each day is like the mean of the last seven whole ones."""
-    return sum(last_week) * days_left // WEEK_DAYS

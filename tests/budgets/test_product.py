@@ -179,10 +179,14 @@ def test_only_success_managers_are_assigned(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("month", "week", "day", "left", "is_found"),
-    [(50, [10] * 7, 10, 5, False), (50, [10] * 7, 10, 6, True), (50, [10] * 7, 2, 20, False), (50, [40, 0, 0, 0, 0, 0, 40], 9, 9, False)],
-    ids=["just fits", "passes", "too early", "two days known"],
+    ("month", "before", "day", "left", "is_found"),
+    [
+        (50, [10] * 13, 10, 5, False), (50, [10] * 13, 10, 6, True), (50, [10] * 13, 2, 20, False),
+        (50, [40, 0, 0, 0, 0, 0, 40], 9, 9, False), (50, [20, 20, 20, *[0] * 10], 10, 3, True),
+        (50, [20, 20, 20, *[0] * 9, 20], 10, 3, False),
+    ],
+    ids=["just fits", "passes", "too early", "two days known", "three days old", "a pause before"],
 )  # fmt: skip
-def test_the_forecast_of_a_plan(month: int, week: list[int], day: int, left: int, is_found: bool) -> None:
-    found = alarms.plan_will_pass(month, 100, last_week=week, day_of_month=day, days_left=left)
+def test_the_forecast_of_a_plan(month: int, before: list[int], day: int, left: int, is_found: bool) -> None:
+    found = alarms.plan_will_pass(month, 100, before=before, day_of_month=day, days_left=left)
     assert (found is not None) == is_found

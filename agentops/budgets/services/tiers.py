@@ -31,7 +31,7 @@ class MonthSoFar:
 
     start: date
     spent_nano_usd: int
-    last_week: list[int]  # the seven whole days before today
+    before: list[int]  # the whole days before today, the latest first
     day: int  # of the month
     days_left: int  # after today
 
@@ -42,7 +42,7 @@ def watch_tier(*, tenant: uuid.UUID, plan: str, at: datetime) -> list[str]:
     tier, month = PLAN_LIMITS[plan][Scope.TENANT], month_so_far(tenant=tenant, at=at)
     near = alarms.plan_is_near(month.spent_nano_usd, tier)
     passes = alarms.plan_will_pass(
-        month.spent_nano_usd, tier, last_week=month.last_week, day_of_month=month.day, days_left=month.days_left
+        month.spent_nano_usd, tier, before=month.before, day_of_month=month.day, days_left=month.days_left
     )
     found = []
     for kind, excess in ((PLAN_NEAR, near), (PLAN_FORECAST, passes)):
@@ -52,11 +52,11 @@ def watch_tier(*, tenant: uuid.UUID, plan: str, at: datetime) -> list[str]:
 
 
 def month_so_far(*, tenant: uuid.UUID, at: datetime) -> MonthSoFar:
-    """What the organisation spent this month, and in the week before today."""
+    """What the organisation spent this month, and on the days before today."""
     zone = calendar(tenant=tenant)
     start, end = bounds(Period.MONTH, at, zone)
     today, last = at.astimezone(zone).date(), end.astimezone(zone).date() - timedelta(days=1)
-    first = today - timedelta(days=alarms.WEEK_DAYS)
+    first = today - timedelta(days=alarms.DAYS_LOOKED_AT)
     by_day = {
         row.day: row.amount_nano_usd
         for row in sums(tenant=tenant, since=start_of(first, zone), until=start_of(today, zone), by=("day",))
@@ -64,7 +64,7 @@ def month_so_far(*, tenant: uuid.UUID, at: datetime) -> MonthSoFar:
     return MonthSoFar(
         start=start.astimezone(zone).date(),
         spent_nano_usd=total(tenant=tenant, since=start, until=end).amount_nano_usd,
-        last_week=[by_day.get(first + timedelta(days=place), 0) for place in range(alarms.WEEK_DAYS)],
+        before=[by_day.get(today - timedelta(days=ago), 0) for ago in range(1, alarms.DAYS_LOOKED_AT + 1)],
         day=today.day,
         days_left=(last - today).days,
     )
@@ -92,7 +92,7 @@ def _sentence(kind: str, plan: str, month: MonthSoFar, excess: alarms.Excess) ->
         percent = excess.amount_nano_usd * 100 // excess.baseline_nano_usd
         return f"{dollars_text(excess.amount_nano_usd)} of the {tier} that the {plan} plan gives for {month.start:%B} are used: {percent} %"
     return (
-        f"At the pace of the last seven days, {month.start:%B} ends at {dollars_text(excess.amount_nano_usd)}; "
+        f"At the pace of the last {alarms.baseline_days(month.before)} days, {month.start:%B} ends at {dollars_text(excess.amount_nano_usd)}; "
         f"the {plan} plan gives {tier}"
     )
 
