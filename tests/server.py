@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests import engines
 
-START_SECONDS = 30
+START_SECONDS = 90
 
 
 @dataclass

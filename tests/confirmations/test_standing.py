@@ -382,12 +382,12 @@ def test_whoever_is_not_that_user_any_more_agrees_to_nothing(world: World, lost:
 
 
 def test_it_ends_by_the_clock_of_the_database(world: World) -> None:
-    made = make(world, expires_at=clock.now() + timedelta(seconds=0.3))
-    later = clock.now() + timedelta(seconds=1)
+    made = make(world, expires_at=clock.now() + timedelta(seconds=2))
+    later = clock.now() + timedelta(seconds=3)
     assert detail(world, made.id, at=later).state is Standing.EXPIRED
     asked = action(world.acme)
     with tenant_scope(world.acme.id), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(0.4)")
+        cursor.execute("SELECT pg_sleep(2.1)")
         found = services.standing_answer_for(
             tenant=world.acme.id, action=asked, tier=3, at=clock.now() - timedelta(hours=1)
         )

@@ -20,7 +20,7 @@ def test_a_manifest_applied_by_many_at_once_is_applied_once(world: World) -> Non
 
     def apply_it() -> None:
         try:
-            together.wait(5)
+            together.wait(30)
             with tenant_scope(world.acme.id):
                 services.apply_manifest(tenant=world.acme.id, manifest=read, by=OPERATOR, at=AT, approve_tools=True)
         except Exception as error:
