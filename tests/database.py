@@ -19,14 +19,19 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 from psycopg import sql
+
+from agentops.common.partitions import make_ahead
+from audit.partitions import ENTRY_PARTITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("agentops", "tenants", "audit", "evals", "incidents")
 LOCK = 7_117_001
 # What migrations write and tests read: everything else goes after each test.
 KEPT = ("auth_permission", "django_content_type", "django_migrations")
+# Where a test says the day, it is of about then: what it does has a place in the log in every year.
+SPOKEN_OF = datetime.date(2026, 11, 15)
 _SHAPING = ("migrations/*.py", "models/*.py", "models.py", "partitions.py", "types.py", "schema.py", "rowsecurity.py")
 _LIBRARIES = ("Django", "django-allauth", "django-guardian", "psycopg")
 
@@ -75,6 +80,8 @@ def _template(server: psycopg.Connection[Any]) -> str:
             _execute(server, "CREATE DATABASE {}", building)
             before = _point_at(building)
             call_command("migrate", database="owner", verbosity=0)
+            with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+                make_ahead(cursor, ENTRY_PARTITIONS, today=SPOKEN_OF)
             _point_at(before)
             _execute(server, "ALTER DATABASE {} RENAME TO {}", building, name)
     finally:

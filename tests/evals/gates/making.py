@@ -18,7 +18,7 @@ from evals.models import CaseRun, CaseVersion, EvalSet, Revision, RevisionCase, 
 from evals.types import CaseState, Runner, SuiteMode, SuiteState
 from tests.world import OPERATOR, Organisation
 
-AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+AT = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=2)
 AGENT = "desk"
 P, F, D, E = CaseState.PASSED, CaseState.FAILED, CaseState.DIVERGED, CaseState.ERRORED
 Turns = Mapping[str | tuple[str, str], Sequence[CaseState]]
