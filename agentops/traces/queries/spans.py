@@ -105,7 +105,9 @@ def get_span(*, run: Run, span_id: int) -> SpanRow:
 def events_of(*, run: Run, span_id: int) -> list[SpanEvent]:
     """Log records that belong to a span, in order."""
     return list(
-        SpanEvent.objects.filter(tenant_id=run.tenant_id, run_id=run.run_id, span_id=span_id).order_by("at", "digest")[:200]
+        SpanEvent.objects.filter(tenant_id=run.tenant_id, run_id=run.run_id, span_id=span_id).order_by("at", "digest")[
+            :200
+        ]
     )
 
 
