@@ -90,6 +90,14 @@ _ROWS = (
     f"UPDATE budgets_lease SET user_id = %(pseudonym)s WHERE {_THEIRS}",  # noqa: S608
     f"UPDATE budgets_reservation SET user_id = %(pseudonym)s WHERE {_THEIRS}",  # noqa: S608
 )
+# What is charged to them from now on goes to the limit that holds for them. Another one's counter has no base (as when a limit
+# with a name is set, services/budgets.py): it would stay behind.
+_COUNTERS_BEHIND = """
+UPDATE budgets_counter c SET is_based = false FROM budgets_budget b
+WHERE c.tenant_id = %(tenant)s AND c.subject = %(pseudonym)s AND c.is_based AND b.tenant_id = c.tenant_id AND b.id = c.budget_id
+    AND b.scope = 'user' AND b.scope_id <> %(pseudonym)s AND (b.scope_id <> '' OR EXISTS (SELECT 1 FROM budgets_budget o
+        WHERE o.tenant_id = b.tenant_id AND o.scope = b.scope AND o.period = b.period AND o.scope_id = %(pseudonym)s))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,7 @@ class _Balances:
                 cursor.execute(_SLICES_POINT, both)
                 cursor.execute(_COUNTER_ADDED, both)
             changed += 1
-        for statement in (_COUNTERS_OF_ONE_PERIOD, _BUDGETS, _OTHER_BUDGETS):
+        for statement in (_COUNTERS_OF_ONE_PERIOD, _BUDGETS, _OTHER_BUDGETS, _COUNTERS_BEHIND):
             cursor.execute(statement, params)
             changed += cursor.rowcount
         return None, changed

@@ -353,26 +353,23 @@ def _named_later(
     """
     named: dict[tuple[uuid.UUID, int], tuple[str, str]] = {}
     told: dict[uuid.UUID, tuple[int, str]] = {}
-    for run_id, names in before.items():
-        run = runs[run_id]
-        user_now = names[1] if is_pseudonym(names[1]) else run.user_id
-        if names == (run.agent, user_now):
-            continue
+    users = {run_id: user if is_pseudonym(user) else runs[run_id].user_id for run_id, (_, user) in before.items()}
+    changed = {run_id: runs[run_id] for run_id, was in before.items() if was != (runs[run_id].agent, users[run_id])}
+    for day, run_ids in _by_day(changed).items():
         cursor.execute(
-            "SELECT span_id, kind, agent, user_id, is_counted AND NOT is_guarded FROM traces_span "
-            "WHERE tenant_id = %s AND day = %s AND run_id = %s AND kind = ANY(%s) AND (agent = '' OR user_id = '')",
-            [tenant, run.day, run_id, [int(SpanKind.LLM), *map(int, audited.KINDS)]],
+            "SELECT run_id, span_id, kind, agent, user_id, is_counted AND NOT is_guarded FROM traces_span "
+            "WHERE tenant_id = %s AND day = %s AND run_id = ANY(%s) AND kind = ANY(%s) AND (agent = '' OR user_id = '')",
+            [tenant, day, run_ids, [int(SpanKind.LLM), *map(int, audited.KINDS)]],
         )
-        taken_back = {charge.span_id for charge in corrections.get(run_id, ())}
-        actions = 0
-        for span_id, kind, agent, user, is_own in cursor.fetchall():
-            if kind != SpanKind.LLM:
-                was = (agent or names[0], user or names[1])
-                actions += is_own and was != (agent or run.agent, user or user_now)
-            elif span_id not in taken_back:
-                named[run_id, span_id] = (agent or run.agent, user or user_now)
-        if actions:
-            told[run_id] = (actions, user_now)
+        for run_id, span_id, kind, agent, user, is_own in cursor.fetchall():
+            now = (agent or runs[run_id].agent, user or users[run_id])
+            if kind == SpanKind.LLM:
+                named[run_id, span_id] = now
+            elif is_own and now != (agent or before[run_id][0], user or before[run_id][1]):
+                told[run_id] = (told.get(run_id, (0, ""))[0] + 1, users[run_id])
+    for run_id, charges in corrections.items():
+        for charge in charges:
+            named.pop((run_id, charge.span_id), None)
     return named, told
 
 

@@ -10,14 +10,15 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test import Client
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -31,13 +32,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from agentops.budgets import queries
+from agentops.budgets import forgetting, queries
 from agentops.budgets import services as budgets
 from agentops.budgets.policies import Place, Terms, bounds, crossed, places, start_of
 from agentops.budgets.types import Action, Hold, Period, Refused, Scope, Usage
 from agentops.common import clock
+from agentops.common.forgetting import Forgotten
 from agentops.common.money import nano_usd
 from agentops.common.scope import staff_scope, tenant_scope
+from agentops.traces import forgetting as forgetting_traces
 from agentops.traces import services as traces
 from agentops.traces import writing
 from agentops.traces.rollup import Counted
@@ -54,8 +57,12 @@ START = datetime.now(UTC).replace(day=1, hour=12, minute=30, second=0, microseco
 TENS = st.integers(0, 60)
 DAY = timedelta(days=1)
 BUDGETS = (
-    (Scope.TENANT, ""), (Scope.USER, ""), (Scope.USER, "u1"), (Scope.AGENT, ""), (Scope.AGENT, "cat"),
+    (Scope.TENANT, ""), (Scope.USER, ""), (Scope.USER, "u1"), (Scope.USER, "u3"), (Scope.AGENT, ""), (Scope.AGENT, "cat"),
 )  # fmt: skip
+OBSERVED = ("e", "f")  # runs that no guard knows; "u3" stands in these alone, and is the one who is forgotten
+GONE, FORGOTTEN = "u3", "erased-0123456789abcdef"
+USERS, AGENTS = ("", "u2", GONE), ("", "bot", "cat")
+STEPS = {"hours": forgetting.STEPS[:1], "balances": forgetting.STEPS[1:], "traces": forgetting_traces.STEPS}
 
 
 @dataclass
@@ -78,6 +85,10 @@ class Sent:
     run: str
     tokens: int
     is_guarded: bool
+    user: str = ""  # whom it is charged to now
+    agent: str = ""
+    row_user: str = ""  # whom its row names
+    has_call_inside: bool = False
 
 
 class Died(Exception):
@@ -97,6 +108,8 @@ class Money(RuleBasedStateMachine):
         self.sent: list[Sent] = []
         self.budgets: dict[tuple[Scope, str, Period], Terms] = {}
         self.zone: tzinfo = UTC
+        self.names: dict[tuple[str, str], tuple[tuple[int, int, int], str]] = {}  # of runs, by what they rank
+        self.to_forget = list(STEPS)
 
     # -- what happens -------------------------------------------------------------------------------------------------
 
@@ -173,7 +186,7 @@ class Money(RuleBasedStateMachine):
         with tenant_scope(self.purse.tenant):
             budgets.begin_counters(tenant=self.purse.tenant, at=self.purse.at)
             budgets.look_at_slices(tenant=self.purse.tenant, counters=spending)
-        for user, agent in set(RUNS.values()):
+        for user, agent in product(("u1", *USERS[1:]), AGENTS[1:]):
             for place in places(self.budgets.values(), user=user, agent=agent, at=self.purse.at, zone=self.zone):
                 spent = self.used(place, held=False)
                 told = self.purse.rows(
@@ -270,8 +283,87 @@ class Money(RuleBasedStateMachine):
         )  # fmt: skip
         sent = Sent(span, run, tokens, name in known)
         self.ingest([sent])
-        self.sent.append(sent)
         return sent
+
+    @rule(
+        target=spans, run=st.sampled_from(OBSERVED), user=st.sampled_from(USERS), agent=st.sampled_from(AGENTS),
+        tokens=TENS, is_root=st.booleans(), above=st.integers(-2, 60), is_call=st.booleans(),
+        before=st.sampled_from([timedelta(0), timedelta(minutes=1), timedelta(days=2)]),
+    )  # fmt: skip
+    def observe(
+        self, run: str, user: str, agent: str, tokens: int, is_root: bool, above: int, is_call: bool, before: timedelta
+    ) -> Sent:
+        """A call of an observed run, or a step of it that costs nothing; either may name nobody, and the root may be last."""
+        sent = self.observed(run, user, agent, tokens, is_root, above, is_call, before)
+        self.ingest([sent])
+        return sent
+
+    @rule(data=st.data())
+    def observe_many(self, data: st.DataObject) -> None:
+        """A batch of both runs."""
+        first, batch = len(self.sent) + 1, []
+        for place in range(data.draw(st.integers(2, 5))):
+            one = self.observed(
+                data.draw(st.sampled_from(OBSERVED)), data.draw(st.sampled_from(USERS)), data.draw(st.sampled_from(AGENTS)),
+                data.draw(TENS), data.draw(st.booleans()), -2, data.draw(st.booleans()), timedelta(minutes=1),
+                span_id=first + place,
+            )  # fmt: skip
+            batch.append(one)
+        self.ingest(batch)
+
+    def observed(
+        self, run: str, user: str, agent: str, tokens: int, is_root: bool, above: int, is_call: bool, before: timedelta,
+        span_id: int = 0,
+    ) -> Sent:  # fmt: skip
+        span_id = span_id or len(self.sent) + 1
+        calls = [one for one in self.sent if one.run == run and one.span.kind == SpanKind.LLM]
+        parent = None if is_root else 999_999
+        if is_call and not is_root and above >= 0 and calls:
+            parent = calls[above % len(calls)].span.span_id
+        elif is_call and not is_root and above == -1 and all(one.span.parent_id != span_id for one in calls):
+            parent = span_id + 1  # which may come next, or never
+        if any(one.span.parent_id == span_id for one in calls):
+            parent = None if is_root else 999_999
+        started = clock.to_ns(max(START, self.purse.at - before))
+        span = Span(
+            trace_id=self.purse.run(run), span_id=span_id, parent_id=parent,
+            kind=SpanKind.LLM if is_call else SpanKind.RUN, name="step", started_ns=started, ended_ns=started,
+            agent=agent, user_id=user, model=MODEL if is_call else "", provider="house" if is_call else "",
+            input_tokens=0 if is_call else None, output_tokens=tokens if is_call else None,
+        )  # fmt: skip
+        return Sent(span, run, tokens if is_call else 0, False)
+
+    @rule()
+    def forget(self) -> None:
+        """The next part of forgetting one person, in the order of an erasure: the first time anything may come between, and
+        then, as its last transaction does, all of it at once."""
+        if not self.to_forget:
+            for part in STEPS:
+                self.forget_part(part)
+        else:
+            self.forget_part(self.to_forget.pop(0))
+
+    def forget_part(self, part: str) -> None:
+        who = Forgotten(self.purse.tenant, (GONE,), (), FORGOTTEN, (), self.purse.at)
+        for step in STEPS[part]:
+            after: list[str] | None = []
+            while after is not None:
+                with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+                    after, _ = step.slice(cursor, who, after)
+        if part == "traces":
+            for key, (rank, name) in self.names.items():
+                self.names[key] = rank, FORGOTTEN if name == GONE and key[1] == "user" else name
+        for sent in self.sent:
+            if part == "traces":
+                sent.row_user = FORGOTTEN if sent.row_user == GONE else sent.row_user
+            elif sent.user == GONE:
+                sent.user = FORGOTTEN
+        if part == "balances":
+            for scope, name, period in sorted(self.budgets):
+                if name == GONE:
+                    terms = self.budgets.pop((scope, name, period))
+                    if (scope, FORGOTTEN, period) not in self.budgets:
+                        self.budgets[scope, FORGOTTEN, period] = replace(terms, scope_id=FORGOTTEN)
 
     @rule(again=st.lists(spans, min_size=1, max_size=3))
     def send_again(self, again: list[Sent]) -> None:
@@ -308,6 +400,40 @@ class Money(RuleBasedStateMachine):
         counted = [Counted(span=one.span, cost_nano_usd=one.tokens * TOKEN, price_version="") for one in batch]
         with tenant_scope(self.purse.tenant):
             writing.write(tenant=self.purse.tenant, spans=counted, at=self.purse.at)
+        new = [one for place, one in enumerate(batch) if one not in self.sent and one not in batch[:place]]
+        self.told(new)
+
+    def told(self, new: list[Sent]) -> None:
+        """Whom calls are charged to: whom they name, else whom their run is of now; never back from who is forgotten."""
+        before = dict(self.names)
+        for one in new:
+            one.row_user = one.span.user_id
+            span = one.span
+            order = 0 if span.parent_id is None else 1 if span.kind == SpanKind.RUN else 2
+            rank = (order, span.started_ns // 1000, span.span_id)
+            for name, value in (("user", span.user_id), ("agent", span.agent)):
+                if value and ((one.run, name) not in self.names or rank < self.names[one.run, name][0]):
+                    self.names[one.run, name] = rank, value
+        for run in {one.run for one in new}:
+            (_, user), (_, agent) = (self.names.get((run, name), (None, "")) for name in ("user", "agent"))
+            was = tuple(before.get((run, name), (None, ""))[1] for name in ("user", "agent"))
+            stays = FORGOTTEN if was[0] == FORGOTTEN else user
+            for one in self.sent:
+                if one.run == run and was != (stays, agent) and not (one.row_user and one.span.agent):
+                    one.user = one.user if one.user == FORGOTTEN else one.row_user or stays
+                    one.agent = one.span.agent or agent
+            for one in new:
+                if one.run == run:
+                    one.user, one.agent = one.span.user_id or user, one.span.agent or agent
+        self.sent += new
+        for one in self.sent:
+            one.has_call_inside = any(
+                other.run == one.run and other.run in OBSERVED and other.span.kind == SpanKind.LLM
+                and other.span.parent_id == one.span.span_id
+                for other in self.sent
+            )  # fmt: skip
+            if one.has_call_inside:
+                one.tokens = 0
 
     def tell_traces(self, call: Call, amount: int) -> None:
         traces.add_guard_charge(tenant=self.purse.tenant, run=self.purse.run(call.run), amount_nano_usd=amount)
@@ -321,12 +447,16 @@ class Money(RuleBasedStateMachine):
             if self.is_at(place, call.run, call.at):
                 total += (call.hold if held else 0) if call.state == "held" else call.cost
         for sent in self.sent:
-            if not sent.is_guarded and self.is_at(place, sent.run, clock.from_ns(sent.span.started_ns)):
+            at = clock.from_ns(sent.span.started_ns)
+            if not sent.is_guarded and self.counts_at(place, sent.user, sent.agent, at):
                 total += sent.tokens
         return total * TOKEN
 
     def is_at(self, place: Place, run: str, at: datetime) -> bool:
-        of = {Scope.TENANT: "", Scope.USER: RUNS[run][0], Scope.AGENT: RUNS[run][1]}[place.terms.scope]
+        return self.counts_at(place, *RUNS[run], at)
+
+    def counts_at(self, place: Place, user: str, agent: str, at: datetime) -> bool:
+        of = {Scope.TENANT: "", Scope.USER: user, Scope.AGENT: agent}[place.terms.scope]
         return of == place.subject and place.start <= at < place.end
 
     @invariant()
@@ -342,6 +472,15 @@ class Money(RuleBasedStateMachine):
         assert sum(row.amount_nano_usd for row in by_day) == charged * TOKEN
         assert sum(row.amount_nano_usd for row in by_hour) == charged * TOKEN
         assert sum(row.guarded_nano_usd for row in by_day) == sum(call.cost for call in self.calls) * TOKEN
+        whose: Counter[tuple[str, str]] = Counter()
+        for call in self.calls:
+            whose[RUNS[call.run]] += call.cost * TOKEN
+        for one in self.sent:
+            whose[one.user, one.agent] += 0 if one.is_guarded else one.tokens * TOKEN
+        ledger = self.purse.rows("SELECT user_id, agent, sum(amount_nano_usd) FROM budgets_ledgerentry GROUP BY 1, 2")
+        assert {(user, agent): amount for user, agent, amount in ledger if amount} == {
+            key: amount for key, amount in whose.items() if amount
+        }
         for run in {one.run for one in self.sent}:
             cost = sum(call.cost for call in self.calls if call.run == run)
             cost += sum(one.tokens for one in self.sent if one.run == run and not one.is_guarded)
@@ -363,6 +502,9 @@ class Money(RuleBasedStateMachine):
                 with tenant_scope(self.purse.tenant):
                     self.tell_traces(call, call.hold * TOKEN)
         self.purse.close(*RUNS)
+        if self.to_forget != list(STEPS):  # until its last step an erasure leaves balances under the name
+            self.to_forget = []
+            self.forget()
         assert self.purse.held() == 0
         assert self.purse.rows("SELECT 1 FROM budgets_lease") == []
         assert check()["equal"]

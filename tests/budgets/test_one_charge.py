@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from django.db import connections, transaction
 
+from agentops.budgets import forgetting
 from agentops.budgets import services as budgets
 from agentops.budgets.types import Period, Scope, Usage
 from agentops.common import clock
+from agentops.common.forgetting import Forgotten, Step
 from agentops.common.money import usd_text
 from agentops.common.scope import tenant_scope
+from agentops.traces import forgetting as forgetting_traces
 from agentops.traces import policy, services
 from tenants import machines
 from tests.budgets.money import MODEL, TOKEN, Purse
@@ -238,3 +243,53 @@ def test_what_was_a_forgotten_persons_does_not_go_back_to_a_name_that_comes_late
     found = purse.rows("SELECT agent, user_id, calls FROM budgets_usagehour WHERE calls <> 0")
     assert found == [("planner", forgotten, 1)]
     assert check()["equal"]
+
+
+FORGOTTEN = "erased-0123456789abcdef"
+NAMELESS = {name: value for name, value in LLM.items() if name != "user_id"}
+
+
+def forget(purse: Purse, *held: str) -> None:
+    """What an erasure of "u3" walks of money and traces, but the runs that are held."""
+    who = Forgotten(purse.tenant, ("u3",), (), FORGOTTEN, tuple(uuid.UUID(run) for run in held), clock.now())
+    steps: Sequence[Step] = (*forgetting.STEPS, *forgetting_traces.STEPS)
+    for step in steps:
+        after: list[str] | None = []
+        while after is not None:
+            with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+                after, _ = step.slice(cursor, who, after)
+
+
+@pytest.mark.parametrize("is_held", [True, False], ids=["its run is held", "its run names another one since"])
+def test_what_a_forgotten_person_spent_keeps_their_pseudonym_when_its_run_is_named(
+    acme: Sender, purse: Purse, is_held: bool
+) -> None:
+    trace, root = new_trace(), new_span()
+    acme.native(
+        native("step", trace_id=trace, parent_span_id=root, kind="tool", user_id="u3"),
+        native("ask", trace_id=trace, parent_span_id=root, **NAMELESS),
+    )
+    forget(purse, *([trace] if is_held else []))
+    if not is_held:
+        acme.native(native("late", trace_id=trace, parent_span_id=root, kind="run", user_id="u9"))
+    acme.native(native("run", trace_id=trace, span_id=root, kind="run", agent="planner"))
+    found = purse.rows("SELECT agent, user_id, calls FROM budgets_usagehour WHERE calls <> 0")
+    assert found == [("planner", FORGOTTEN, 1)]
+    assert check()["equal"]
+
+
+def test_a_correction_after_an_erasure_leaves_no_counter_behind(acme: Sender, purse: Purse) -> None:
+    """Their own limit went by the pseudonym; a call that came beside the erasure counted under the limit of everybody."""
+    purse.at = clock.now()
+    everybody = purse.budget(1, scope=Scope.USER, period=Period.MONTH)
+    purse.budget(1, scope=Scope.USER, of="u3", period=Period.MONTH)
+    trace, above = new_trace(), new_span()
+    for span_id in (new_span(), above):
+        acme.native(native("ask", trace_id=trace, span_id=span_id, **NAMELESS, user_id="u3"))
+        forget(purse)
+        assert check()["equal"]
+    acme.native(native("inside", trace_id=trace, parent_span_id=above, **NAMELESS, user_id="u9"))
+    assert check()["equal"]
+    counted = "SELECT subject, charged_nano_usd FROM budgets_counter WHERE is_based AND budget_id {} %s"
+    assert purse.rows(counted.format("="), everybody) == [("u9", 30 * TOKEN)]
+    assert purse.rows(counted.format("<>"), everybody) == [(FORGOTTEN, 30 * TOKEN)]

@@ -12,6 +12,7 @@ from agentops.budgets.queries.calls import charged_calls
 from agentops.budgets.services.ledger import cut
 from agentops.budgets.types import CallKey, Charge, ChargedCall, EntryKind
 from agentops.common import scope
+from agentops.common.forgetting import is_pseudonym
 
 _KEYS = """
 SELECT DISTINCT e.occurred_at, e.run_id, e.span_id, e.call_id FROM unnest(%s::uuid[], %s::int8[]) AS n (run_id, span_id)
@@ -23,7 +24,8 @@ _REASON = "its run said later whose it was"
 def renamed(*, tenant: uuid.UUID, names: Mapping[tuple[uuid.UUID, int], tuple[str, str]]) -> list[Charge]:
     """The entries that move what these spans, by run and id, were charged to an agent and a user.
 
-    The caller charges them, and has locked the runs. What is taken back, or was never charged, stays so.
+    The caller charges them, and has locked the runs. What is taken back, or was never charged, stays so; and what was a
+    forgotten person's stays theirs, though their run is of somebody else by now, or is held and names them still.
     """
     scope.require_tenant(tenant)
     if not names:
@@ -34,7 +36,7 @@ def renamed(*, tenant: uuid.UUID, names: Mapping[tuple[uuid.UUID, int], tuple[st
     charges = []
     for call in charged_calls(tenant=tenant, keys=keys) if keys else ():
         agent, user = names[call.key.run_id, call.key.span_id]
-        theirs = replace(call, agent=cut(agent), user_id=cut(user))
+        theirs = replace(call, agent=cut(agent), user_id=call.user_id if is_pseudonym(call.user_id) else cut(user))
         if theirs != call:
             charges += [_entry(call, EntryKind.CORRECTION, -1), _entry(theirs, EntryKind.CHARGE, 1)]
     return charges
