@@ -64,15 +64,13 @@ _NOTICES = (
     "DELETE FROM budgets_notice WHERE tenant_id = %(tenant)s AND scope = 'user' AND lower(subject) = ANY(%(names)s)"
 )
 # Their own limit went by the pseudonym when this was done the first time. A call that came after counts under the limit of
-# everybody, so two counters have a part each of what is one person's.
-_COUNTERS_OF_ONE_PERIOD = f"""
+# everybody, or under none, and is theirs now: a counter is what the hours say, less what is still in slices.
+_COUNTERS_ANEW = f"""
 UPDATE budgets_counter c SET charged_nano_usd = (
     SELECT coalesce(sum(u.amount_nano_usd), 0) FROM budgets_usagehour u
     WHERE u.tenant_id = c.tenant_id AND u.user_id = c.subject AND u.hour >= c.period_start AND u.hour < c.period_end
 ) - (SELECT coalesce(sum(l.spent_nano_usd), 0) FROM budgets_lease l WHERE l.tenant_id = c.tenant_id AND c.id = ANY(l.counters))
 WHERE c.tenant_id = %(tenant)s AND c.subject = %(pseudonym)s AND c.is_based AND c.budget_id IN {_USER_BUDGETS}
-    AND EXISTS (SELECT 1 FROM budgets_counter o WHERE o.tenant_id = c.tenant_id AND o.subject = c.subject AND o.id <> c.id
-        AND o.period_start = c.period_start AND o.period_end = c.period_end AND o.budget_id IN {_USER_BUDGETS})
 """  # noqa: S608
 # A limit of the person alone: of nobody any more, and counters refer to it.
 _BUDGETS = (
@@ -144,7 +142,7 @@ class _Balances:
                 cursor.execute(_SLICES_POINT, both)
                 cursor.execute(_COUNTER_ADDED, both)
             changed += 1
-        for statement in (_COUNTERS_OF_ONE_PERIOD, _BUDGETS, _OTHER_BUDGETS, _COUNTERS_BEHIND):
+        for statement in (_COUNTERS_ANEW, _BUDGETS, _OTHER_BUDGETS, _COUNTERS_BEHIND):
             cursor.execute(statement, params)
             changed += cursor.rowcount
         return None, changed

@@ -278,6 +278,19 @@ def test_what_a_forgotten_person_spent_keeps_their_pseudonym_when_its_run_is_nam
     assert check()["equal"]
 
 
+def test_a_call_beside_an_erasure_counts_under_a_limit_that_went_by_the_pseudonym(acme: Sender, purse: Purse) -> None:
+    """There is none for everybody, so their name counted nowhere."""
+    purse.at = clock.now()
+    own = purse.budget(1, scope=Scope.USER, of="u3", period=Period.MONTH)
+    for tokens in (30, 60):
+        acme.native(native("ask", **NAMELESS, user_id="u3"))
+        forget(purse)
+        assert purse.rows("SELECT charged_nano_usd FROM budgets_counter WHERE budget_id = %s", own) == [
+            (tokens * TOKEN,)
+        ]
+        assert check()["equal"]
+
+
 def test_a_correction_after_an_erasure_leaves_no_counter_behind(acme: Sender, purse: Purse) -> None:
     """Their own limit went by the pseudonym; a call that came beside the erasure counted under the limit of everybody."""
     purse.at = clock.now()

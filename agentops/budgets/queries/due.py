@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from django.db import connection
 
-from agentops.budgets.queries.calendar import TWICE, ZONE_OF
+from agentops.budgets.policies import start_of
+from agentops.budgets.queries.calendar import calendar
 
+_EVER = datetime.min.replace(tzinfo=UTC)
 _NEW = "SELECT DISTINCT tenant_id FROM budgets_counter WHERE NOT is_based AND period_end > %s"
 _SPENT_IN_SLICES = """
 SELECT c.tenant_id, c.id FROM budgets_lease l
@@ -18,15 +20,9 @@ GROUP BY c.tenant_id, c.id, c.charged_nano_usd, c.next_notice_nano_usd
 HAVING c.charged_nano_usd + sum(l.spent_nano_usd) >= c.next_notice_nano_usd
 """
 
-
-# From the last day on that was added up, which may have gone on since; all of them, where none was.
-_SINCE_ADDED_UP = f"""
-WITH last AS (SELECT {ZONE_OF.format(tenant="%(tenant)s")} AS zone, (
-    SELECT max(day)::timestamp FROM budgets_outcomeday WHERE tenant_id = %(tenant)s) AS day)
-SELECT DISTINCT (hour AT TIME ZONE zone)::date FROM budgets_usagehour, last
-WHERE tenant_id = %(tenant)s AND hour >= coalesce((last.day AT TIME ZONE zone) - {TWICE}, '-infinity')
-    AND (last.day IS NULL OR (hour AT TIME ZONE zone)::date >= last.day::date)
-"""  # noqa: S608  our own names
+_ADDED_UP = "SELECT max(day) FROM budgets_outcomeday WHERE tenant_id = %s"
+# The time is a parameter: the planner reads the whole history for one that it only computes.
+_DAYS_SINCE = "SELECT DISTINCT (hour AT TIME ZONE %s)::date FROM budgets_usagehour WHERE tenant_id = %s AND hour >= %s"
 
 
 def tenants_with_new_counters(at: datetime) -> list[uuid.UUID]:
@@ -54,7 +50,10 @@ def stale_days(*, tenant: uuid.UUID, most: int) -> list[date]:
 
 
 def days_since_added_up(*, tenant: uuid.UUID) -> list[date]:
-    """The last day whose spend was added up by what it was for, and those with calls since."""
+    """The last day whose spend was added up by what it was for, and those with calls since; all, where none was."""
+    zone = calendar(tenant=tenant)
     with connection.cursor() as cursor:
-        cursor.execute(_SINCE_ADDED_UP, {"tenant": tenant})
+        cursor.execute(_ADDED_UP, [tenant])
+        [(last,)] = cursor.fetchall()
+        cursor.execute(_DAYS_SINCE, [str(zone), tenant, start_of(last, zone) if last else _EVER])
         return [row[0] for row in cursor.fetchall()]
