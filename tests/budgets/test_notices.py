@@ -10,6 +10,7 @@ import pytest
 from agentops.budgets import queries, services, tasks
 from agentops.budgets.models import Notice
 from agentops.budgets.plans import PLAN_LIMITS
+from agentops.budgets.services import sweeping
 from agentops.budgets.types import Action, Charge, EntryKind, Period, Scope
 from agentops.common import clock
 from agentops.common.ids import new_id
@@ -121,6 +122,21 @@ def test_a_limit_below_what_is_spent_is_told_of_at_once(purse: Purse) -> None:
     assert tasks.look_at_thresholds() == 1
     assert told(purse) == [("", 50, "changed"), ("", 75, "changed"), ("", 100, "changed")]
     assert tasks.look_at_thresholds() == 0
+
+
+def test_counters_that_wait_for_another_limit_to_go_keep_nobody_from_beginning(
+    purse: Purse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_AT_ONCE", 2)
+    purse.budget("0.001", scope=Scope.USER)
+    spend(purse, 600, "ann", "bob", "cid", "dan")
+    for user in ("ann", "bob"):
+        purse.budget("0.001", scope=Scope.USER, of=user)
+    with tenant_scope(purse.tenant):
+        while services.begin_counters(tenant=purse.tenant, at=purse.at):
+            pass
+    own = "SELECT subject FROM budgets_counter WHERE is_based ORDER BY 1"
+    assert [user for (user,) in purse.rows(own)] == ["ann", "bob", "cid", "dan"]
 
 
 def test_who_loses_a_budget_of_their_own_is_told_of_the_one_for_everybody(purse: Purse) -> None:
