@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agentops.catalog.checks import Rule, RuleChecks, TierRaise
+from agentops.catalog.checks import Rule, RuleChecks, TierRaise, rules
 from agentops.catalog.checks.rules import MAX_VALUES, problem
 
 
@@ -155,6 +155,14 @@ def test_a_rule_that_loops_for_long_is_stopped_and_refuses(expression: str) -> N
     assert "too long" in why(expression, args=args)
     assert time.thread_time() - began < 1
     assert raised(expression, args=args)
+
+
+def test_a_pause_of_the_process_refuses_nothing_that_neither_loops_nor_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "BUDGET_SECONDS", -1)  # over before it began, as after a look of the garbage collector
+    assert holds("args.amount > 0 && args.amount < 5", args={"amount": 3})
+    assert not holds("args.amount > 0", args={"amount": 0})
+    assert "too long" in why("args.l.all(x, x > 0)", args={"l": [1, 2, 3]})
+    assert "too long" in why('args.text.matches("^[a-z]+$")', args={"text": "ab"})
 
 
 @pytest.mark.parametrize(
