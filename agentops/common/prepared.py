@@ -26,6 +26,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import pq
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8Dumper
 
 Params = Mapping[str, Any] | Sequence[Any]
@@ -95,6 +96,9 @@ class _Link:
         self.adapters = AdaptersMap(connected.adapters)
         # Integers by their size would be other types from call to call, and so other statements.
         self.adapters.register_dumper(int, Int8Dumper)
+        # Django's loader of times is Python, and took a fifteenth of a decision. psycopg takes its compiled one here; the
+        # session's time zone is UTC, so both give the same.
+        self.adapters.register_loader("timestamptz", TimestamptzLoader)
         self._values = Transformer(self)  # kept: which type is written how is found out once
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._readable = select.poll()
