@@ -21,7 +21,7 @@ _QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--logl
 
 
 def web(host: str, port: int) -> Program:
-    """gunicorn with threads: most requests wait for PostgreSQL, and long polls wait for people.
+    """gunicorn with threads: most requests wait for PostgreSQL.
 
     Loaded once, before the processes part: they start sooner, and one that was killed is there again at once.
     """
